@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The heart of alerting: rules and values in, alerts, incidents and notifications out.
+ *
+ * Layer: alerts. Pure: it reads no clock and no file, the time is an argument, and what it decides
+ * lies in its changes until the engine has committed them. Nothing that is not committed may be
+ * sent. Times are store time. */
+#pragma once
+
+#include <stdint.h>
+
+#include "alerts/promql/promql.h"
+#include "alerts/rule.h"
+#include "schema/records.h"
+
+struct alerting;
+
+/* Where and what we are, for templates and bodies. Copied. */
+struct alerting_host {
+	const char *name;
+	const char *id;
+	const char *external_url; /* "" for none; without a final slash */
+};
+
+/* Whom to tell of what. Owned by the alerting once set. */
+struct route {
+	char *webhook;
+	enum severity severity; /* the least severe that is sent */
+	struct matcher *matchers;
+	size_t matcher_count;
+	bool send_resolved;
+};
+void route_done(struct route *r);
+
+struct alerting *alerting_new(void);
+struct alerting *alerting_free(struct alerting *a);
+
+int alerting_set_host(struct alerting *a, const struct alerting_host *host);
+/* An incident whose alert fires again within this time is the same one. */
+void alerting_set_reopen(struct alerting *a, usec_t reopen);
+/* Takes the arrays and what they own, also on failure. Alerts of rules that are gone resolve at
+ * the next evaluation. */
+int alerting_set_rules(struct alerting *a, struct rule **rules, size_t count);
+int alerting_set_routes(struct alerting *a, struct route *routes, size_t count);
+
+/* What the database held at start: copied; before the first evaluation. Incidents that were
+ * resolved longer ago than the reopen time may be left out. */
+int alerting_restore_alert(struct alerting *a, const struct alert *alert);
+int alerting_restore_incident(struct alerting *a, const struct incident *incident);
+void alerting_set_next_incident(struct alerting *a, int64_t id);
+
+/* What is known of a service, newest last: alerts that fire for it carry it. It replaces evidence
+ * of the same names. */
+int alerting_evidence(struct alerting *a, const char *service, const struct evidence *list,
+	size_t count);
+
+/* Evaluates the rules at NOW and moves alerts and incidents. METRIC limits it to the rules that
+ * read this metric (an event came); NULL: all. -ENOMEM. */
+int alerting_evaluate(struct alerting *a, const struct promql_source *source, const char *metric,
+	int64_t now_ms);
+
+/* A person acts. -ENOENT no such incident, -EALREADY it is so already. ACTOR is a name,
+ * COMMENT may be "". */
+int alerting_acknowledge(struct alerting *a, int64_t incident, const char *actor,
+	const char *comment, int64_t now_ms);
+int alerting_resolve(struct alerting *a, int64_t incident, const char *actor, const char *comment,
+	int64_t now_ms);
+int alerting_note(struct alerting *a, int64_t incident, const char *actor, const char *comment,
+	int64_t now_ms);
+
+/* A notification of type "test" for one webhook, complete; belongs to the caller. */
+int alerting_test_notification(struct alerting *a, const char *webhook, int64_t now_ms,
+	struct notification *ret);
+
+/* What changed since the last alerting_committed(), to be written in one transaction. The pointers
+ * hold until the next call of anything above. */
+struct alerting_changes {
+	const struct alert *const *alerts; /* resolved ones included: they stay rows */
+	size_t alert_count;
+	const char *const *removed; /* fingerprints of alerts that ended before they fired */
+	size_t removed_count;
+	const struct incident *const *incidents;
+	size_t incident_count;
+	const struct timeline_entry *timeline;
+	size_t timeline_count;
+	const struct notification *notifications; /* ids 0: rows not made yet */
+	size_t notification_count;
+};
+int alerting_changes(struct alerting *a, struct alerting_changes *ret);
+/* They are durable: forget that they are changes. Not called after a failed commit: they stay
+ * changes, and the next commit carries them. */
+void alerting_committed(struct alerting *a);
+
+/* True when alerting_changes() would not be empty. */
+bool alerting_has_changes(const struct alerting *a);

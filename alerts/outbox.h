@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes of a notification after a try, and which may be tried now.
+ *
+ * Layer: alerts. Pure. INTERFACES, section 7: 2xx is delivered; 408, 425, 429, 5xx and transport
+ * errors are tried again (Retry-After obeyed, else exponential backoff with full jitter, for 24 h);
+ * 410 disables the webhook until the next reload; 3xx and other 4xx are permanent failures. For one
+ * incident at one webhook, order is kept. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "schema/records.h"
+
+enum delivery_result {
+	DELIVERY_DONE,
+	DELIVERY_AGAIN,	   /* at the due time that outbox_settle() sets */
+	DELIVERY_FAILED,   /* for good */
+	DELIVERY_DISABLED, /* for good, and so is its webhook until the next reload */
+};
+
+/* What the receiver said. */
+struct delivery {
+	unsigned status;     /* HTTP status, or 0 after a transport error */
+	int64_t retry_after; /* seconds; -1 where it gave none */
+	const char *text;    /* what went wrong, for people, without secrets; "" after success */
+};
+
+/* Settles a try that ended at NOW_MS: sets state, attempts, due_ms, delivered_ms and last_error of N.
+ * RANDOM is a uniformly random number for the jitter. -ENOMEM leaves N as it was. */
+int outbox_settle(struct notification *n, const struct delivery *d, int64_t now_ms,
+	uint64_t random, enum delivery_result *ret);
+
+/* Which of the pending notifications (in the order of their ids) may be sent at NOW_MS: due, its
+ * webhook takes it (not disabled, fewer than PER_WEBHOOK of its own under way), and no older one of
+ * the same incident and webhook before it. IN_FLIGHT and DISABLED are parallel to PENDING. Writes
+ * the chosen indices to CHOSEN (room for COUNT) and returns how many; *RET_NEXT_MS is when the next
+ * one is due that must wait (INT64_MAX for none). */
+size_t outbox_choose(const struct notification *pending, const bool *in_flight,
+	const bool *disabled, size_t count, size_t per_webhook, int64_t now_ms, size_t *chosen,
+	int64_t *ret_next_ms);

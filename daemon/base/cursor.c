@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/base/cursor.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "daemon/base/text.h"
+
+size_t cursor_left(const struct cursor *c)
+{
+	return c->failed ? 0 : c->size - c->position;
+}
+
+bool cursor_complete(const struct cursor *c)
+{
+	return !c->failed && c->position == c->size;
+}
+
+const void *cursor_bytes(struct cursor *c, size_t size)
+{
+	const void *bytes;
+
+	if (c->failed || size > c->size - c->position) {
+		c->failed = true;
+		return NULL;
+	}
+	bytes = c->data + c->position;
+	c->position += size;
+	return bytes;
+}
+
+uint8_t cursor_u8(struct cursor *c)
+{
+	const uint8_t *bytes = cursor_bytes(c, 1);
+
+	return bytes ? *bytes : 0;
+}
+
+uint16_t cursor_u16(struct cursor *c)
+{
+	const void *bytes = cursor_bytes(c, sizeof(uint16_t));
+	uint16_t value = 0;
+
+	if (bytes)
+		memcpy(&value, bytes, sizeof(value));
+	return le16toh(value);
+}
+
+uint32_t cursor_u32(struct cursor *c)
+{
+	const void *bytes = cursor_bytes(c, sizeof(uint32_t));
+	uint32_t value = 0;
+
+	if (bytes)
+		memcpy(&value, bytes, sizeof(value));
+	return le32toh(value);
+}
+
+uint64_t cursor_u64(struct cursor *c)
+{
+	const void *bytes = cursor_bytes(c, sizeof(uint64_t));
+	uint64_t value = 0;
+
+	if (bytes)
+		memcpy(&value, bytes, sizeof(value));
+	return le64toh(value);
+}
+
+double cursor_f64(struct cursor *c)
+{
+	uint64_t bits = cursor_u64(c);
+	double value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+const void *cursor_field(struct cursor *c, size_t *ret_size)
+{
+	uint32_t size = cursor_u32(c);
+	const void *bytes = cursor_bytes(c, size);
+
+	*ret_size = bytes ? size : 0;
+	return bytes;
+}
+
+char *cursor_string(struct cursor *c, size_t limit)
+{
+	size_t size;
+	const char *bytes = cursor_field(c, &size);
+	char *copy;
+
+	if (!bytes)
+		return NULL;
+	if (size > limit || memchr(bytes, '\0', size) || !text_is_utf8(bytes, size)) {
+		c->failed = true;
+		return NULL;
+	}
+	copy = strndup(bytes, size);
+	if (!copy)
+		c->failed = true;
+	return copy;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows that everything else speaks of: what the database remembers besides samples.
+ *
+ * Layer: schema. Plain structs that own their strings. Times are store time in milliseconds; 0
+ * stands for "not". Each has X_done() that empties it, and X_list_free() for an array. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "schema/event.h"
+#include "schema/series.h"
+
+enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
+enum alert_state { ALERT_INACTIVE, ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED };
+enum incident_state { INCIDENT_OPEN, INCIDENT_RESOLVED };
+enum service_state { SERVICE_UNKNOWN, SERVICE_UP, SERVICE_DOWN };
+enum notification_state { NOTIFICATION_PENDING, NOTIFICATION_DELIVERED, NOTIFICATION_FAILED };
+
+/* The words of INTERFACES for each; parsing gives -EINVAL for any other. */
+const char *severity_name(enum severity s);
+int severity_parse(const char *name, enum severity *ret);
+const char *alert_state_name(enum alert_state s);
+const char *incident_state_name(enum incident_state s);
+const char *service_state_name(enum service_state s);
+const char *notification_state_name(enum notification_state s);
+
+/* One rule for one label set. */
+struct alert {
+	char *fingerprint; /* 16 hexadecimal digits: its identity */
+	char *rule;
+	struct labels labels;
+	enum severity severity;
+	enum alert_state state;
+	int64_t incident; /* 0 while it has none */
+	double value, threshold, low, high; /* NaN where there is none */
+	int64_t active_ms;  /* its expression holds since */
+	int64_t started_ms; /* firing since */
+	int64_t held_ms;    /* its expression held last */
+	int64_t ended_ms;
+	uint64_t history; /* the last evaluations, newest in bit 0: for at-least */
+	char *summary, *description, *runbook;
+	struct evidence *evidence;
+	size_t evidence_count;
+};
+
+struct incident {
+	int64_t id;
+	enum incident_state state;
+	enum severity severity;
+	char *title;
+	char *service; /* "" for none */
+	char *runbook;
+	int64_t opened_ms, acknowledged_ms, resolved_ms;
+	char *acknowledged_by; /* NULL for nobody */
+	int64_t reopened;      /* how often */
+};
+
+/* A turn of an incident. */
+struct timeline_entry {
+	int64_t id;
+	int64_t incident;
+	int64_t time_ms;
+	char *type;  /* opened reopened alert acknowledged resolved note notified */
+	char *actor; /* "modelwatch", or a person */
+	char *text;
+};
+
+/* A row of the outbox. The body is complete and the same for every try. */
+struct notification {
+	int64_t id;
+	char *message_id; /* webhook-id: unique for ever */
+	int64_t incident; /* 0 for a test */
+	char *webhook;
+	char *type; /* incident.opened ... */
+	enum notification_state state;
+	int64_t created_ms, due_ms, delivered_ms;
+	int64_t attempts;
+	char *last_error; /* "" for none */
+	char *body;
+};
+
+struct service {
+	char *name;
+	enum service_state state;
+	bool discovered;
+	int64_t since_ms;
+	int64_t restarts;
+	char *reason; /* why it is down, for people; "" while it is up */
+	char *url;    /* "" for none */
+};
+
+struct process_record {
+	char *service;
+	int64_t pid;
+	uint64_t start; /* clock ticks since boot */
+	char *boot;
+};
+
+struct role_record {
+	char *name;
+	int64_t pid;
+	char *state; /* starting running hung stopped */
+	int64_t restarts;
+};
+
+struct fact {
+	char *role, *topic, *subject, *key, *value;
+};
+
+void evidence_list_free(struct evidence *list, size_t count);
+int evidence_list_copy(const struct evidence *from, size_t count, struct evidence **ret);
+
+void alert_done(struct alert *a);
+int alert_copy(const struct alert *from, struct alert *ret);
+void incident_done(struct incident *i);
+int incident_copy(const struct incident *from, struct incident *ret);
+void timeline_entry_done(struct timeline_entry *t);
+void notification_done(struct notification *n);
+void service_done(struct service *s);
+void process_record_done(struct process_record *p);
+void role_record_done(struct role_record *r);
+void fact_done(struct fact *f);
+
+void alert_list_free(struct alert *list, size_t count);
+void incident_list_free(struct incident *list, size_t count);
+void timeline_list_free(struct timeline_entry *list, size_t count);
+void notification_list_free(struct notification *list, size_t count);
+void service_list_free(struct service *list, size_t count);
+void process_list_free(struct process_record *list, size_t count);
+void role_list_free(struct role_record *list, size_t count);
+void fact_list_free(struct fact *list, size_t count);

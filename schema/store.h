@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store's writer: the one connection that changes the database.
+ *
+ * Layer: schema; only the engine includes it. Every change stands between store_begin() and
+ * store_commit(); a commit is on the disk (synchronous=FULL) when it returns. Errors: -ENOSPC disk
+ * full, -EROFS read-only, -EIO, -EUCLEAN damaged, -ENOMEM. After an error inside a transaction call
+ * store_rollback(); nothing of it happened. What stores samples is behind this header alone. */
+#pragma once
+
+#include <stdint.h>
+
+#include "schema/records.h"
+#include "schema/store_read.h"
+
+struct store;
+
+/* Opens the database PATH or makes it (0640) and migrates it to this program's schema.
+ * On failure *RET_WHY says what is wrong in one sentence (free() it; may be NULL):
+ * -EPROTONOSUPPORT a newer schema or another application's file, left untouched; -EUCLEAN. */
+int store_open(const char *path, struct store **ret, char **ret_why);
+struct store *store_close(struct store *s);
+
+/* The same rows, read over the writer's own connection. Belongs to the store. */
+struct reader *store_reader(struct store *s);
+
+int store_begin(struct store *s);
+int store_commit(struct store *s);
+void store_rollback(struct store *s);
+
+/* The id of a series; made if new. -ENOSPC... as above; -E2BIG beyond MAX_SERIES. */
+int store_series(struct store *s, const struct series *series, uint32_t *ret_id);
+void store_set_max_series(struct store *s, size_t max_series);
+
+/* Values of one moment. A moment that exists already is added to (the newer value wins). */
+int store_append(struct store *s, int64_t time_ms, const struct sample samples[], size_t count);
+
+int store_put_event(struct store *s, const struct event *e);
+
+int store_put_process(struct store *s, const struct process_record *p);
+/* 1 if it was there, 0 if not. */
+int store_remove_process(struct store *s, const struct process_record *p);
+
+int store_put_service(struct store *s, const struct service *v);
+int store_remove_service(struct store *s, const char *name);
+int store_put_role(struct store *s, const struct role_record *r);
+
+/* An empty value removes the fact. */
+int store_put_fact(struct store *s, const struct fact *f);
+int store_clear_facts(struct store *s, const char *role);
+
+int store_put_alert(struct store *s, const struct alert *a);
+int store_remove_alert(struct store *s, const char *fingerprint);
+
+/* The id of the next new incident. */
+int store_next_incident(struct store *s, int64_t *ret_id);
+int store_put_incident(struct store *s, const struct incident *i);
+int store_add_timeline(struct store *s, const struct timeline_entry *t);
+
+/* With id 0 a new row; its id is returned in *RET_ID (may be NULL). */
+int store_put_notification(struct store *s, const struct notification *n, int64_t *ret_id);
+
+/* Work between ticks, a small step each, in a transaction of its own: removes the oldest moments
+ * older than BEFORE_MS, or while the file is larger than MAX_BYTES; old delivered notifications
+ * and events likewise. 1 if there is more to do, 0 if not. */
+int store_expire(struct store *s, int64_t before_ms, uint64_t max_bytes);
+
+/* Moves what is in the WAL to the database as far as readers allow, without waiting. */
+int store_checkpoint(struct store *s);
+
+/* Bytes of the database file and its WAL. */
+uint64_t store_bytes(struct store *s);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store's readers: pages, the command line, and the engine at its start.
+ *
+ * Layer: schema. Each call is one short read of its own snapshot, unless it stands between
+ * reader_begin() and reader_end(). Lists are freed with X_list_free() of records.h. Errors as in
+ * store.h; -EAGAIN where the engine does not have the database open. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "schema/records.h"
+
+struct reader;
+
+/* Opens the database read-only. */
+int reader_open(const char *path, struct reader **ret);
+struct reader *reader_close(struct reader *r);
+
+/* One snapshot for all reads until reader_end(). */
+int reader_begin(struct reader *r);
+void reader_end(struct reader *r);
+
+int reader_services(struct reader *r, struct service **ret, size_t *ret_count);
+int reader_processes(struct reader *r, struct process_record **ret, size_t *ret_count);
+int reader_roles(struct reader *r, struct role_record **ret, size_t *ret_count);
+/* TOPIC may be NULL for all; ordered by topic, subject, key. */
+int reader_facts(struct reader *r, const char *topic, struct fact **ret, size_t *ret_count);
+
+enum incident_filter { INCIDENTS_OPEN, INCIDENTS_RESOLVED, INCIDENTS_ALL };
+/* Newest first, at most LIMIT. */
+int reader_incidents(struct reader *r, enum incident_filter filter, size_t limit,
+	struct incident **ret, size_t *ret_count);
+/* -ENOENT where there is none. */
+int reader_incident(struct reader *r, int64_t id, struct incident *ret);
+
+/* Alerts of an incident (0: those pending or firing, of any). */
+int reader_alerts(struct reader *r, int64_t incident, struct alert **ret, size_t *ret_count);
+int reader_timeline(struct reader *r, int64_t incident, struct timeline_entry **ret,
+	size_t *ret_count);
+/* Of an incident, oldest first; 0: all that are pending, in the order of their ids. */
+int reader_notifications(struct reader *r, int64_t incident, struct notification **ret,
+	size_t *ret_count);
+int reader_notification(struct reader *r, int64_t id, struct notification *ret);
+
+/* Every series' newest value not older than SINCE_MS, in the order of metric and labels; a series
+ * that ended is left out. -errno of FN stops. */
+typedef int (*reader_sample_fn)(void *userdata, const struct series *series, int64_t time_ms,
+	double value);
+int reader_latest(struct reader *r, int64_t since_ms, reader_sample_fn fn, void *userdata);
+
+/* All values of one series in [FROM_MS, TO_MS], oldest first. -ENOENT where there is no such
+ * series. */
+int reader_range(struct reader *r, const struct series *series, int64_t from_ms, int64_t to_ms,
+	reader_sample_fn fn, void *userdata);
+
+/* The host's stable id, made with the database; free() it. */
+int reader_host_id(struct reader *r, char **ret);

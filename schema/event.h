@@ -24,7 +24,7 @@ struct sample {
 
 /* Something that happened once. Nothing in it is owned by it. */
 struct event {
-	const char *type;    /* one of event_types below */
+	const char *type;    /* one of those below */
 	const char *service; /* "" where it belongs to none */
 	usec_t time;	     /* wall */
 	int64_t pid;	     /* of a process event: the main process; else 0 */
@@ -40,6 +40,8 @@ struct event {
 #define EVENT_PROCESS_STARTED "process-started"
 /* A main process of a service ended, with its reason. */
 #define EVENT_PROCESS_EXITED "process-exited"
+/* A configured service that is expected was not found when the collector began to look. */
+#define EVENT_SERVICE_MISSING "service-missing"
 /* A discovered service is no longer there to be watched: its series ended. */
 #define EVENT_SERVICE_ENDED "service-ended"
 
@@ -66,22 +68,31 @@ struct sink {
 };
 
 /* What the engine remembers of a service for a collector that starts (again): the main processes
- * it knew and the counters it had, so that nothing is missed or counted twice. */
+ * it knew and the values it had, so that nothing is missed or counted twice. */
 struct known_process {
 	char *service;
 	int64_t pid;
 	uint64_t start;
 	char *boot; /* /proc/sys/kernel/random/boot_id when it was seen */
 };
-struct known_counter {
-	struct series series;
+struct known_value {
+	struct series series; /* a modelwatch_service_* counter, or modelwatch_service_up */
 	double value;
 };
 struct known {
 	struct known_process *processes;
 	size_t process_count;
-	struct known_counter *counters;
-	size_t counter_count;
+	struct known_value *values;
+	size_t value_count;
 };
 
 void known_done(struct known *k);
+
+/* The wire form of what travels inside messages; the readers are pure and take foreign bytes:
+ * -EBADMSG, -ENOMEM. A list from a reader is the caller's. */
+void evidence_write(const struct evidence *list, size_t count, struct buf *b);
+int evidence_read(const void *data, size_t size, struct evidence **ret, size_t *ret_count);
+void samples_write(const struct sample *list, size_t count, struct buf *b);
+int samples_read(const void *data, size_t size, struct sample **ret, size_t *ret_count);
+void known_write(const struct known *k, struct buf *b);
+int known_read(const void *data, size_t size, struct known *ret);

@@ -8,3 +8,18 @@ packaging/rules.d:
 	$(AM_V_at)$(MKDIR_P) packaging && $(LN_S) '$(abs_top_srcdir)/packaging/rules.d' $@
 distclean-local:
 	-test ! -L packaging/rules.d || rm -f packaging/rules.d
+
+# What the quickstart starts on a host without a model server. Run from the source tree, not installed.
+EXTRA_DIST += \
+	packaging/demo/accesslog.py \
+	packaging/demo/client.py \
+	packaging/demo/completions.py \
+	packaging/demo/corpus.txt \
+	packaging/demo/engine.py \
+	packaging/demo/metrics.py \
+	packaging/demo/model.py \
+	packaging/demo/receiver.py \
+	packaging/demo/server.py \
+	packaging/demo/train.py \
+	packaging/demo/weights.py \
+	tests/integration/test_demo.py

@@ -9,6 +9,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/message.h"
 
 struct link;

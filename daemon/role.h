@@ -8,6 +8,7 @@
  * engine was restarted. */
 #pragma once
 
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "daemon/base/clock.h"
@@ -45,6 +46,12 @@ sd_event *role_event(struct role *r);
 const struct config *role_config(const struct role *r);
 void role_set_userdata(struct role *r, void *userdata);
 void *role_userdata(const struct role *r);
+
+/* The state directory, the host's name, and the id of the group modelwatch ((gid_t) -1 for none), as
+ * the supervisor knows them. */
+const char *role_state_directory(const struct role *r);
+const char *role_host(const struct role *r);
+gid_t role_group(const struct role *r);
 
 /* The link to the engine, or NULL while there is none. */
 struct link *role_engine(struct role *r);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/listeners.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/text.h"
+
+#define BACKLOG	    64
+#define SOCKET_MODE 0660
+
+void listeners_close(struct listeners *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		free(l->items[i].address);
+		close_fd(&l->items[i].fd);
+	}
+	l->count = 0;
+}
+
+/* Splits "127.0.0.1:9178" or "[::1]:9178"; the text is ours to change. -EINVAL. */
+static int split_address(char *text, char **ret_host, char **ret_port)
+{
+	char *colon = strrchr(text, ':');
+	size_t size;
+
+	if (!colon)
+		return -EINVAL;
+	*colon = '\0';
+	size = strlen(text);
+	if (size >= 2 && text[0] == '[' && text[size - 1] == ']') {
+		text[size - 1] = '\0';
+		text++;
+	}
+	*ret_host = text;
+	*ret_port = colon + 1;
+	return 0;
+}
+
+static int open_tcp(const char *address)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM};
+	_cleanup_free_ char *text = strdup(address);
+	_cleanup_close_ int fd = -1;
+	struct addrinfo *info = NULL;
+	char *host, *port;
+	const int on = 1;
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	r = split_address(text, &host, &port);
+	if (r < 0 || getaddrinfo(*host ? host : NULL, port, &hints, &info) != 0)
+		return -EINVAL;
+	fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	r = fd < 0 ? -errno : 0;
+	if (r == 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		r = -errno;
+	if (r == 0 && info->ai_family == AF_INET6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+		r = -errno;
+	if (r == 0 && (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0))
+		r = -errno;
+	freeaddrinfo(info);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+/* True where somebody answers at PATH; a socket that nobody listens to is left from a crash. */
+static bool is_answered(const struct sockaddr_un *address)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && connect(fd, (const struct sockaddr *) address, sizeof(*address)) == 0;
+}
+
+static int open_unix(const char *path, gid_t group)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat st;
+	mode_t mask;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path));
+	if (is_answered(&address))
+		return -EADDRINUSE;
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(path);
+	/* The mode must hold from the first moment: chmod() behind bind() would be too late. */
+	mask = umask(0777 & ~SOCKET_MODE);
+	r = bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ? -errno : 0;
+	umask(mask);
+	if (r < 0)
+		return r;
+	if (group != (gid_t) -1 && chown(path, (uid_t) -1, group) < 0 && errno != EPERM)
+		return -errno;
+	if (listen(fd, BACKLOG) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int open_address(const char *address, gid_t group, const struct listeners *old)
+{
+	const char *path = text_after(address, "unix:");
+
+	for (size_t i = 0; old && i < old->count; i++)
+		if (text_equal(old->items[i].address, address)) {
+			int fd = fcntl(old->items[i].fd, F_DUPFD_CLOEXEC, 3);
+
+			return fd < 0 ? -errno : fd;
+		}
+	return path ? open_unix(path, group) : open_tcp(address);
+}
+
+static int add(struct listeners *l, const char *address, gid_t group, const struct listeners *old,
+	char **ret_why)
+{
+	struct listener *item = &l->items[l->count];
+	int fd;
+
+	if (l->count == LISTENERS_MAX) {
+		if (asprintf(ret_why, "more than %d listen addresses", LISTENERS_MAX) < 0)
+			*ret_why = NULL;
+		return -E2BIG;
+	}
+	fd = open_address(address, group, old);
+	if (fd < 0) {
+		if (asprintf(ret_why, "cannot listen on %s: %s", address, strerror(-fd)) < 0)
+			*ret_why = NULL;
+		return fd;
+	}
+	item->fd = fd;
+	item->address = strdup(address);
+	l->count++;
+	return item->address ? 0 : -ENOMEM;
+}
+
+int listeners_open(const struct config *c, const char *runtime_directory, gid_t group,
+	const struct listeners *old, struct listeners *ret, char **ret_why)
+{
+	const struct section *page = config_find(c, SECTION_PAGE, "");
+	_cleanup_free_ char *own = NULL;
+	struct listeners l = {.count = 0};
+	const char *const *addresses;
+	size_t count;
+	int r;
+
+	*ret_why = NULL;
+	if (asprintf(&own, "unix:%s/http.sock", runtime_directory) < 0) {
+		own = NULL;
+		return -ENOMEM;
+	}
+	r = add(&l, own, group, old, ret_why);
+	addresses = section_list(page, OPTION_PAGE_LISTEN, &count);
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = add(&l, addresses[i], group, old, ret_why);
+	if (r < 0) {
+		listeners_close(&l);
+		return r;
+	}
+	*ret = l;
+	return 0;
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+#include "daemon/base/log.h"
+#include "daemon/paths.h"
+#include "daemon/supervisor_private.h"
+#include "daemon/usage.h"
+
+#define HUNG_AFTER   (15 * USEC_PER_SEC) /* without a heartbeat */
+#define REPORT_EVERY (15 * USEC_PER_SEC) /* the roles' usage */
+
+static void start_slot(struct slot *slot);
+
+static struct slot *engine_slot(struct supervisor *s)
+{
+	return &s->slots[ROLE_ENGINE];
+}
+
+static bool is_running(const struct instance *i)
+{
+	return i && instance_state(i) == INSTANCE_RUNNING;
+}
+
+int slots_prepare(struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++) {
+		struct slot *slot = &s->slots[i];
+		int r;
+
+		slot->supervisor = s;
+		slot->row = &role_rows[i];
+		r = paths_role_program(slot->row->name, &slot->program);
+		if (r == 0)
+			r = config_slice(s->config, slot->row->slice, &slot->slice);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void slots_done(struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++) {
+		struct slot *slot = &s->slots[i];
+
+		instance_free(slot->next);
+		instance_free(slot->leaving);
+		instance_free(slot->current);
+		sd_event_source_disable_unref(slot->delayed);
+		free(slot->program);
+		buf_done(&slot->slice);
+	}
+}
+
+/* Tells the engine how a role is: for its metrics, and for alerts about roles. */
+static void report(struct supervisor *s, const char *name, pid_t pid, const char *state,
+	uint64_t restarts)
+{
+	struct instance *engine = engine_slot(s)->current;
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+	struct usage usage = {0};
+
+	if (!is_running(engine))
+		return;
+	if (pid > 0)
+		usage_read(pid, &usage);
+	message_begin(&packet, MESSAGE_ROLE);
+	message_put_string(&packet, name);
+	message_put_u64(&packet, (uint64_t) pid);
+	message_put_string(&packet, state);
+	message_put_u64(&packet, restarts);
+	message_put_u64(&packet, usage.resident);
+	message_put_f64(&packet, usage.cpu);
+	instance_send(engine, &packet, -1);
+}
+
+static void report_slot(const struct slot *slot)
+{
+	const struct instance *i = slot->current;
+
+	report(slot->supervisor, slot->row->name, i ? instance_pid(i) : 0,
+		i ? instance_state_name(instance_state(i)) : "stopped", slot->restarts);
+}
+
+static void report_all(struct supervisor *s)
+{
+	report(s, "supervisor", getpid(), "running", 0);
+	for (size_t i = 0; i < ROLES; i++)
+		report_slot(&s->slots[i]);
+	s->reported = clock_monotonic();
+}
+
+static void send_connect(struct instance *to, const char *peer, pid_t pid, int fd)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_CONNECT);
+	message_put_string(&packet, peer);
+	message_put_u64(&packet, (uint64_t) pid);
+	instance_send(to, &packet, fd);
+}
+
+/* A fresh pair of sockets between a running role and the running engine. */
+static void connect_to_engine(struct supervisor *s, struct instance *i)
+{
+	struct instance *engine = engine_slot(s)->current;
+	int pair[2];
+
+	if (!is_running(engine) || !is_running(i) || i == engine)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+		log_error_errno(-errno, "cannot connect role %s", instance_row(i)->name);
+		return;
+	}
+	send_connect(engine, instance_row(i)->name, instance_pid(i), pair[0]);
+	send_connect(i, "engine", instance_pid(engine), pair[1]);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void send_configuration(struct slot *slot, struct instance *i)
+{
+	struct supervisor *s = slot->supervisor;
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_CONFIGURE);
+	message_put_string(&packet, s->options->state_directory);
+	message_put_string(&packet, s->host);
+	message_put_u64(&packet, (uint64_t) (gid_t) (s->group + 1));
+	message_put_bytes(&packet, slot->slice.data, slot->slice.size);
+	instance_send(i, &packet, -1);
+}
+
+static void pass_descriptors(struct slot *slot, struct instance *i)
+{
+	struct supervisor *s = slot->supervisor;
+	_cleanup_buf_ struct buf name = BUF_INIT;
+
+	if (slot->row == &role_rows[ROLE_PROCESS] && s->process_events >= 0)
+		instance_pass(i, "proc-events", s->process_events);
+	if (slot->row != &role_rows[ROLE_WEB])
+		return;
+	for (size_t l = 0; l < s->listeners.count; l++) {
+		buf_reset(&name);
+		buf_printf(&name, "listen:%s", s->listeners.items[l].address);
+		if (name.data)
+			instance_pass(i, name.data, s->listeners.items[l].fd);
+	}
+}
+
+static void start_others(struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (i == ROLE_ENGINE)
+			continue;
+		if (!slot->current && !slot->delayed)
+			start_slot(slot);
+		else
+			connect_to_engine(s, slot->current);
+	}
+}
+
+static void on_ready(struct instance *i, void *userdata)
+{
+	struct slot *slot = userdata;
+	struct supervisor *s = slot->supervisor;
+
+	log_debug("role %s is ready (pid %d)", slot->row->name, instance_pid(i));
+	if (i == slot->next) {
+		/* The successor serves: now the predecessor may go. */
+		slot->next = NULL;
+		instance_free(slot->leaving);
+		slot->leaving = slot->current;
+		slot->current = i;
+		if (slot->leaving)
+			instance_stop(slot->leaving);
+	}
+	if (slot == engine_slot(s)) {
+		report_all(s);
+		start_others(s);
+	} else {
+		connect_to_engine(s, i);
+		report_slot(slot);
+	}
+	supervisor_changed(s);
+}
+
+static void on_complained(struct instance *i, int64_t pid, const char *why, void *userdata)
+{
+	struct slot *slot = userdata;
+	struct supervisor *s = slot->supervisor;
+
+	if (slot != engine_slot(s))
+		return;
+	for (size_t n = 0; n < ROLES; n++) {
+		struct instance *current = s->slots[n].current;
+
+		if (!current || instance_pid(current) != pid || current == i)
+			continue;
+		log_error("role %s (pid %" PRIi64 ") is ended: %s", s->slots[n].row->name, pid, why);
+		instance_kill(current, INSTANCE_STOPPING);
+	}
+}
+
+static void log_exit(const struct slot *slot, const struct instance *i, int code, int status)
+{
+	const struct log_field fields[] = {{"MODELWATCH_ROLE", slot->row->name}};
+
+	if (code == CLD_EXITED)
+		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) exited with status %d",
+			slot->row->name, instance_pid(i), status);
+	else
+		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) was killed by SIG%s",
+			slot->row->name, instance_pid(i), sigabbrev_np(status));
+}
+
+static int on_delay(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct slot *slot = userdata;
+
+	slot->delayed = sd_event_source_disable_unref(slot->delayed);
+	start_slot(slot);
+	return 0;
+}
+
+static void restart_later(struct slot *slot, usec_t started)
+{
+	usec_t delay = restart_delay(&slot->restart, started, clock_monotonic());
+	int r;
+
+	slot->restarts++;
+	if (delay == 0) {
+		start_slot(slot);
+		return;
+	}
+	log_warning("role %s failed %u times in a row; it is started again in %" PRIu64 " ms",
+		slot->row->name, slot->restart.failures, delay / USEC_PER_MSEC);
+	r = sd_event_add_time_relative(slot->supervisor->event, &slot->delayed, CLOCK_MONOTONIC,
+		delay, 0, on_delay, slot);
+	if (r < 0)
+		supervisor_fail(slot->supervisor, EX_SOFTWARE);
+}
+
+/* Statuses by which a role says that no restart can help. */
+static bool is_final(const struct supervisor *s, int code, int status)
+{
+	return !s->announced && code == CLD_EXITED && (status == EX_UNAVAILABLE || status == EX_CONFIG);
+}
+
+static void on_exited(struct instance *i, int code, int status, void *userdata)
+{
+	struct slot *slot = userdata;
+	struct supervisor *s = slot->supervisor;
+	usec_t started = instance_started(i);
+	bool expected = s->stopping || i == slot->leaving;
+
+	if (!expected || code != CLD_EXITED || status != EXIT_SUCCESS)
+		log_exit(slot, i, code, status);
+	if (i == slot->leaving)
+		slot->leaving = NULL;
+	else if (i == slot->next) {
+		log_error("the replacement of role %s failed: the one in force stays", slot->row->name);
+		slot->next = NULL;
+		expected = true;
+	} else
+		slot->current = NULL;
+	instance_free(i);
+	if (is_final(s, code, status))
+		supervisor_fail(s, status);
+	else if (!expected)
+		restart_later(slot, started);
+	if (!slot->current)
+		report_slot(slot);
+	supervisor_changed(s);
+}
+
+static const struct instance_ops ops = {on_ready, on_complained, on_exited};
+
+static int start_instance(struct slot *slot, struct instance **ret)
+{
+	struct instance *i;
+	int r = instance_new(slot->supervisor->event, slot->row, slot->program, &ops, slot, &i);
+
+	if (r < 0)
+		return log_error_errno(r, "cannot start role %s", slot->row->name);
+	*ret = i;
+	pass_descriptors(slot, i);
+	send_configuration(slot, i);
+	return 0;
+}
+
+static void start_slot(struct slot *slot)
+{
+	if (slot->supervisor->stopping)
+		return;
+	if (start_instance(slot, &slot->current) < 0) {
+		restart_later(slot, clock_monotonic());
+		return;
+	}
+	report_slot(slot);
+}
+
+void slots_start(struct supervisor *s)
+{
+	start_slot(engine_slot(s));
+}
+
+int slots_reconfigure(struct supervisor *s, const struct config *config, unsigned forced)
+{
+	struct buf slices[ROLES] = {0};
+	int r = 0;
+
+	for (size_t i = 0; i < ROLES && r == 0; i++)
+		r = config_slice(config, role_rows[i].slice, &slices[i]);
+	for (size_t i = 0; i < ROLES; i++) {
+		struct slot *slot = &s->slots[i];
+		struct buf old = slot->slice;
+		bool changed = forced >> i & 1 || old.size != slices[i].size ||
+			       memcmp(old.data, slices[i].data, old.size) != 0;
+
+		if (r < 0 || !changed) {
+			buf_done(&slices[i]);
+			continue;
+		}
+		slot->slice = slices[i];
+		buf_done(&old);
+		if (!slot->current)
+			continue;
+		if (i == ROLE_ENGINE)
+			send_configuration(slot, slot->current);
+		else {
+			slot->next = instance_free(slot->next);
+			start_instance(slot, &slot->next);
+		}
+	}
+	return r;
+}
+
+void slots_check(struct supervisor *s)
+{
+	usec_t now = clock_monotonic();
+
+	for (size_t n = 0; n < ROLES; n++) {
+		struct slot *slot = &s->slots[n];
+		struct instance *i = slot->current;
+
+		if (!i || instance_state(i) == INSTANCE_HUNG ||
+			usec_since(now, instance_alive(i)) < HUNG_AFTER)
+			continue;
+		log_error("role %s (pid %d) does not answer: it is killed", slot->row->name,
+			instance_pid(i));
+		instance_kill(i, INSTANCE_HUNG);
+		report_slot(slot);
+	}
+	if (usec_since(now, s->reported) >= REPORT_EVERY)
+		report_all(s);
+}
+
+bool slots_all_gone(const struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++)
+		if (s->slots[i].current || s->slots[i].next || s->slots[i].leaving)
+			return false;
+	return true;
+}
+
+bool slots_all_running(const struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++)
+		if (!is_running(s->slots[i].current) || s->slots[i].next)
+			return false;
+	return true;
+}
+
+static void stop_instance(struct instance *i)
+{
+	if (i && instance_state(i) != INSTANCE_STOPPING)
+		instance_stop(i);
+}
+
+void slots_stop(struct supervisor *s)
+{
+	bool others = false;
+
+	for (size_t i = 0; i < ROLES; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (i == ROLE_ENGINE)
+			continue;
+		stop_instance(slot->current);
+		stop_instance(slot->next);
+		others |= slot->current || slot->next || slot->leaving;
+	}
+	if (!others)
+		stop_instance(engine_slot(s)->current);
+}
+
+void slots_kill(struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++) {
+		struct instance *all[] = {s->slots[i].current, s->slots[i].next, s->slots[i].leaving};
+
+		for (size_t n = 0; n < ELEMENTS(all); n++)
+			if (all[n])
+				instance_kill(all[n], INSTANCE_STOPPING);
+	}
+}

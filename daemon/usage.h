@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a role of ours uses: memory and processor time, for its own metrics.
+ *
+ * Layer: daemon. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct usage {
+	uint64_t resident; /* bytes */
+	double cpu;	   /* seconds, user and system */
+};
+
+/* Reads the text of /proc/PID/stat (proc(5)). -EBADMSG. */
+int usage_parse(const char *text, long page_size, long ticks, struct usage *ret);
+
+/* -errno where the process is gone. */
+int usage_read(pid_t pid, struct usage *ret);

@@ -9,6 +9,20 @@ packaging/rules.d:
 distclean-local:
 	-test ! -L packaging/rules.d || rm -f packaging/rules.d
 
+dist_man_MANS += packaging/man/modelwatchd.8
+
+# The unit names the program where Debian and Fedora have it; installed elsewhere, it names that place.
+EXTRA_DIST += packaging/modelwatchd.service
+if WITH_SYSTEMD_UNITS
+install-data-local:
+	$(MKDIR_P) '$(DESTDIR)$(systemdsystemunitdir)'
+	sed 's|/usr/sbin/|$(sbindir)/|' '$(srcdir)/packaging/modelwatchd.service' \
+		>'$(DESTDIR)$(systemdsystemunitdir)/modelwatchd.service'
+	chmod 644 '$(DESTDIR)$(systemdsystemunitdir)/modelwatchd.service'
+uninstall-local:
+	rm -f '$(DESTDIR)$(systemdsystemunitdir)/modelwatchd.service'
+endif
+
 # What the quickstart starts on a host without a model server. Run from the source tree, not installed.
 EXTRA_DIST += \
 	packaging/demo/accesslog.py \

@@ -62,7 +62,8 @@ def main():
     parser.add_argument("--corpus", default=os.path.join(os.path.dirname(__file__), "corpus.txt"))
     options = parser.parse_args()
     with open(options.corpus, encoding="utf-8") as file:
-        vocabulary, tables, bias = train(file.read())
+        lines = [line for line in file if not line.startswith("#")]
+    vocabulary, tables, bias = train("".join(lines))
     tensors = [
         (f"context.{n}.weight", [model.ROWS, len(vocabulary)], [w for row in table for w in row])
         for n, table in enumerate(tables, 1)

@@ -23,6 +23,8 @@ uninstall-local:
 	rm -f '$(DESTDIR)$(systemdsystemunitdir)/modelwatchd.service'
 endif
 
+EXTRA_DIST += packaging/quickstart
+
 # What the quickstart starts on a host without a model server. Run from the source tree, not installed.
 EXTRA_DIST += \
 	packaging/demo/accesslog.py \

@@ -38,45 +38,29 @@ static const char *const notification_state_names[] = {
 	[NOTIFICATION_FAILED] = "failed",
 };
 
-const char *severity_name(enum severity s)
-{
-	assert((size_t) s < ELEMENTS(severity_names));
-	return severity_names[s];
-}
+/* Defines NAME_name() and NAME_parse() over NAME_names. */
+#define DEFINE_NAMES(type)                                                                         \
+	const char *type##_name(enum type s)                                                       \
+	{                                                                                          \
+		assert((size_t) s < ELEMENTS(type##_names));                                       \
+		return type##_names[s];                                                            \
+	}                                                                                          \
+	int type##_parse(const char *name, enum type *ret)                                         \
+	{                                                                                          \
+		for (size_t i = 0; i < ELEMENTS(type##_names); i++)                                \
+			if (text_equal(name, type##_names[i])) {                                   \
+				*ret = (enum type) i;                                              \
+				return 0;                                                          \
+			}                                                                          \
+		return -EINVAL;                                                                    \
+	}                                                                                          \
+	struct _semicolon_
 
-int severity_parse(const char *name, enum severity *ret)
-{
-	for (size_t i = 0; i < ELEMENTS(severity_names); i++)
-		if (text_equal(name, severity_names[i])) {
-			*ret = (enum severity) i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-const char *alert_state_name(enum alert_state s)
-{
-	assert((size_t) s < ELEMENTS(alert_state_names));
-	return alert_state_names[s];
-}
-
-const char *incident_state_name(enum incident_state s)
-{
-	assert((size_t) s < ELEMENTS(incident_state_names));
-	return incident_state_names[s];
-}
-
-const char *service_state_name(enum service_state s)
-{
-	assert((size_t) s < ELEMENTS(service_state_names));
-	return service_state_names[s];
-}
-
-const char *notification_state_name(enum notification_state s)
-{
-	assert((size_t) s < ELEMENTS(notification_state_names));
-	return notification_state_names[s];
-}
+DEFINE_NAMES(severity);
+DEFINE_NAMES(alert_state);
+DEFINE_NAMES(incident_state);
+DEFINE_NAMES(service_state);
+DEFINE_NAMES(notification_state);
 
 /* Copies a string that may be NULL. False without memory. */
 static bool copy_string(const char *from, char **ret)

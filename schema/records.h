@@ -21,9 +21,13 @@ enum notification_state { NOTIFICATION_PENDING, NOTIFICATION_DELIVERED, NOTIFICA
 const char *severity_name(enum severity s);
 int severity_parse(const char *name, enum severity *ret);
 const char *alert_state_name(enum alert_state s);
+int alert_state_parse(const char *name, enum alert_state *ret);
 const char *incident_state_name(enum incident_state s);
+int incident_state_parse(const char *name, enum incident_state *ret);
 const char *service_state_name(enum service_state s);
+int service_state_parse(const char *name, enum service_state *ret);
 const char *notification_state_name(enum notification_state s);
+int notification_state_parse(const char *name, enum notification_state *ret);
 
 /* One rule for one label set. */
 struct alert {

@@ -6,6 +6,40 @@ libschema_a_SOURCES = \
 	schema/records.c schema/records.h \
 	schema/series.c schema/series.h
 
+# The schema's files, in order, as C strings: the library carries them.
+MIGRATIONS = schema/001_initial.sql
+EXTRA_DIST += $(MIGRATIONS)
+CLEANFILES += schema/migrations.c
+schema/migrations.c: $(MIGRATIONS) schema/schema.mk
+	$(AM_V_GEN)$(MKDIR_P) schema && { \
+		echo '#include "schema/migrate.h"'; \
+		echo 'const char *const migrations[] = {'; \
+		for file in $(MIGRATIONS); do \
+			sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' "$(srcdir)/$$file" && echo ',' || exit 1; \
+		done; \
+		echo '};'; \
+		echo 'const int migration_count = sizeof(migrations) / sizeof(migrations[0]);'; \
+	} >$@.tmp && mv $@.tmp $@
+
+noinst_LIBRARIES += libstore.a
+libstore_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
+libstore_a_SOURCES = \
+	schema/catalogue.c schema/catalogue.h \
+	schema/crc32c.c schema/crc32c.h \
+	schema/database.c schema/database.h \
+	schema/migrate.c schema/migrate.h \
+	schema/query.c schema/query.h \
+	schema/rows.c schema/rows.h \
+	schema/statements.def \
+	schema/store.c schema/store.h schema/store_internal.h \
+	schema/store_expire.c \
+	schema/store_put.c \
+	schema/store_read.c schema/store_read.h \
+	schema/store_read_samples.c \
+	schema/store_samples.c \
+	schema/tick.c schema/tick.h
+nodist_libstore_a_SOURCES = schema/migrations.c
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test-series tests/unit/test-records
 TESTS += tests/unit/test-series tests/unit/test-records
@@ -13,11 +47,19 @@ tests_unit_test_series_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_series_LDADD = libschema.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_records_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_records_LDADD = libschema.a libbase.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test-tick
+TESTS += tests/unit/test-tick
+tests_unit_test_tick_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_tick_LDADD = libstore.a libschema.a libbase.a $(CMOCKA_LIBS)
 endif
 
-check_PROGRAMS += tests/fuzz/fuzz-labels
-TESTS += tests/fuzz/fuzz-labels
+check_PROGRAMS += tests/fuzz/fuzz-labels tests/fuzz/fuzz-tick
+TESTS += tests/fuzz/fuzz-labels tests/fuzz/fuzz-tick
 tests_fuzz_fuzz_labels_SOURCES = tests/fuzz/fuzz-labels.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_labels_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_labels_LDADD = libschema.a libbase.a
-EXTRA_DIST += tests/fuzz/corpus/labels
+tests_fuzz_fuzz_tick_SOURCES = tests/fuzz/fuzz-tick.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_tick_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_tick_LDADD = libstore.a libschema.a libbase.a
+EXTRA_DIST += tests/fuzz/corpus/labels tests/fuzz/corpus/tick

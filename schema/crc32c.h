@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CRC-32C (Castagnoli), as iSCSI uses it: RFC 3720, appendix B.4.
+ *
+ * Layer: schema. SQLite's own check of a file sees nothing of what stands inside a blob. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint32_t crc32c(const void *data, size_t size);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reader and its lists of records. */
+#include "schema/store_read.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "schema/migrate.h"
+#include "schema/rows.h"
+#include "schema/store_internal.h"
+
+#define ROWS_MAX (1024 * 1024) /* of one list: what grows beyond it is an error, not memory */
+
+DEFINE_CLEANUP(struct reader *, reader_close);
+
+int reader_open(const char *path, struct reader **ret)
+{
+	_cleanup_(reader_close_pointer) struct reader *reader = NULL;
+	enum migrate_state state;
+	int r;
+
+	if (access(path, F_OK) < 0)
+		return -errno;
+	reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return -ENOMEM;
+	reader->database = &reader->own_database;
+	reader->catalogue = &reader->own_catalogue;
+	r = database_open_reader(reader->database, path);
+	if (r == 0)
+		r = migrate_inspect(reader->database, &state);
+	if (r < 0)
+		return r;
+	if (state == MIGRATE_EMPTY)
+		return -EAGAIN;
+	if (state != MIGRATE_CURRENT)
+		return -EPROTONOSUPPORT;
+	*ret = TAKE_POINTER(reader);
+	return 0;
+}
+
+struct reader *reader_close(struct reader *r)
+{
+	if (!r)
+		return NULL;
+	database_close(&r->own_database);
+	catalogue_done(&r->own_catalogue);
+	free(r);
+	return NULL;
+}
+
+static int run(struct reader *r, enum statement statement)
+{
+	_cleanup_query_ struct query q = query_read(r->database, statement);
+
+	return query_run(&q);
+}
+
+int reader_begin(struct reader *r)
+{
+	int error = 0;
+
+	if (!database_in_transaction(r->database)) {
+		error = run(r, STATEMENT_BEGIN_READ);
+		r->began = error == 0;
+	}
+	return error;
+}
+
+void reader_end(struct reader *r)
+{
+	if (r->began && database_in_transaction(r->database))
+		run(r, STATEMENT_COMMIT);
+	r->began = false;
+}
+
+/* How a kind of record is read, and emptied again. */
+struct kind {
+	size_t size;
+	void (*get)(struct query *q, void *record);
+	void (*done)(void *record);
+};
+
+/* Defines NAME_kind from row_get_NAME() and DONE. */
+#define DEFINE_KIND(name, type, release)                                                           \
+	static void get_##name(struct query *q, void *record)                                      \
+	{                                                                                          \
+		row_get_##name(q, record);                                                         \
+	}                                                                                          \
+	static void done_##name(void *record)                                                      \
+	{                                                                                          \
+		release(record);                                                                   \
+	}                                                                                          \
+	static const struct kind name##_kind = {sizeof(struct type), get_##name, done_##name}
+
+DEFINE_KIND(service, service, service_done);
+DEFINE_KIND(process, process_record, process_record_done);
+DEFINE_KIND(role, role_record, role_record_done);
+DEFINE_KIND(fact, fact, fact_done);
+DEFINE_KIND(alert, alert, alert_done);
+DEFINE_KIND(incident, incident, incident_done);
+DEFINE_KIND(timeline, timeline_entry, timeline_entry_done);
+DEFINE_KIND(notification, notification, notification_done);
+
+struct list {
+	char *records;
+	size_t count, allocated;
+};
+
+/* Room for one more record of SIZE, zeroed; or NULL. */
+static void *list_add(struct list *l, size_t size)
+{
+	size_t wanted = l->allocated > 0 ? 2 * l->allocated : 8;
+	char *records;
+
+	if (l->count == l->allocated) {
+		records = reallocarray(l->records, wanted, size);
+		if (!records)
+			return NULL;
+		l->records = records;
+		l->allocated = wanted;
+	}
+	return memset(l->records + size * l->count++, 0, size);
+}
+
+static int read_rows(struct query *q, const struct kind *kind, struct list *l)
+{
+	int r;
+
+	while ((r = query_step(q)) > 0) {
+		void *record = l->count < ROWS_MAX ? list_add(l, kind->size) : NULL;
+
+		if (!record)
+			return l->count < ROWS_MAX ? -ENOMEM : -E2BIG;
+		kind->get(q, record);
+	}
+	return r;
+}
+
+/* All rows of Q, whose parameters are put, as an array of records. */
+static int read_list(struct query *q, const struct kind *kind, void *ret, size_t *ret_count)
+{
+	struct list l = {0};
+	int r = read_rows(q, kind, &l);
+
+	if (r < 0) {
+		for (size_t i = 0; i < l.count; i++)
+			kind->done(l.records + i * kind->size);
+		free(l.records);
+		return r;
+	}
+	memcpy(ret, &l.records, sizeof(l.records));
+	*ret_count = l.count;
+	return 0;
+}
+
+/* The one row of Q, or -ENOENT. */
+static int read_one(struct query *q, const struct kind *kind, void *ret)
+{
+	int r = query_step(q);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	memset(ret, 0, kind->size);
+	kind->get(q, ret);
+	if (q->error < 0)
+		kind->done(ret);
+	return q->error;
+}
+
+int reader_services(struct reader *r, struct service **ret, size_t *ret_count)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_SERVICES);
+
+	return read_list(&q, &service_kind, ret, ret_count);
+}
+
+int reader_processes(struct reader *r, struct process_record **ret, size_t *ret_count)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_PROCESSES);
+
+	return read_list(&q, &process_kind, ret, ret_count);
+}
+
+int reader_roles(struct reader *r, struct role_record **ret, size_t *ret_count)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_ROLES);
+
+	return read_list(&q, &role_kind, ret, ret_count);
+}
+
+int reader_facts(struct reader *r, const char *topic, struct fact **ret, size_t *ret_count)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_FACTS);
+
+	query_put_text_or_null(&q, topic);
+	return read_list(&q, &fact_kind, ret, ret_count);
+}
+
+int reader_incidents(struct reader *r, enum incident_filter filter, size_t limit,
+	struct incident **ret, size_t *ret_count)
+{
+	static const enum statement statements[] = {
+		[INCIDENTS_OPEN] = STATEMENT_GET_OPEN_INCIDENTS,
+		[INCIDENTS_RESOLVED] = STATEMENT_GET_RESOLVED_INCIDENTS,
+		[INCIDENTS_ALL] = STATEMENT_GET_INCIDENTS,
+	};
+	_cleanup_query_ struct query q = query_read(r->database, statements[filter]);
+
+	query_put_i64(&q, limit < ROWS_MAX ? (int64_t) limit : ROWS_MAX);
+	return read_list(&q, &incident_kind, ret, ret_count);
+}
+
+int reader_incident(struct reader *r, int64_t id, struct incident *ret)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_INCIDENT);
+
+	query_put_i64(&q, id);
+	return read_one(&q, &incident_kind, ret);
+}
+
+/* A query whose rows are of one incident, or of all where INCIDENT is 0. */
+static struct query query_incident(struct reader *r, int64_t incident, enum statement one,
+	enum statement all)
+{
+	struct query q = query_read(r->database, incident != 0 ? one : all);
+
+	if (incident != 0)
+		query_put_i64(&q, incident);
+	return q;
+}
+
+int reader_alerts(struct reader *r, int64_t incident, struct alert **ret, size_t *ret_count)
+{
+	_cleanup_query_ struct query q = query_incident(r, incident, STATEMENT_GET_ALERTS,
+		STATEMENT_GET_LIVE_ALERTS);
+
+	return read_list(&q, &alert_kind, ret, ret_count);
+}
+
+int reader_timeline(struct reader *r, int64_t incident, struct timeline_entry **ret,
+	size_t *ret_count)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_TIMELINE);
+
+	query_put_i64(&q, incident);
+	return read_list(&q, &timeline_kind, ret, ret_count);
+}
+
+int reader_notifications(struct reader *r, int64_t incident, struct notification **ret,
+	size_t *ret_count)
+{
+	_cleanup_query_ struct query q = query_incident(r, incident, STATEMENT_GET_NOTIFICATIONS,
+		STATEMENT_GET_PENDING_NOTIFICATIONS);
+
+	return read_list(&q, &notification_kind, ret, ret_count);
+}
+
+int reader_notification(struct reader *r, int64_t id, struct notification *ret)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_NOTIFICATION);
+
+	query_put_i64(&q, id);
+	return read_one(&q, &notification_kind, ret);
+}
+
+int reader_host_id(struct reader *r, char **ret)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_META);
+	char *id;
+	int error;
+
+	query_put_text(&q, "host_id");
+	error = query_step(&q);
+	if (error <= 0)
+		return error < 0 ? error : -EUCLEAN;
+	id = query_get_text(&q);
+	if (!id)
+		return q.error;
+	*ret = id;
+	return 0;
+}

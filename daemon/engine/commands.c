@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people ask for through `web`. Who they are is read here, from the connection that came with the
+ * request: a `web` that was taken over cannot claim a name. */
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <jansson.h>
+
+#include "daemon/base/log.h"
+#include "daemon/base/num.h"
+#include "daemon/base/text.h"
+#include "daemon/engine/engine.h"
+
+#define COMMENT_MAX  4096 /* bytes */
+#define PEER_GROUPS_MAX  1024 /* supplementary groups of a peer */
+#define COMMANDS_MAX 64	  /* that wait for their answer */
+#define USERS_MAX    65536 /* lines of /etc/passwd that are looked at */
+
+/* A request that is answered when what it did is durable. */
+struct command {
+	struct command *next;
+	int64_t peer; /* pid of the `web` that asked */
+	uint64_t request;
+	bool ready; /* STATUS and BODY are the answer once everything is committed */
+	unsigned status;
+	char *body;
+};
+
+static void command_free(struct command *c)
+{
+	free(c->body);
+	free(c);
+}
+
+static int answer(struct engine *e, int64_t pid, uint64_t request, unsigned status, const char *body)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_REPLY);
+	message_put_u64(&packet, request);
+	message_put_u64(&packet, status);
+	message_put_bytes(&packet, body, strlen(body));
+	for (size_t i = 0; i < e->peer_count; i++)
+		if (e->peers[i]->pid == pid && e->peers[i]->row == &role_rows[ROLE_WEB])
+			return peer_send(e->peers[i], &packet);
+	return -ENOTCONN;
+}
+
+static int refuse(struct peer *p, uint64_t request, unsigned status, const char *why)
+{
+	json_t *body = json_pack("{s:s}", "error", why);
+	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+
+	if (text)
+		answer(p->engine, p->pid, request, status, text);
+	free(text);
+	json_decref(body);
+	return 0;
+}
+
+void commands_answer(struct engine *e)
+{
+	struct command **at = &e->commands;
+
+	while (*at) {
+		struct command *c = *at;
+
+		if (!c->ready) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		answer(e, c->peer, c->request, c->status, c->body ? c->body : "{}");
+		command_free(c);
+	}
+}
+
+void commands_done(struct engine *e)
+{
+	while (e->commands) {
+		struct command *next = e->commands->next;
+
+		command_free(e->commands);
+		e->commands = next;
+	}
+}
+
+static struct command *add_command(struct peer *p, uint64_t request)
+{
+	struct command *c;
+	size_t count = 0;
+
+	for (c = p->engine->commands; c; c = c->next)
+		count++;
+	c = count < COMMANDS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	if (!c)
+		return NULL;
+	*c = (struct command){
+		.next = p->engine->commands, .peer = p->pid, .request = request, .status = 200};
+	p->engine->commands = c;
+	return c;
+}
+
+/* True where the peer's supplementary groups hold GROUP. */
+static bool is_member(int fd, gid_t group)
+{
+	gid_t groups[PEER_GROUPS_MAX];
+	socklen_t size = sizeof(groups);
+
+	if (group == (gid_t) -1 || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof(gid_t); i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
+static char *user_name(struct engine *e, uid_t uid)
+{
+	const struct passwd *user;
+	char *name;
+
+	if (e->users) {
+		rewind(e->users);
+		for (size_t i = 0; i < USERS_MAX && (user = fgetpwent(e->users)); i++)
+			if (user->pw_uid == uid)
+				return strdup(user->pw_name);
+	}
+	return asprintf(&name, "uid %u", uid) < 0 ? NULL : name;
+}
+
+/* The known person behind the connection, or NULL. */
+static char *identify(struct engine *e, int fd)
+{
+	struct ucred who;
+	socklen_t size = sizeof(who);
+	gid_t group = role_group(e->role);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+		return NULL;
+	if (who.uid != 0 && who.uid != geteuid() && !is_member(fd, group) &&
+		(group == (gid_t) -1 || who.gid != group))
+		return NULL;
+	return user_name(e, who.uid);
+}
+
+/* The "comment" of the request's JSON; an empty body has none. -EBADMSG with the reason in *RET_WHY. */
+static int read_comment(const char *text, char **ret, const char **ret_why)
+{
+	json_error_t error;
+	json_t *body, *comment;
+	int r = 0;
+
+	*ret_why = "the body must be a JSON object";
+	if (!*text) {
+		*ret = strdup("");
+		return *ret ? 0 : -ENOMEM;
+	}
+	body = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+	comment = json_object_get(body, "comment");
+	if (!json_is_object(body))
+		r = -EBADMSG;
+	else if (comment && !json_is_string(comment)) {
+		*ret_why = "comment must be a string";
+		r = -EBADMSG;
+	} else if (json_string_length(comment) > COMMENT_MAX) {
+		*ret_why = "comment is too long";
+		r = -EBADMSG;
+	} else {
+		*ret = strdup(comment ? json_string_value(comment) : "");
+		r = *ret ? 0 : -ENOMEM;
+	}
+	json_decref(body);
+	return r;
+}
+
+/* A request about an incident, with everything read. */
+struct request {
+	int64_t incident;
+	const char *actor;
+	const char *comment;
+};
+
+static int acknowledge(struct engine *e, const struct request *q)
+{
+	return alerting_acknowledge(
+		e->alerting, q->incident, q->actor, q->comment, engine_now(e));
+}
+
+static int resolve(struct engine *e, const struct request *q)
+{
+	return alerting_resolve(e->alerting, q->incident, q->actor, q->comment, engine_now(e));
+}
+
+static int note(struct engine *e, const struct request *q)
+{
+	if (!*q->comment)
+		return -EINVAL;
+	return alerting_note(e->alerting, q->incident, q->actor, q->comment, engine_now(e));
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct engine *e, const struct request *q);
+} verbs[] = {
+	{"acknowledge", acknowledge},
+	{"resolve", resolve},
+	{"note", note},
+};
+
+static int run_verb(struct peer *p, uint64_t number,
+	int (*run)(struct engine *, const struct request *), const char *argument,
+	const char *actor, const char *comment)
+{
+	struct request request = {.actor = actor, .comment = comment};
+	struct command *c;
+	int r = num_parse_i64(argument, &request.incident);
+
+	if (r == 0)
+		r = run(p->engine, &request);
+	if (r == -ENOENT || r == -ERANGE)
+		return refuse(p, number, 404, "no such incident");
+	if (r == -EALREADY)
+		return refuse(p, number, 409, "that is so already");
+	if (r == -EINVAL)
+		return refuse(p, number, 400, "a comment is needed");
+	if (r < 0)
+		return refuse(p, number, 500, strerror(-r));
+	c = add_command(p, number);
+	if (!c)
+		return refuse(p, number, 503, "too many requests wait");
+	c->ready = true;
+	engine_commit(p->engine);
+	return 0;
+}
+
+/* A test is stored like any notification, then delivered once; its result is the answer. */
+static int test_webhook(struct peer *p, uint64_t number, const char *webhook)
+{
+	struct engine *e = p->engine;
+	struct notification n = {0};
+	struct command *c;
+	int r;
+
+	if (!config_find(role_config(e->role), SECTION_WEBHOOK, webhook))
+		return refuse(p, number, 404, "no such webhook");
+	c = add_command(p, number);
+	if (!c)
+		return refuse(p, number, 503, "too many requests wait");
+	r = alerting_test_notification(e->alerting, webhook, engine_now(e), &n);
+	if (r == 0)
+		r = store_begin(e->store);
+	if (r == 0) {
+		r = store_put_notification(e->store, &n, &n.id);
+		if (r == 0)
+			r = store_commit(e->store);
+		if (r < 0)
+			store_rollback(e->store);
+	}
+	if (r == 0)
+		r = deliveries_add(e, &n, c);
+	notification_done(&n);
+	if (r < 0) {
+		c->ready = true;
+		c->status = 503;
+		commands_answer(e);
+		return 0;
+	}
+	deliveries_send(e);
+	return 0;
+}
+
+void command_tested(struct engine *e, struct command *c, const struct notification *n,
+	unsigned status, const char *text)
+{
+	json_t *body = json_pack("{s:s, s:b, s:i, s:s}", "webhook", n->webhook, "delivered",
+		n->state == NOTIFICATION_DELIVERED, "status", (int) status, "error", text);
+
+	c->body = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	c->ready = true;
+	json_decref(body);
+	commands_answer(e);
+}
+
+int commands_message(struct peer *p, struct message *m)
+{
+	uint64_t number = message_u64(m);
+	const char *verb = message_string(m), *argument = message_string(m);
+	const char *body = message_string(m), *why;
+	_cleanup_free_ char *actor = NULL, *comment = NULL;
+	int r;
+
+	actor = identify(p->engine, m->fd);
+	if (!actor)
+		return refuse(p, number, 403,
+			"only root, the daemon's user and members of the group modelwatch may "
+			"change something, over the unix socket");
+	if (text_equal(verb, "test-webhook"))
+		return test_webhook(p, number, argument);
+	r = read_comment(body, &comment, &why);
+	if (r < 0)
+		return refuse(p, number, r == -EBADMSG ? 400 : 500, why);
+	for (size_t i = 0; i < ELEMENTS(verbs); i++)
+		if (text_equal(verbs[i].name, verb))
+			return run_verb(p, number, verbs[i].run, argument, actor, comment);
+	return -EBADMSG;
+}

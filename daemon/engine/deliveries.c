@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The outbox: what is pending lies here and in the database; `notify` posts it and says what came of
+ * it. alerts/outbox.h decides. */
+#include <string.h>
+#include <sys/random.h>
+
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/engine/engine.h"
+
+static int copy_notification(const struct notification *from, struct notification *ret)
+{
+	struct notification n = *from;
+
+	n.message_id = strdup(from->message_id);
+	n.webhook = strdup(from->webhook);
+	n.type = strdup(from->type);
+	n.last_error = strdup(from->last_error ? from->last_error : "");
+	n.body = strdup(from->body);
+	if (!n.message_id || !n.webhook || !n.type || !n.last_error || !n.body) {
+		notification_done(&n);
+		return -ENOMEM;
+	}
+	*ret = n;
+	return 0;
+}
+
+int deliveries_add(struct engine *e, const struct notification *n, struct command *waiting)
+{
+	struct delivery_entry *entries, new = {.waiting = waiting};
+	int r;
+
+	/* More than that waits in the database until the daemon starts again. */
+	if (e->delivery_count >= DELIVERIES_MAX)
+		return -ENOBUFS;
+	entries = reallocarray(e->deliveries, e->delivery_count + 1, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	e->deliveries = entries;
+	r = copy_notification(n, &new.notification);
+	if (r < 0)
+		return r;
+	e->deliveries[e->delivery_count++] = new;
+	return 0;
+}
+
+int deliveries_restore(struct engine *e)
+{
+	struct notification *list;
+	size_t count;
+	int r = reader_notifications(store_reader(e->store), 0, &list, &count);
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = deliveries_add(e, &list[i], NULL);
+	if (r < 0 && r != -ENOBUFS)
+		return r;
+	notification_list_free(list, count);
+	return 0;
+}
+
+static void free_nothing(void *p)
+{
+}
+
+void deliveries_done(struct engine *e)
+{
+	for (size_t i = 0; i < e->delivery_count; i++)
+		notification_done(&e->deliveries[i].notification);
+	free(e->deliveries);
+	map_free(e->disabled, free_nothing);
+}
+
+void deliveries_disconnected(struct engine *e)
+{
+	for (size_t i = 0; i < e->delivery_count; i++)
+		e->deliveries[i].in_flight = false;
+}
+
+void deliveries_enable(struct engine *e)
+{
+	struct map *none = map_new();
+
+	if (!none)
+		return;
+	map_free(e->disabled, free_nothing);
+	e->disabled = none;
+}
+
+static bool is_configured(struct engine *e, const char *webhook)
+{
+	return config_find(role_config(e->role), SECTION_WEBHOOK, webhook) != NULL;
+}
+
+static void count_result(struct engine *e, const char *webhook, const char *result)
+{
+	struct label labels[] = {{(char *) (uintptr_t) "result", (char *) (uintptr_t) result},
+		{(char *) (uintptr_t) "webhook", (char *) (uintptr_t) webhook}};
+	struct series series = {
+		(char *) (uintptr_t) "modelwatch_notifications_total", {labels, ELEMENTS(labels)}};
+	struct value *value;
+
+	if (values_find(e->values, &series, &value) < 0)
+		return;
+	engine_put_value(e, value, engine_now(e), value->time_ms > 0 ? value->current + 1 : 1);
+}
+
+void deliveries_committed(struct engine *e)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->delivery_count; i++) {
+		struct delivery_entry *d = &e->deliveries[i];
+
+		d->changed = false;
+		if (d->notification.state == NOTIFICATION_PENDING)
+			e->deliveries[kept++] = *d;
+		else
+			notification_done(&d->notification);
+	}
+	e->delivery_count = kept;
+}
+
+static void settle(struct engine *e, struct delivery_entry *d, const struct delivery *result)
+{
+	enum delivery_result outcome;
+	uint64_t random = 0;
+	struct notification *n = &d->notification;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		random = 0;
+	if (outbox_settle(n, result, engine_now(e), random, &outcome) < 0)
+		return;
+	d->changed = true;
+	if (outcome == DELIVERY_DISABLED)
+		map_put_string(e->disabled, n->webhook, e, NULL);
+	if (outcome == DELIVERY_DONE)
+		log_debug("notification %s delivered to webhook %s", n->message_id, n->webhook);
+	else
+		log_warning("notification %s to webhook %s: %s%s", n->message_id, n->webhook,
+			result->text,
+			outcome == DELIVERY_AGAIN ? "; it is tried again" : "; given up");
+	count_result(e, n->webhook,
+		outcome == DELIVERY_DONE    ? "delivered"
+		: outcome == DELIVERY_AGAIN ? "retried"
+					    : "failed");
+}
+
+int deliveries_result(struct engine *e, struct message *m)
+{
+	int64_t id = (int64_t) message_u64(m);
+	unsigned status = (unsigned) message_u64(m);
+	int64_t retry_after = (int64_t) message_u64(m) - 1;
+	const char *text = message_string(m);
+	struct delivery result = {status, retry_after, text};
+
+	for (size_t i = 0; i < e->delivery_count; i++) {
+		struct delivery_entry *d = &e->deliveries[i];
+
+		if (d->notification.id != id || !d->in_flight)
+			continue;
+		d->in_flight = false;
+		settle(e, d, &result);
+		if (d->waiting) {
+			command_tested(e, d->waiting, &d->notification, status, text);
+			d->waiting = NULL;
+		}
+		break;
+	}
+	deliveries_send(e);
+	return 0;
+}
+
+static int send_one(struct engine *e, struct delivery_entry *d)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+	const struct notification *n = &d->notification;
+	int r;
+
+	message_begin(&packet, MESSAGE_DELIVER);
+	message_put_u64(&packet, (uint64_t) n->id);
+	message_put_string(&packet, n->webhook);
+	message_put_string(&packet, n->message_id);
+	message_put_bytes(&packet, n->body, strlen(n->body));
+	r = engine_send(e, ROLE_NOTIFY, &packet);
+	if (r == 0)
+		d->in_flight = true;
+	return r;
+}
+
+static int on_due(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct engine *e = userdata;
+
+	e->outbox = sd_event_source_disable_unref(e->outbox);
+	deliveries_send(e);
+	return 0;
+}
+
+static void wait_until(struct engine *e, int64_t due_ms)
+{
+	int64_t wait = due_ms - engine_now(e);
+	usec_t delay = wait > 0 ? usec_from_ms(wait) : USEC_PER_MSEC;
+
+	if (due_ms == INT64_MAX)
+		return;
+	if (e->outbox)
+		sd_event_source_set_time_relative(e->outbox, delay);
+	else
+		sd_event_add_time_relative(role_event(e->role), &e->outbox, CLOCK_MONOTONIC, delay,
+			USEC_PER_MSEC, on_due, e);
+}
+
+/* A notification whose webhook was taken out of the configuration will never be delivered. */
+static void fail_orphans(struct engine *e)
+{
+	for (size_t i = 0; i < e->delivery_count; i++) {
+		struct notification *n = &e->deliveries[i].notification;
+		char *error;
+
+		if (n->state != NOTIFICATION_PENDING || is_configured(e, n->webhook))
+			continue;
+		error = strdup("the webhook is no longer configured");
+		if (!error)
+			continue;
+		free(n->last_error);
+		n->last_error = error;
+		n->state = NOTIFICATION_FAILED;
+		e->deliveries[i].changed = true;
+	}
+}
+
+/* What outbox_choose() takes: the pending ones, in order; INDEX says which delivery each is. */
+struct choice {
+	struct notification *pending; /* shallow: read only */
+	bool *in_flight, *disabled;
+	size_t *index, *chosen;
+	size_t count;
+};
+
+static void choice_done(struct choice *c)
+{
+	free(c->pending);
+	free(c->in_flight);
+	free(c->disabled);
+	free(c->index);
+	free(c->chosen);
+}
+
+static bool choice_init(struct engine *e, struct choice *c)
+{
+	size_t count = e->delivery_count;
+
+	*c = (struct choice){
+		.pending = calloc(count, sizeof(*c->pending)),
+		.in_flight = calloc(count, sizeof(*c->in_flight)),
+		.disabled = calloc(count, sizeof(*c->disabled)),
+		.index = calloc(count, sizeof(*c->index)),
+		.chosen = calloc(count, sizeof(*c->chosen)),
+	};
+	if (!c->pending || !c->in_flight || !c->disabled || !c->index || !c->chosen)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct delivery_entry *d = &e->deliveries[i];
+
+		if (d->notification.state != NOTIFICATION_PENDING)
+			continue;
+		c->pending[c->count] = d->notification;
+		c->in_flight[c->count] = d->in_flight;
+		c->disabled[c->count] = map_get_string(e->disabled, d->notification.webhook);
+		c->index[c->count++] = i;
+	}
+	return true;
+}
+
+void deliveries_send(struct engine *e)
+{
+	struct choice c;
+	int64_t next;
+
+	if (e->delivery_count == 0)
+		return;
+	fail_orphans(e);
+	if (choice_init(e, &c)) {
+		size_t chosen = outbox_choose(c.pending, c.in_flight, c.disabled, c.count,
+			PER_WEBHOOK, engine_now(e), c.chosen, &next);
+
+		for (size_t i = 0; i < chosen; i++)
+			if (send_one(e, &e->deliveries[c.index[c.chosen[i]]]) < 0)
+				break;
+		wait_until(e, next);
+	}
+	choice_done(&c);
+}
+
+static void measure_webhook(struct engine *e, const char *webhook, int64_t now_ms)
+{
+	double pending = 0;
+
+	for (size_t i = 0; i < e->delivery_count; i++)
+		if (text_equal(e->deliveries[i].notification.webhook, webhook))
+			pending++;
+	engine_put(e, "modelwatch_outbox_pending", "webhook", webhook, now_ms, pending);
+}
+
+void deliveries_measure(struct engine *e, int64_t now_ms)
+{
+	const struct section *s = NULL;
+
+	while ((s = config_next(role_config(e->role), SECTION_WEBHOOK, s)))
+		measure_webhook(e, section_name(s), now_ms);
+}

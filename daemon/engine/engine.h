@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine: the only writer. It remembers what collectors send, judges by the rules, and tells what
+ * the outbox holds.
+ *
+ * Layer: daemon; included by the files of this folder alone, each of which has one part:
+ *   main.c       start, stop, the loop's timers          peers.c      links to the other roles
+ *   ingest.c     what collectors say                      services.c   services, their state and facts
+ *   rules.c      configuration to rules and routes        commit.c     memory to database, one transaction
+ *   deliveries.c the outbox and `notify`                  commands.c   what people ask for
+ *
+ * Everything changes in memory first and is marked; engine_commit() writes all that is marked in one
+ * transaction. Nothing is sent, acknowledged or answered before its commit succeeded; what could not be
+ * committed stays marked for the next one. */
+#pragma once
+
+#include <stdio.h>
+
+#include "alerts/alerting.h"
+#include "alerts/outbox.h"
+#include "daemon/base/map.h"
+#include "daemon/engine/store_clock.h"
+#include "daemon/engine/values.h"
+#include "daemon/role.h"
+#include "daemon/roles.h"
+#include "schema/store.h"
+
+#define PEERS_MAX	16	/* links to other roles at one time */
+#define PENDING_MAX	200000	/* samples that wait for a commit; then the oldest moment is dropped */
+#define EVENTS_MAX	4096	/* events that wait for a commit */
+#define DELIVERIES_MAX	10000	/* notifications that wait for delivery */
+#define PER_WEBHOOK	4	/* of them under way at once */
+#define EVENT_SERIES_MAX 64	/* series that one event changes */
+
+struct engine;
+
+/* A link to another role. */
+struct peer {
+	struct engine *engine;
+	const struct role_row *row;
+	int64_t pid;
+	struct link *link;
+	struct value **series; /* by the peer's series id */
+	size_t series_count;
+	uint64_t done; /* the newest event that it sent, and that is in memory */
+	uint64_t told; /* the newest event that it was told is durable */
+};
+
+/* Values of one moment that wait for a commit. */
+struct pending_sample {
+	struct value *value;
+	double number;
+};
+struct moment {
+	int64_t time_ms;
+	struct pending_sample *samples;
+	size_t count;
+};
+
+/* An event that waits for a commit: a copy. */
+struct pending_event {
+	struct event event; /* its strings are owned */
+};
+
+/* A fact of a role, as told. */
+struct role_facts {
+	struct fact *items;
+	size_t count;
+	bool changed;
+};
+
+struct service_entry {
+	struct service record;
+	bool configured;
+	bool changed;
+	bool removed;
+	int64_t *restarts; /* when it restarted lately, for recent_restarts */
+	size_t restart_count;
+};
+
+struct delivery_entry {
+	struct notification notification;
+	bool in_flight;
+	bool changed;
+	struct command *waiting; /* somebody asked for a test and waits for the answer */
+};
+
+struct role_entry {
+	struct role_record record;
+	bool changed;
+};
+
+struct engine {
+	struct role *role;
+	struct store *store;
+	struct alerting *alerting;
+	struct values *values;
+	struct store_clock clock;
+	char *boot; /* this boot's id */
+	char *host_id;
+	FILE *users; /* /etc/passwd, opened before the sandbox: names of people */
+
+	struct peer *peers[PEERS_MAX];
+	size_t peer_count;
+
+	struct moment *moments;
+	size_t moment_count, pending_samples;
+	struct pending_event *events;
+	size_t event_count;
+
+	struct map *services; /* name -> struct service_entry */
+	struct map *facts;    /* role -> struct role_facts */
+	struct role_entry roles[ROLES + 1];
+	size_t role_count;
+	struct process_record *processes;
+	size_t process_count;
+	bool processes_changed;
+	struct process_record *gone; /* rows to remove */
+	size_t gone_count;
+
+	struct delivery_entry *deliveries; /* pending, in the order of their ids */
+	size_t delivery_count;
+	struct map *disabled; /* webhooks that said 410 */
+	struct command *commands;
+
+	usec_t interval, evaluate, retention;
+	uint64_t max_size;
+	usec_t last_self;      /* monotonic: own metrics were written */
+	usec_t last_upkeep;
+	uint64_t samples_total, store_errors, ignored_samples;
+	int commit_error; /* of the last commit: reported once */
+	double evaluation_seconds;
+	sd_event_source *tick, *upkeep, *outbox;
+};
+
+/* Store time now. */
+int64_t engine_now(struct engine *e);
+
+/* Writes everything that changed in one transaction; then acknowledges, answers and sends what waited
+ * for it. 0, or -errno (logged once): everything stays marked. */
+int engine_commit(struct engine *e);
+
+/* Evaluates the rules; METRIC as in alerting_evaluate(). */
+void engine_evaluate(struct engine *e, const char *metric);
+
+/* Puts a value into memory and into the moment TIME_MS that waits for the commit. */
+int engine_put_value(struct engine *e, struct value *value, int64_t time_ms, double number);
+/* The same by name: METRIC{LABEL="TEXT"}; LABEL may be NULL. */
+int engine_put(struct engine *e, const char *metric, const char *label, const char *text,
+	int64_t time_ms, double number);
+
+/* peers.c */
+int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd);
+void engine_drop_peers(struct engine *e);
+/* Sends to the newest peer of that role. -ENOTCONN where there is none. */
+int engine_send(struct engine *e, enum role_number role, struct buf *packet);
+int peer_send(struct peer *p, struct buf *packet);
+void peers_acknowledge(struct engine *e);
+
+/* ingest.c */
+int ingest_message(struct peer *p, struct message *m);
+int ingest_known(struct peer *p);
+
+/* services.c */
+int services_restore(struct engine *e);
+void services_done(struct engine *e);
+int services_configure(struct engine *e);
+/* A value of a modelwatch_service_ series changed. */
+int services_value(struct engine *e, const struct value *value, int64_t time_ms);
+int services_event(struct engine *e, const struct event *event, int64_t time_ms);
+int services_tick(struct engine *e, int64_t now_ms);
+int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
+	const char *key, const char *value);
+/* A role connects anew: what it said before holds no longer. */
+void facts_forget(struct engine *e, const char *role);
+
+/* rules.c */
+int rules_configure(struct engine *e);
+
+/* deliveries.c */
+int deliveries_restore(struct engine *e);
+void deliveries_done(struct engine *e);
+int deliveries_add(struct engine *e, const struct notification *n, struct command *waiting);
+int deliveries_result(struct engine *e, struct message *m);
+void deliveries_disconnected(struct engine *e);
+void deliveries_enable(struct engine *e);
+/* Settled rows are durable: they leave memory. */
+void deliveries_committed(struct engine *e);
+/* Sends what is due. */
+void deliveries_send(struct engine *e);
+void deliveries_measure(struct engine *e, int64_t now_ms);
+
+/* commands.c */
+int commands_message(struct peer *p, struct message *m);
+/* What the commit made true is answered. */
+void commands_answer(struct engine *e);
+void commands_done(struct engine *e);
+void command_tested(struct engine *e, struct command *c, const struct notification *n,
+	unsigned status, const char *text);

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/base/log.h"
+#include "daemon/engine/engine.h"
+
+/* Asks the supervisor to end a role that broke the protocol or does not read. */
+static void complain(struct peer *p, const char *why)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+	struct link *supervisor = role_supervisor(p->engine->role);
+
+	message_begin(&packet, MESSAGE_END_ROLE);
+	message_put_u64(&packet, (uint64_t) p->pid);
+	message_put_string(&packet, why);
+	if (message_end(&packet) == 0 && supervisor)
+		link_send(supervisor, &packet, -1);
+}
+
+static void remove_peer(struct peer *p)
+{
+	struct engine *e = p->engine;
+
+	for (size_t i = 0; i < e->peer_count; i++)
+		if (e->peers[i] == p) {
+			/* They stay in the order of their age: the newest is spoken to. */
+			e->peer_count--;
+			memmove(&e->peers[i], &e->peers[i + 1],
+				(e->peer_count - i) * sizeof(e->peers[0]));
+			break;
+		}
+	if (p->row == &role_rows[ROLE_NOTIFY])
+		deliveries_disconnected(e);
+	link_free(p->link);
+	free(p->series);
+	free(p);
+}
+
+static int on_message(struct link *l, struct message *m, void *userdata)
+{
+	struct peer *p = userdata;
+
+	switch (m->type) {
+	case MESSAGE_DELIVERED:
+		return deliveries_result(p->engine, m);
+	case MESSAGE_COMMAND:
+		return commands_message(p, m);
+	default:
+		return ingest_message(p, m);
+	}
+}
+
+static void on_closed(struct link *l, int reason, void *userdata)
+{
+	struct peer *p = userdata;
+
+	if (reason < 0) {
+		log_error_errno(reason, "role %s (pid %" PRIi64 ") broke its link", p->row->name,
+			p->pid);
+		complain(p, "it sent what it may not send");
+	}
+	remove_peer(p);
+}
+
+static const struct link_ops ops = {on_message, on_closed};
+
+/* What predecessors of the role have sent counts before its successor is told what is known. */
+static void drain_predecessors(struct engine *e, const struct role_row *row)
+{
+	for (size_t i = e->peer_count; i > 0; i--)
+		if (i <= e->peer_count && e->peers[i - 1]->row == row)
+			link_drain(e->peers[i - 1]->link);
+}
+
+int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd)
+{
+	const struct role_row *row = role_row_find(name);
+	_cleanup_close_ int owned = fd;
+	struct peer *p;
+	int r;
+
+	if (!row || row->sender == FROM_ENGINE || e->peer_count == PEERS_MAX)
+		return -EBADMSG;
+	drain_predecessors(e, row);
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	*p = (struct peer){.engine = e, .row = row, .pid = pid};
+	r = link_new(role_event(e->role), TAKE_FD(owned), row->sender, &ops, p, &p->link);
+	if (r < 0) {
+		free(p);
+		return r;
+	}
+	e->peers[e->peer_count++] = p;
+	if (row->sender == FROM_COLLECTOR)
+		return ingest_known(p);
+	if (row->sender == FROM_NOTIFY) {
+		deliveries_disconnected(e);
+		deliveries_send(e);
+	}
+	return 0;
+}
+
+void engine_drop_peers(struct engine *e)
+{
+	while (e->peer_count > 0) {
+		struct peer *p = e->peers[e->peer_count - 1];
+		size_t before = e->peer_count;
+
+		link_drain(p->link);
+		if (e->peer_count == before)
+			remove_peer(p);
+	}
+}
+
+int peer_send(struct peer *p, struct buf *packet)
+{
+	int r = message_end(packet);
+
+	if (r == 0)
+		r = link_send(p->link, packet, -1);
+	if (r == -ENOBUFS)
+		complain(p, "it does not read what it is sent");
+	return r;
+}
+
+int engine_send(struct engine *e, enum role_number role, struct buf *packet)
+{
+	for (size_t i = e->peer_count; i > 0; i--)
+		if (e->peers[i - 1]->row == &role_rows[role])
+			return peer_send(e->peers[i - 1], packet);
+	return -ENOTCONN;
+}
+
+void peers_acknowledge(struct engine *e)
+{
+	for (size_t i = 0; i < e->peer_count; i++) {
+		struct peer *p = e->peers[i];
+		_cleanup_buf_ struct buf packet = BUF_INIT;
+
+		if (p->done == p->told)
+			continue;
+		message_begin(&packet, MESSAGE_DONE);
+		message_put_u64(&packet, p->done);
+		if (peer_send(p, &packet) == 0)
+			p->told = p->done;
+	}
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From configuration sections to what alerting takes. The supervisor has validated them; what fails
+ * here anyway is said and left out. */
+#include <string.h>
+
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/engine/engine.h"
+
+static int compile_rule(const struct section *s, struct rule **ret)
+{
+	struct rule_source source = {
+		.name = section_name(s),
+		.expr = section_string(s, OPTION_ALERT_EXPR),
+		.clear = section_string(s, OPTION_ALERT_CLEAR),
+		.wait = section_duration(s, OPTION_ALERT_FOR),
+		.keep_firing = section_duration(s, OPTION_ALERT_KEEP_FIRING_FOR),
+		.at_least = 1,
+		.of = 1,
+		.group_by = section_string(s, OPTION_ALERT_GROUP_BY),
+		.summary = section_string(s, OPTION_ALERT_SUMMARY),
+		.description = section_string(s, OPTION_ALERT_DESCRIPTION),
+		.runbook = section_string(s, OPTION_ALERT_RUNBOOK),
+		.inhibits = section_string(s, OPTION_ALERT_INHIBITS),
+	};
+	_cleanup_free_ char *why = NULL;
+	int r;
+
+	source.labels = section_list(s, OPTION_ALERT_LABEL, &source.label_count);
+	r = severity_parse(section_string(s, OPTION_ALERT_SEVERITY), &source.severity);
+	if (r == 0 && section_has(s, OPTION_ALERT_AT_LEAST))
+		r = rule_parse_at_least(
+			section_string(s, OPTION_ALERT_AT_LEAST), &source.at_least, &source.of);
+	if (r == 0)
+		r = rule_new(&source, ret, &why);
+	if (r < 0)
+		log_error("rule %s is not used: %s", source.name, why ? why : strerror(-r));
+	return r;
+}
+
+static int set_rules(struct engine *e)
+{
+	const struct section *s = NULL;
+	struct rule **rules = NULL;
+	size_t count = 0;
+
+	while ((s = config_next(role_config(e->role), SECTION_ALERT, s))) {
+		struct rule **grown = reallocarray(rules, count + 1, sizeof(*rules));
+
+		if (!grown) {
+			while (count > 0)
+				rule_free(rules[--count]);
+			free(rules);
+			return -ENOMEM;
+		}
+		rules = grown;
+		if (compile_rule(s, &rules[count]) == 0)
+			count++;
+	}
+	return alerting_set_rules(e->alerting, rules, count);
+}
+
+static int make_route(const struct section *s, struct route *ret)
+{
+	size_t count;
+	const char *const *matchers = section_list(s, OPTION_WEBHOOK_MATCH, &count);
+	struct route route = {.send_resolved = section_bool(s, OPTION_WEBHOOK_SEND_RESOLVED)};
+	int r = severity_parse(section_string(s, OPTION_WEBHOOK_SEVERITY), &route.severity);
+
+	route.webhook = strdup(section_name(s));
+	route.matchers = calloc(count + 1, sizeof(*route.matchers));
+	if (!route.webhook || !route.matchers)
+		r = -ENOMEM;
+	for (size_t i = 0; i < count && r == 0; i++) {
+		_cleanup_free_ char *why = NULL;
+
+		r = matcher_parse(matchers[i], &route.matchers[i], &why);
+		if (r == 0)
+			route.matcher_count++;
+		else
+			log_error("webhook %s is not used: %s", section_name(s),
+				why ? why : strerror(-r));
+	}
+	if (r < 0) {
+		route_done(&route);
+		return r;
+	}
+	*ret = route;
+	return 0;
+}
+
+static int set_routes(struct engine *e)
+{
+	const struct section *s = NULL;
+	struct route *routes = NULL;
+	size_t count = 0;
+
+	while ((s = config_next(role_config(e->role), SECTION_WEBHOOK, s))) {
+		struct route *grown;
+
+		/* Receivers of other types are accepted by the configuration; none of them is built in. */
+		if (!text_equal(section_string(s, OPTION_WEBHOOK_TYPE), "webhook"))
+			continue;
+		grown = reallocarray(routes, count + 1, sizeof(*routes));
+		if (!grown) {
+			while (count > 0)
+				route_done(&routes[--count]);
+			free(routes);
+			return -ENOMEM;
+		}
+		routes = grown;
+		if (make_route(s, &routes[count]) == 0)
+			count++;
+	}
+	return alerting_set_routes(e->alerting, routes, count);
+}
+
+int rules_configure(struct engine *e)
+{
+	const struct section *daemon = config_find(role_config(e->role), SECTION_DAEMON, "");
+	int r;
+
+	alerting_set_reopen(e->alerting, section_duration(daemon, OPTION_DAEMON_REOPEN));
+	r = set_rules(e);
+	return r < 0 ? r : set_routes(e);
+}

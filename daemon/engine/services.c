@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the page calls a service: derived from the values, events and facts of the collectors. */
+#include <string.h>
+
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/engine/engine.h"
+
+#define RECENT_MS	   INT64_C(600000) /* restarts count as recent for ten minutes */
+#define RECENT_MAX	   64		   /* of them are told apart */
+#define RECENT_REPEAT_MS   INT64_C(60000)  /* the unchanged gauge is stored again */
+#define UP		   "modelwatch_service_up"
+#define RESTARTS	   "modelwatch_service_restarts_total"
+#define RECENT_RESTARTS	   "modelwatch_service_recent_restarts"
+
+static void free_entry(void *p)
+{
+	struct service_entry *entry = p;
+
+	service_done(&entry->record);
+	free(entry->restarts);
+	free(entry);
+}
+
+static void free_facts(void *p)
+{
+	struct role_facts *facts = p;
+
+	fact_list_free(facts->items, facts->count);
+	free(facts);
+}
+
+void services_done(struct engine *e)
+{
+	map_free(e->services, free_entry);
+	map_free(e->facts, free_facts);
+	process_list_free(e->processes, e->process_count);
+	process_list_free(e->gone, e->gone_count);
+}
+
+static int find(struct engine *e, const char *name, struct service_entry **ret)
+{
+	struct service_entry *entry = map_get_string(e->services, name);
+	int r;
+
+	if (entry) {
+		*ret = entry;
+		return 0;
+	}
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	entry->record.name = strdup(name);
+	entry->record.reason = strdup("");
+	entry->record.url = strdup("");
+	entry->record.since_ms = engine_now(e);
+	entry->changed = true;
+	r = entry->record.name && entry->record.reason && entry->record.url
+		    ? map_put_string(e->services, name, entry, NULL)
+		    : -ENOMEM;
+	if (r < 0) {
+		free_entry(entry);
+		return r;
+	}
+	*ret = entry;
+	return 0;
+}
+
+static int set_text(char **field, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static int set_state(struct service_entry *entry, enum service_state state, int64_t time_ms)
+{
+	if (entry->record.state == state)
+		return 0;
+	entry->record.state = state;
+	entry->record.since_ms = time_ms;
+	entry->changed = true;
+	return state == SERVICE_DOWN ? 0 : set_text(&entry->record.reason, "");
+}
+
+/* Remembers that a restart was seen at TIME_MS. */
+static int add_restart(struct service_entry *entry, int64_t time_ms)
+{
+	int64_t *restarts;
+
+	if (entry->restart_count == RECENT_MAX) {
+		memmove(entry->restarts, entry->restarts + 1,
+			(RECENT_MAX - 1) * sizeof(*restarts));
+		entry->restart_count--;
+	}
+	restarts = reallocarray(entry->restarts, entry->restart_count + 1, sizeof(*restarts));
+	if (!restarts)
+		return -ENOMEM;
+	entry->restarts = restarts;
+	entry->restarts[entry->restart_count++] = time_ms;
+	return 0;
+}
+
+static int put_recent(struct engine *e, struct service_entry *entry, int64_t now_ms)
+{
+	struct value *value;
+	size_t old = 0;
+	int r;
+
+	while (old < entry->restart_count && now_ms - entry->restarts[old] > RECENT_MS)
+		old++;
+	if (old > 0) {
+		entry->restart_count -= old;
+		memmove(entry->restarts, entry->restarts + old,
+			entry->restart_count * sizeof(*entry->restarts));
+	}
+	r = values_find_simple(e->values, RECENT_RESTARTS, "service", entry->record.name, &value);
+	if (r < 0)
+		return r == -E2BIG ? 0 : r;
+	if (value->time_ms > 0 && value->current == (double) entry->restart_count &&
+		now_ms - value->time_ms < RECENT_REPEAT_MS)
+		return 0;
+	return engine_put_value(e, value, now_ms, (double) entry->restart_count);
+}
+
+static int take_restarts(
+	struct engine *e, struct service_entry *entry, double total, int64_t time_ms)
+{
+	int64_t restarts = (int64_t) total;
+	int r;
+
+	if (restarts == entry->record.restarts)
+		return 0;
+	if (restarts > entry->record.restarts) {
+		r = add_restart(entry, time_ms);
+		if (r == 0)
+			r = put_recent(e, entry, time_ms);
+		if (r < 0)
+			return r;
+		engine_evaluate(e, RECENT_RESTARTS);
+	}
+	entry->record.restarts = restarts;
+	entry->changed = true;
+	return 0;
+}
+
+int services_value(struct engine *e, const struct value *value, int64_t time_ms)
+{
+	bool up = text_equal(value->series.metric, UP);
+	bool restarts = text_equal(value->series.metric, RESTARTS);
+	const char *name = labels_get(&value->series.labels, "service");
+	struct service_entry *entry;
+	int r;
+
+	if (!name || (!up && !restarts))
+		return 0;
+	r = find(e, name, &entry);
+	if (r < 0)
+		return r;
+	if (restarts)
+		return sample_is_stale(value->current)
+			       ? 0
+			       : take_restarts(e, entry, value->current, time_ms);
+	if (sample_is_stale(value->current))
+		return set_state(entry, SERVICE_UNKNOWN, time_ms);
+	return set_state(entry, value->current > 0 ? SERVICE_UP : SERVICE_DOWN, time_ms);
+}
+
+int services_event(struct engine *e, const struct event *event, int64_t time_ms)
+{
+	struct service_entry *entry;
+	int r;
+
+	if (!*event->service)
+		return 0;
+	r = find(e, event->service, &entry);
+	if (r < 0)
+		return r;
+	if (text_equal(event->type, EVENT_SERVICE_ENDED)) {
+		entry->removed = !entry->configured;
+		return set_state(entry, SERVICE_UNKNOWN, time_ms);
+	}
+	entry->removed = false;
+	for (size_t i = 0; i < event->evidence_count; i++)
+		if (text_equal(event->evidence[i].name, "reason")) {
+			entry->changed = true;
+			return set_text(&entry->record.reason, event->evidence[i].text);
+		}
+	return 0;
+}
+
+int services_tick(struct engine *e, int64_t now_ms)
+{
+	struct service_entry *entry;
+	size_t position = 0;
+
+	while ((entry = map_next(e->services, &position, NULL, NULL))) {
+		int r = entry->removed ? 0 : put_recent(e, entry, now_ms);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Ends every series of a service that is no longer configured. */
+struct ending {
+	struct engine *engine;
+	const char *service;
+	int64_t time_ms;
+};
+
+static int end_series(void *userdata, struct value *value)
+{
+	const struct ending *ending = userdata;
+	const char *service = labels_get(&value->series.labels, "service");
+
+	if (!service || !text_equal(service, ending->service) || value->time_ms == 0 ||
+		sample_is_stale(value->current))
+		return 0;
+	return engine_put_value(ending->engine, value, ending->time_ms, sample_stale());
+}
+
+static int forget_processes(struct engine *e, const char *service)
+{
+	for (size_t i = e->process_count; i > 0; i--) {
+		struct process_record *gone;
+
+		if (!text_equal(e->processes[i - 1].service, service))
+			continue;
+		gone = reallocarray(e->gone, e->gone_count + 1, sizeof(*gone));
+		if (!gone)
+			return -ENOMEM;
+		e->gone = gone;
+		e->gone[e->gone_count++] = e->processes[i - 1];
+		e->processes[i - 1] = e->processes[--e->process_count];
+	}
+	return 0;
+}
+
+static int end_service(struct engine *e, struct service_entry *entry)
+{
+	struct ending ending = {e, entry->record.name, engine_now(e)};
+	int r = values_each(e->values, end_series, &ending);
+
+	if (r == 0)
+		r = forget_processes(e, entry->record.name);
+	entry->removed = true;
+	return r;
+}
+
+int services_configure(struct engine *e)
+{
+	const struct config *c = role_config(e->role);
+	bool discovery =
+		section_bool(config_find(c, SECTION_DAEMON, ""), OPTION_DAEMON_DISCOVERY);
+	const struct section *s = NULL;
+	struct service_entry *entry;
+	size_t position = 0;
+	int r;
+
+	while ((entry = map_next(e->services, &position, NULL, NULL)))
+		entry->configured = false;
+	while ((s = config_next(c, SECTION_SERVICE, s))) {
+		r = find(e, section_name(s), &entry);
+		if (r < 0)
+			return r;
+		entry->configured = true;
+		entry->removed = false;
+		if (entry->record.discovered)
+			entry->changed = true;
+		entry->record.discovered = false;
+	}
+	position = 0;
+	while ((entry = map_next(e->services, &position, NULL, NULL))) {
+		if (entry->configured || (entry->record.discovered && discovery))
+			continue;
+		r = end_service(e, entry);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Restarts of the last ten minutes, from the history of their counter. */
+struct history {
+	struct service_entry *entry;
+	double last;
+	bool first;
+};
+
+static int add_history(void *userdata, const struct series *series, int64_t time_ms, double number)
+{
+	struct history *h = userdata;
+	bool rose = !h->first && number > h->last;
+
+	if (sample_is_stale(number))
+		return 0;
+	h->first = false;
+	h->last = number;
+	return rose ? add_restart(h->entry, time_ms) : 0;
+}
+
+static int restore_recent(struct engine *e, struct service_entry *entry)
+{
+	struct label label = {(char *) (uintptr_t) "service", entry->record.name};
+	struct series series = {(char *) (uintptr_t) RESTARTS, {&label, 1}};
+	struct history history = {.entry = entry, .first = true};
+	int64_t now_ms = engine_now(e);
+	int r = reader_range(store_reader(e->store), &series, now_ms - RECENT_MS, now_ms,
+		add_history, &history);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+static int restore_service(struct engine *e, const struct service *from)
+{
+	struct service_entry *entry;
+	int r = find(e, from->name, &entry);
+
+	if (r < 0)
+		return r;
+	entry->record.state = from->state;
+	entry->record.discovered = from->discovered;
+	entry->record.since_ms = from->since_ms;
+	entry->record.restarts = from->restarts;
+	entry->changed = false;
+	r = set_text(&entry->record.reason, from->reason);
+	if (r == 0)
+		r = set_text(&entry->record.url, from->url);
+	return r < 0 ? r : restore_recent(e, entry);
+}
+
+int services_restore(struct engine *e)
+{
+	struct reader *reader = store_reader(e->store);
+	struct service *services;
+	size_t count;
+	int r = reader_services(reader, &services, &count);
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = restore_service(e, &services[i]);
+	if (r < 0)
+		return r;
+	service_list_free(services, count);
+	return reader_processes(reader, &e->processes, &e->process_count);
+}
+
+/* What a fact about a service changes in its row. */
+static int apply_fact(struct engine *e, const char *service, const char *key, const char *value)
+{
+	bool discovered = text_equal(key, "discovered"), url = text_equal(key, "url");
+	struct service_entry *entry;
+	int r;
+
+	if (!discovered && !url)
+		return 0;
+	r = find(e, service, &entry);
+	if (r < 0)
+		return r;
+	entry->changed = true;
+	if (url)
+		return set_text(&entry->record.url, value);
+	entry->record.discovered = text_equal(value, "yes") && !entry->configured;
+	if (entry->record.discovered)
+		entry->removed = false;
+	return 0;
+}
+
+static int find_facts(struct engine *e, const char *role, struct role_facts **ret)
+{
+	struct role_facts *facts = map_get_string(e->facts, role);
+
+	if (!facts) {
+		facts = calloc(1, sizeof(*facts));
+		if (!facts || map_put_string(e->facts, role, facts, NULL) < 0) {
+			free(facts);
+			return -ENOMEM;
+		}
+	}
+	*ret = facts;
+	return 0;
+}
+
+static bool is_fact(const struct fact *f, const char *topic, const char *subject, const char *key)
+{
+	return text_equal(f->key, key) && text_equal(f->subject, subject) &&
+	       text_equal(f->topic, topic);
+}
+
+static int add_fact(struct role_facts *facts, const char *role, const char *topic,
+	const char *subject, const char *key, const char *value)
+{
+	struct fact *items = reallocarray(facts->items, facts->count + 1, sizeof(*items));
+	struct fact *f;
+
+	if (!items)
+		return -ENOMEM;
+	facts->items = items;
+	f = &items[facts->count];
+	*f = (struct fact){strdup(role), strdup(topic), strdup(subject), strdup(key), strdup(value)};
+	if (!f->role || !f->topic || !f->subject || !f->key || !f->value) {
+		fact_done(f);
+		return -ENOMEM;
+	}
+	facts->count++;
+	return 0;
+}
+
+int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
+	const char *key, const char *value)
+{
+	struct role_facts *facts;
+	size_t i = 0;
+	int r = find_facts(e, role, &facts);
+
+	if (r < 0)
+		return r;
+	while (i < facts->count && !is_fact(&facts->items[i], topic, subject, key))
+		i++;
+	if (i < facts->count && text_equal(facts->items[i].value, value))
+		return 0;
+	facts->changed = true;
+	if (i < facts->count) {
+		fact_done(&facts->items[i]);
+		facts->items[i] = facts->items[--facts->count];
+	}
+	if (*value)
+		r = add_fact(facts, role, topic, subject, key, value);
+	if (r == 0 && text_equal(topic, "service"))
+		r = apply_fact(e, subject, key, value);
+	return r;
+}
+
+void facts_forget(struct engine *e, const char *role)
+{
+	struct role_facts *facts = map_get_string(e->facts, role);
+
+	if (!facts && find_facts(e, role, &facts) < 0)
+		return;
+	fact_list_free(facts->items, facts->count);
+	facts->items = NULL;
+	facts->count = 0;
+	facts->changed = true;
+}

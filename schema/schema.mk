@@ -2,7 +2,7 @@
 # The shared words (libschema.a, no SQL) and the store (libstore.a, the only user of SQLite).
 noinst_LIBRARIES += libschema.a
 libschema_a_SOURCES = \
-	schema/event.h \
+	schema/event.c schema/event.h \
 	schema/records.c schema/records.h \
 	schema/series.c schema/series.h
 
@@ -41,6 +41,10 @@ libstore_a_SOURCES = \
 nodist_libstore_a_SOURCES = schema/migrations.c
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test-event
+TESTS += tests/unit/test-event
+tests_unit_test_event_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_event_LDADD = libschema.a libbase.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test-series tests/unit/test-records
 TESTS += tests/unit/test-series tests/unit/test-records
 tests_unit_test_series_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -63,3 +67,10 @@ tests_fuzz_fuzz_tick_SOURCES = tests/fuzz/fuzz-tick.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_tick_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_tick_LDADD = libstore.a libschema.a libbase.a
 EXTRA_DIST += tests/fuzz/corpus/labels tests/fuzz/corpus/tick
+
+check_PROGRAMS += tests/fuzz/fuzz-known
+TESTS += tests/fuzz/fuzz-known
+tests_fuzz_fuzz_known_SOURCES = tests/fuzz/fuzz-known.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_known_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_known_LDADD = libschema.a libbase.a
+EXTRA_DIST += tests/fuzz/corpus/known

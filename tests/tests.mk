@@ -15,3 +15,35 @@ endif
 AM_TESTS_ENVIRONMENT = \
 	srcdir='$(srcdir)'; export srcdir; \
 	top_builddir='$(top_builddir)'; export top_builddir;
+
+# The process that integration tests and benches watch: plain and static, so that a copy under any name
+# runs by itself.
+check_PROGRAMS += tests/integration/served
+tests_integration_served_SOURCES = tests/integration/served.c
+tests_integration_served_CFLAGS = -std=gnu17 $(MW_WARNINGS)
+tests_integration_served_LDFLAGS = -static
+
+# `make integration` runs the real daemon; PYTEST_ARGS chooses and configures.
+PYTEST_ARGS = -n 4
+.PHONY: integration
+integration: all $(check_PROGRAMS)
+	cd '$(abs_top_srcdir)' && BUILD='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 \
+	/usr/bin/python3 -m pytest -p no:cacheprovider -q -rs --dist loadgroup \
+	tests/integration tests/browser $(PYTEST_ARGS)
+
+EXTRA_DIST += \
+	tests/run tests/check-layers tests/check-files tests/fuzz/run \
+	tests/bench/footprint tests/bench/measure.py tests/bench/time-to-page \
+	tests/browser/chromium.py tests/browser/conftest.py tests/browser/test_pages.py \
+	tests/integration/conftest.py \
+	tests/integration/harness/__init__.py tests/integration/harness/client.py \
+	tests/integration/harness/daemon.py tests/integration/harness/fixtures.py \
+	tests/integration/harness/places.py tests/integration/harness/receiver.py \
+	tests/integration/harness/server.py tests/integration/harness/site.py \
+	tests/integration/harness/wait.py tests/integration/harness/webhook.py \
+	tests/integration/test_discover.py tests/integration/test_exits.py \
+	tests/integration/test_find.py tests/integration/test_http.py \
+	tests/integration/test_https.py tests/integration/test_kill_anytime.py \
+	tests/integration/test_ordinary_user.py tests/integration/test_people.py \
+	tests/integration/test_road.py tests/integration/test_roles.py \
+	tests/integration/test_start_stop.py tests/integration/test_webhooks.py

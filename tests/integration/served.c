@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A process to be watched: what the integration tests and benches copy under the name of a model
+ * server and kill.
+ *
+ * Its arguments are free, so that it can look like any server; "--port N" among them makes it listen
+ * on 127.0.0.1. It writes "ready" and then obeys lines on its standard input: "exit N", "crash" (a
+ * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid). It ends with
+ * its standard input, so none outlives its test. Linked statically, so that a copy is all it needs. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 64 /* of a command */
+
+static int listen_on(const char *port)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons((unsigned short) atoi(port)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return -1;
+	if (bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+		return -1;
+	return listen(fd, SOMAXCONN);
+}
+
+static void fork_child(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	printf("%d\n", (int) child);
+	fflush(stdout);
+}
+
+/* A store to address 0 that the compiler must not reason away. */
+static void crash(void)
+{
+	volatile int *volatile nowhere = NULL;
+
+	*nowhere = 1;
+}
+
+static void obey(const char *line)
+{
+	if (strncmp(line, "exit ", 5) == 0)
+		exit(atoi(line + 5));
+	if (strcmp(line, "crash\n") == 0)
+		crash();
+	if (strcmp(line, "fork\n") == 0)
+		fork_child();
+}
+
+int main(int argc, char **argv)
+{
+	char line[LINE_MAX_BYTES];
+
+	for (int i = 1; i + 1 < argc; i++)
+		if (strcmp(argv[i], "--port") == 0 && listen_on(argv[i + 1]) < 0) {
+			perror("listen");
+			return 1;
+		}
+	puts("ready");
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin))
+		obey(line);
+	return 0;
+}

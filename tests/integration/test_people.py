@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What persons do to incidents, and which persons may."""
+import os
+import shutil
+
+import pytest
+from harness.places import BUILD
+
+
+@pytest.fixture
+def incident(site):
+    """An open incident that one webhook was told of."""
+    server = site.service("llama")
+    site.hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    server.kill()
+    site.hook.wait("incident.opened")
+    return site.wait_incident("llama")["id"]
+
+
+def _user():
+    return "root" if os.getuid() == 0 else os.environ.get("USER", "")
+
+
+def test_acknowledge(site, incident):
+    answer = site.cli("ack", str(incident), "-m", "I am on it")
+    assert answer.returncode == 0, answer.stderr
+    post, = site.hook.wait("incident.acknowledged")
+    assert post.json["incident"]["acknowledged_by"] == _user()
+    assert post.json["incident"]["acknowledged_at"] >= post.json["incident"]["opened_at"]
+    shown = site.incident(incident)
+    entry, = [t for t in shown["timeline"] if t["type"] == "acknowledged"]
+    assert entry["actor"] == _user() and "I am on it" in entry["text"]
+    assert "I am on it" in site.tcp.get(f"/incidents/{incident}").text
+
+
+def test_acknowledge_twice_is_a_conflict(site, incident):
+    assert site.unix.post(f"/v1/incidents/{incident}/acknowledge", {}).status == 200
+    again = site.unix.post(f"/v1/incidents/{incident}/acknowledge", {"comment": "again"})
+    assert again.status == 409 and again.json["error"]
+    assert site.cli("ack", str(incident)).returncode == 1
+
+
+def test_answer_is_the_changed_object(site, incident):
+    answer = site.unix.post(f"/v1/incidents/{incident}/acknowledge", {"comment": "mine"})
+    assert answer.json["id"] == incident and answer.json["acknowledged_by"] == _user()
+    assert answer.json == site.incident(incident) or answer.json["timeline"]
+
+
+def test_resolve(site, incident):
+    assert site.cli("resolve", str(incident)).returncode == 0
+    site.hook.wait("incident.resolved")
+    assert site.incident(incident)["state"] == "resolved"
+    again = site.unix.post(f"/v1/incidents/{incident}/resolve", {})
+    assert again.status == 409
+
+
+def test_note(site, incident):
+    assert site.cli("note", str(incident), "-m", "<b>the fan & co</b>").returncode == 0
+    entry, = [t for t in site.incident(incident)["timeline"] if t["type"] == "note"]
+    assert entry["text"] == "<b>the fan & co</b>"
+    page = site.tcp.get(f"/incidents/{incident}").text
+    assert "<b>the fan" not in page and "&lt;b&gt;the fan &amp; co" in page
+
+
+def test_survives_a_restart(site, incident):
+    site.unix.post(f"/v1/incidents/{incident}/acknowledge", {"comment": "kept"})
+    site.daemon.kill_all()
+    site.daemon.start()
+    shown = site.incident(incident)
+    assert shown["acknowledged_by"] == _user()
+    assert [t["text"] for t in shown["timeline"] if t["type"] == "acknowledged"]
+
+
+@pytest.mark.parametrize("verb", ["acknowledge", "resolve", "note"])
+def test_not_over_tcp_without_login(site, incident, verb):
+    before = site.incident(incident)
+    answer = site.tcp.post(f"/v1/incidents/{incident}/{verb}", {"comment": "me"})
+    assert answer.status in (401, 403) and answer.json["error"]
+    assert site.incident(incident)["timeline"] == before["timeline"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="changes users")
+@pytest.mark.parametrize("verb", ["ack", "resolve", "note"])
+def test_not_for_a_stranger(site, incident, verb):
+    """Even one whom somebody let reach the socket."""
+    site.daemon.runtime.chmod(0o755)
+    site.socket.chmod(0o666)
+    site.daemon.programs = site.directory
+    shutil.copy(BUILD / "modelwatch", site.directory / "modelwatch")
+    answer = site.cli(verb, str(incident), "-m", "me", user="nobody")
+    assert answer.returncode == 1 and answer.stderr
+    assert {t["type"] for t in site.incident(incident)["timeline"]} <= {
+        "opened", "alert", "notified"}
+    assert site.cli("status", user="nobody").returncode == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"comment": 5}', b'{"comment": "\xff"}',
+                                  b'{"comment": "a\\u0000b"}', b"[" * 100000])
+def test_wrong_bodies_change_nothing(site, incident, body):
+    before = site.incident(incident)
+    answer = site.unix.request("POST", f"/v1/incidents/{incident}/note", body,
+                               {"Content-Type": "application/json"})
+    assert answer.status == 400 and answer.json["error"]
+    assert site.incident(incident)["timeline"] == before["timeline"]
+
+
+@pytest.mark.parametrize("number", ["9999", "0", "-1", "x", "99999999999999999999"])
+def test_unknown_incident(site, incident, number):
+    for method, path in (("GET", f"/v1/incidents/{number}"),
+                         ("POST", f"/v1/incidents/{number}/acknowledge")):
+        answer = site.unix.request(method, path, {} if method == "POST" else None)
+        assert answer.status == 404 and answer.json["error"], (method, path)
+    assert site.cli("incident", number).returncode == 1

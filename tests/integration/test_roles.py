@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Roles: what they may, that they are replaced, and that they keep secrets."""
+import os
+import pathlib
+import signal
+
+import pytest
+from harness import places
+from harness.daemon import command_line
+from harness.wait import eventually
+
+# What a role keeps, as DESIGN has it: capability(7) numbers.
+CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE = 2, 19
+KEPT = {"engine": (), "process": (CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE), "notify": (), "web": ()}
+
+
+def _status(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="an ordinary user has no capabilities to keep")
+@pytest.mark.parametrize("role", places.ROLES)
+def test_rights(site, role):
+    site.service("llama")
+    site.webhook()
+    site.start()
+    site.wait_service("llama")
+    status = _status(site.daemon.roles()[role])
+    mask = sum(1 << number for number in KEPT[role])
+    assert status["NoNewPrivs"] == "1"
+    if not places.sanitized():
+        assert status["Seccomp"] == "2"
+    for kind in ("CapPrm", "CapEff", "CapBnd"):
+        assert int(status[kind], 16) == mask, f"{kind} {status[kind]}"
+    assert int(status["CapInh"], 16) & ~mask == 0 and int(status["CapAmb"], 16) & ~mask == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="an ordinary user has no capabilities to give up")
+def test_supervisor_keeps_what_it_hands_on(site):
+    site.start()
+    effective = int(_status(site.daemon.pid)["CapEff"], 16)
+    dangerous = {"CAP_DAC_OVERRIDE": 1, "CAP_SYS_MODULE": 16, "CAP_SYS_RAWIO": 17,
+                 "CAP_SYS_ADMIN": 21, "CAP_NET_ADMIN": 12, "CAP_SYS_BOOT": 22}
+    assert not [name for name, bit in dangerous.items() if effective >> bit & 1]
+
+
+def test_roles_are_programs_of_their_own(site):
+    site.start()
+    for role, pid in site.daemon.roles().items():
+        assert command_line(pid)[0].endswith(f"modelwatch-{role}")
+    libraries = {role: pathlib.Path(f"/proc/{pid}/maps").read_text()
+                 for role, pid in site.daemon.roles().items()}
+    assert "libcurl" in libraries["notify"]
+    assert not any("libcurl" in libraries[r] for r in ("engine", "process", "web"))
+    assert not any("libsqlite3" in libraries[r] for r in ("process", "notify"))
+    assert not any("libmicrohttpd" in libraries[r] for r in ("engine", "process", "notify"))
+
+
+def test_no_descriptor_too_many(site):
+    """A role holds its channel, its loop and what it was given, nothing of another role."""
+    site.webhook()
+    site.start()
+    roles = site.daemon.roles()
+    for role in ("process", "notify"):
+        opened = [os.readlink(f"/proc/{roles[role]}/fd/{fd}")
+                  for fd in os.listdir(f"/proc/{roles[role]}/fd")]
+        assert not [name for name in opened if "modelwatch.db" in name], role
+
+
+@pytest.mark.parametrize("role", places.ROLES)
+def test_killed_role_is_replaced(site, role):
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    old = site.daemon.roles()[role]
+    assert site.daemon.kill(role)
+    eventually(lambda: site.daemon.roles().get(role) not in (None, old), f"another {role}")
+    server.kill()
+    hook.wait("incident.opened", service="llama")
+    server.start()
+    hook.wait("incident.resolved", service="llama")
+    state = eventually(lambda: (r := site.role_states()[role])["state"] == "running" and r, role)
+    assert state["restarts"] == 1 and state["pid"] == site.daemon.roles()[role]
+    eventually(lambda: site.unix.get("/healthz").status == 200, "health")
+
+
+def test_health_while_a_role_is_gone(site):
+    """Stopped, `process` says nothing any more: the health page says so until it is replaced."""
+    site.service("llama")
+    site.start()
+    site.wait_service("llama")
+    old = site.daemon.roles()["process"]
+    os.kill(old, signal.SIGSTOP)
+    answer = eventually(lambda: (a := site.unix.get("/healthz")).status == 503 and a, "503")
+    assert answer.json["status"] == "failing"
+    assert any("process" in reason for reason in answer.json["reasons"])
+    eventually(lambda: site.daemon.roles().get("process") not in (None, old), "replacement")
+    eventually(lambda: site.unix.get("/healthz").status == 200, "health")
+    assert site.unix.json("/healthz") == {"status": "ok", "reasons": []}
+
+
+@pytest.mark.parametrize("role", places.ROLES)
+def test_hung_role_is_replaced(site, role):
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    old = site.daemon.roles()[role]
+    os.kill(old, signal.SIGSTOP)
+    eventually(lambda: site.daemon.roles().get(role) not in (None, old), f"another {role}")
+    assert not os.path.exists(f"/proc/{old}/exe") or command_line(old) == []
+    server.kill()
+    hook.wait("incident.opened", service="llama")
+
+
+def test_role_that_dies_again_and_again(site):
+    """Backoff, not a busy loop, and no end of the daemon."""
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    for _ in range(5):
+        eventually(lambda: site.daemon.kill("process"), "process")
+    server.kill()
+    hook.wait("incident.opened", service="llama")
+    assert site.role_states()["process"]["restarts"] == 5
+
+
+def test_process_role_misses_nothing(site):
+    """A service that dies while nobody looks is found when somebody looks again."""
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    os.kill(site.daemon.roles()["process"], signal.SIGSTOP)
+    server.kill()
+    site.daemon.kill("process")
+    post, = hook.wait("incident.opened", service="llama")
+    assert post.json["alerts"][0]["rule"] == "ServiceDown"
+    assert len(site.incidents()) == 1
+
+
+# Secrets.
+
+SECRETS = {"url": "path-that-is-secret-1", "secret": "signing-key-secret-2",
+           "header": "header-secret-3"}
+
+
+def test_secrets_stay_secret(site):
+    """Not in logs, not in the API or on pages, not where `ps` looks, not in the database."""
+    server = site.service("llama")
+    hook = site.webhook(secret=SECRETS["secret"], header=f"X-Key: {SECRETS['header']}")
+    hook.path = f"/{SECRETS['url']}"
+    site.section("webhook", "oncall", url=site.secret("oncall.url", hook.url))
+    down = site.webhook("down", secret=None)
+    down.down()
+    site.section("webhook", "down", url=site.secret(
+        "down.url", f"http://user:{SECRETS['url']}@127.0.0.1:{down.port}/{SECRETS['url']}"))
+    site.start()
+    site.wait_service("llama")
+    server.kill()
+    post, = hook.wait("incident.opened", service="llama")
+    assert post.headers["x-key"] == SECRETS["header"]
+    number = post.json["incident"]["id"]
+    eventually(lambda: any(n["last_error"] for n in site.incident(number)["notifications"]
+                           if n["webhook"] == "down"), "the failure")
+    shown = [site.daemon.log, post.body.decode()]
+    for path in ("/", "/services/llama", f"/incidents/{number}", "/metrics", "/v1/status",
+                 f"/v1/incidents/{number}", "/v1/doctor", "/v1/discover", "/healthz"):
+        shown.append(site.unix.get(path).text)
+    for command in (("status",), ("doctor",), ("incident", str(number)), ("test-webhook", "down"),
+                    ("test-webhook", "oncall"), ("check-config", str(site.config))):
+        result = site.cli(*command)
+        shown += [result.stdout, result.stderr]
+    for pid in (site.daemon.pid, *site.daemon.role_pids()):
+        for name in ("cmdline", "environ"):
+            shown.append(pathlib.Path(f"/proc/{pid}/{name}").read_bytes().decode("latin-1"))
+    site.reload()
+    shown.append(site.daemon.log)
+    site.daemon.stop()
+    shown += [p.read_bytes().decode("latin-1") for p in site.daemon.state.iterdir()]
+    for what, secret in SECRETS.items():
+        assert not [text[:200] for text in shown if secret in text], what
+
+
+def test_credentials(site):
+    """credential:NAME reads $CREDENTIALS_DIRECTORY/NAME."""
+    server = site.service("llama")
+    hook = site.webhook(secret="from a credential")
+    credentials = site.directory / "credentials"
+    credentials.mkdir(mode=0o700)
+    (credentials / "key").write_text("from a credential\n")
+    (credentials / "key").chmod(0o400)
+    site.section("webhook", "oncall", secret="credential:key")
+    site.daemon.environment = {"CREDENTIALS_DIRECTORY": str(credentials)}
+    site.start()
+    site.wait_service("llama")
+    server.kill()
+    hook.wait("incident.opened", service="llama")

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Receivers as they are: everything gets there in the end, in order, or one can see why not."""
+import email.utils
+import threading
+import time
+
+import pytest
+from harness.receiver import CloseEarly, Drip, Hang, Reply
+from harness.wait import eventually
+
+
+@pytest.fixture
+def watched(site):
+    """A site with one service and one receiver."""
+    site.service("llama")
+    site.hook = site.webhook(timeout="500ms")
+    return site
+
+
+def _open_and_resolve(site):
+    """The service dies and comes back, both seen; does not wait for notifications."""
+    site.start()
+    site.wait_service("llama")
+    site.servers["llama"].kill()
+    number = site.wait_incident("llama")["id"]
+    site.servers["llama"].start()
+    site.wait_incident("llama", "resolved")
+    return number
+
+
+def _in_order(hook):
+    """What was delivered: types in order, nothing under two ids."""
+    delivered = hook.delivered()
+    assert len({(p.type, p.json["time"]) for p in delivered}) == len(delivered)
+    return [p.type for p in delivered]
+
+
+BEHAVIOURS = {
+    "500": lambda: [Reply(500)] * 3,
+    "503-408-425": lambda: [Reply(503), Reply(408), Reply(425)],
+    "hang": lambda: [Hang(), Hang()],
+    "close": lambda: [CloseEarly(), CloseEarly(before_body=True), CloseEarly()],
+    "slow": lambda: [Drip(500), Drip(200)],
+    "mixed": lambda: [Reply(500), CloseEarly(), Hang(), Drip(503)],
+    "big-answer": lambda: [Reply(500, body=b"x" * 3_000_000)],
+    "retry-after": lambda: [Reply(429, Retry_After="1"), Reply(503, Retry_After="0")],
+    "retry-after-date": lambda: [Reply(429, Retry_After=email.utils.formatdate(
+        time.time() + 1, usegmt=True))],
+    "retry-after-nonsense": lambda: [Reply(429, Retry_After="soon"),
+                                     Reply(503, Retry_After="-99999999999999999999")],
+}
+
+
+@pytest.mark.parametrize("kind", BEHAVIOURS)
+def test_everything_arrives_in_order(watched, kind):
+    script = BEHAVIOURS[kind]()
+    failing = sum(1 for b in script if getattr(b, "status", 0) != 200)
+    watched.hook.script(*script)
+    number = _open_and_resolve(watched)
+    watched.hook.wait("incident.resolved")
+    assert _in_order(watched.hook) == ["incident.opened", "incident.resolved"]
+    posts = watched.hook.posts
+    whole = [p for p in posts if p.type == "incident.opened"]
+    assert len({p.id for p in whole}) == 1 and len({p.body for p in whole}) == 1
+    notifications = eventually(lambda: [n for n in watched.incident(number)["notifications"]
+                                        if n["state"] == "delivered"][1:2] and
+                               watched.incident(number)["notifications"], "both delivered")
+    assert notifications[0]["attempts"] == failing + 1
+    assert [n["state"] for n in notifications] == ["delivered", "delivered"]
+
+
+def test_down_for_a_while(watched):
+    watched.hook.down()
+    number = _open_and_resolve(watched)
+    eventually(lambda: watched.incident(number)["notifications"][0]["attempts"] >= 2, "two tries")
+    pending = watched.incident(number)["notifications"]
+    assert [n["state"] for n in pending] == ["pending", "pending"] and pending[0]["last_error"]
+    assert pending[1]["attempts"] == 0
+    watched.hook.up()
+    watched.hook.wait("incident.resolved")
+    assert _in_order(watched.hook) == ["incident.opened", "incident.resolved"]
+
+
+def test_down_over_a_restart(watched):
+    """What waits in the outbox outlives the daemon, under the same id."""
+    watched.hook.script(Reply(500))
+    watched.start()
+    watched.wait_service("llama")
+    watched.servers["llama"].kill()
+    first = watched.hook.wait_posts(1)[0]
+    watched.hook.down()
+    watched.daemon.kill_all()
+    watched.daemon.start()
+    watched.hook.up()
+    post, = watched.hook.wait("incident.opened")
+    assert post.id == first.id and post.body == first.body
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirect_is_a_failure_and_not_followed(watched, status):
+    elsewhere = watched.webhook("elsewhere", secret=None)
+    del watched.sections["webhook", "elsewhere"]
+    watched.hook.script(Reply(status, Location=elsewhere.url))
+    number = _open_and_resolve(watched)
+    watched.hook.wait("incident.resolved")
+    failed = watched.incident(number)["notifications"][0]
+    assert (failed["state"], failed["attempts"]) == ("failed", 1)
+    assert str(status) in failed["last_error"]
+    assert elsewhere.posts == []
+    assert str(status) in watched.tcp.get(f"/incidents/{number}").text
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_other_4xx_are_failures(watched, status):
+    watched.hook.script(Reply(status))
+    number = _open_and_resolve(watched)
+    watched.hook.wait("incident.resolved")
+    failed = watched.incident(number)["notifications"][0]
+    assert (failed["state"], failed["attempts"]) == ("failed", 1)
+
+
+def test_410_disables_until_reload(watched):
+    watched.hook.script(Reply(410))
+    number = _open_and_resolve(watched)
+    eventually(lambda: watched.incident(number)["notifications"][0]["state"] == "failed", "410")
+    beside = watched.webhook("beside")
+    watched.reload()
+    watched.servers["llama"].kill()
+    watched.hook.wait("incident.opened")
+    beside.wait("incident.opened")
+    states = [n["state"] for n in watched.incident(number)["notifications"]
+              if n["webhook"] == "oncall"]
+    assert states[0] == "failed"
+
+
+def test_retry_after_holds_the_next_back(watched):
+    """Order, not timing: what comes after waits behind what was told to wait."""
+    watched.hook.script(Reply(429, Retry_After="2"))
+    number = _open_and_resolve(watched)
+    waiting = watched.incident(number)["notifications"]
+    assert len(watched.hook.posts) == 1, "nothing overtakes"
+    assert [n["state"] for n in waiting] == ["pending", "pending"]
+    watched.hook.wait("incident.resolved")
+    first, second = [p for p in watched.hook.posts if p.type == "incident.opened"]
+    assert second.monotonic_ns - first.monotonic_ns >= 1.5e9, "Retry-After was not obeyed"
+
+
+def test_hung_webhook_blocks_no_other(site):
+    """Two incidents at a receiver that hangs; the other receiver has both at once."""
+    servers = [site.service(name) for name in ("first", "second")]
+    hung = site.webhook("hung", timeout="300s")
+    hung.always(Hang())
+    other = site.webhook("other")
+    site.start()
+    for server in servers:
+        site.wait_service(server.path.name)
+        server.kill()
+    other.wait("incident.opened", count=2)
+    assert not hung.delivered()
+    hung.wait_posts(1)
+
+
+def test_many_incidents_at_a_slow_webhook(site):
+    names = [f"s{n}" for n in range(12)]
+    servers = [site.service(name) for name in names]
+    hook = site.webhook()
+    hook.always(Drip(200))
+    site.start()
+    for name in names:
+        site.wait_service(name)
+    threads = [threading.Thread(target=server.kill) for server in servers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    posts = hook.wait("incident.opened", count=len(names))
+    assert {p.service for p in posts} == set(names)
+
+
+def test_test_webhook(watched):
+    watched.start()
+    answer = watched.cli("test-webhook", "oncall")
+    assert answer.returncode == 0 and "200" in answer.stdout, answer.stderr
+    post, = watched.hook.wait("test")
+    assert post.json["host"]["name"]
+    watched.hook.script(Reply(403, body=b"no such channel"))
+    answer = watched.cli("test-webhook", "oncall")
+    assert answer.returncode == 1 and "403" in answer.stdout + answer.stderr
+    assert watched.cli("test-webhook", "nobody").returncode == 1
+    answer = watched.unix.post("/v1/webhooks/oncall/test", {})
+    assert answer.status == 200
+    assert watched.tcp.post("/v1/webhooks/oncall/test", {}).status in (401, 403)
+
+
+def test_test_webhook_of_one_that_is_down(watched):
+    watched.start()
+    watched.hook.down()
+    answer = watched.cli("test-webhook", "oncall")
+    assert answer.returncode == 1 and answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("secret", [
+    None, "raw bytes with spaces", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "ключ"])
+def test_signatures(watched, secret):
+    """The receiver checks each signature itself; a fault fails the test at its end."""
+    watched.hook.secret = secret
+    watched.section("webhook", "oncall",
+                    secret=watched.secret("another", secret) if secret else None)
+    _open_and_resolve(watched)
+    watched.hook.wait("incident.resolved")
+    assert all(p.headers["webhook-timestamp"].isdigit() for p in watched.hook.posts)
+
+
+def test_headers_of_the_configuration(watched):
+    watched.section("webhook", "oncall", header=["X-Team: ml", "X-Empty:"])
+    _open_and_resolve(watched)
+    post = watched.hook.wait("incident.resolved")[0]
+    assert post.headers["x-team"] == "ml"
+
+
+def test_no_secret_in_the_users_proxy(watched):
+    """The environment's proxies are not ours."""
+    watched.daemon.environment = {name: "http://127.0.0.1:9" for name in
+                                  ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")}
+    _open_and_resolve(watched)
+    watched.hook.wait("incident.resolved")

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The supervisor's decisions: when a role is started again, and what one uses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/restart.h"
+#include "daemon/usage.h"
+
+static void test_three_times_at_once_then_backoff(void **state)
+{
+	static const usec_t expected[] = {0, 0, 0, USEC_PER_SEC / 2, USEC_PER_SEC,
+		2 * USEC_PER_SEC, 4 * USEC_PER_SEC, 8 * USEC_PER_SEC, 16 * USEC_PER_SEC,
+		32 * USEC_PER_SEC, USEC_PER_MIN, USEC_PER_MIN};
+	struct restart r = {0};
+
+	for (size_t i = 0; i < ELEMENTS(expected); i++)
+		assert_true(restart_delay(&r, 0, USEC_PER_SEC) == expected[i]);
+}
+
+static void test_a_long_run_forgives(void **state)
+{
+	struct restart r = {0};
+
+	for (int i = 0; i < 10; i++)
+		restart_delay(&r, 0, USEC_PER_SEC);
+	assert_true(restart_delay(&r, 0, USEC_PER_HOUR) == 0);
+	assert_true(restart_delay(&r, 0, USEC_PER_SEC) == 0);
+}
+
+static void test_usage(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t resident;
+		double cpu;
+	} cases[] = {
+		{"12 (modelwatch-web) S 1 12 12 0 -1 4194560 500 0 0 0 150 50 0 0 20 0 1 0 9000 "
+		 "9000000 700 184 1",
+			0, UINT64_C(700) * 4096, 2.0},
+		{"12 (a) b) S 1 12 12 0 -1 4194560 500 0 0 0 100 0 0 0 20 0 1 0 9 9 1 1", 0, 4096,
+			1.0},
+		{"12 (x) S 1 12", -EBADMSG, 0, 0},
+		{"", -EBADMSG, 0, 0},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct usage usage = {0};
+
+		assert_int_equal(usage_parse(cases[i].text, 4096, 100, &usage), cases[i].r);
+		assert_true(usage.resident == cases[i].resident);
+		assert_true(usage.cpu == cases[i].cpu);
+	}
+	{
+		struct usage own;
+
+		assert_int_equal(usage_read(getpid(), &own), 0);
+		assert_true(own.resident > 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_three_times_at_once_then_backoff),
+		cmocka_unit_test(test_a_long_run_forgives),
+		cmocka_unit_test(test_usage),
+	};
+
+	return cmocka_run_group_tests_name("supervisor", tests, NULL, NULL);
+}

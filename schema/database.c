@@ -31,6 +31,7 @@ struct meaning {
 static const struct meaning meanings[] = {
 	{SQLITE_IOERR_NOMEM, -ENOMEM},
 	{SQLITE_IOERR_CORRUPTFS, -EUCLEAN},
+	{SQLITE_READONLY_DIRECTORY, -EACCES},
 	{SQLITE_FULL, -ENOSPC},
 	{SQLITE_READONLY, -EROFS},
 	{SQLITE_IOERR, -EIO},

@@ -52,8 +52,26 @@ tests_unit_test_series_LDADD = libschema.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_records_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_records_LDADD = libschema.a libbase.a $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/unit/test-tick
-TESTS += tests/unit/test-tick
+# The store's own tests look into its files and fail its system calls, so they use SQLite, too.
+STORE_TESTS = tests/unit/test-store tests/unit/test-store-faults tests/unit/test-store-open \
+	tests/unit/test-store-samples tests/unit/test-tick
+STORE_TEST_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
+STORE_TEST_LIBS = libstore.a libschema.a libbase.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+STORE_FIXTURE = tests/unit/store_fixture.c tests/unit/store_fixture.h
+check_PROGRAMS += $(STORE_TESTS)
+TESTS += $(STORE_TESTS)
+tests_unit_test_store_SOURCES = tests/unit/test-store.c $(STORE_FIXTURE)
+tests_unit_test_store_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_store_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_store_faults_SOURCES = tests/unit/test-store-faults.c $(STORE_FIXTURE)
+tests_unit_test_store_faults_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_store_faults_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_store_open_SOURCES = tests/unit/test-store-open.c $(STORE_FIXTURE)
+tests_unit_test_store_open_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_store_open_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_store_samples_SOURCES = tests/unit/test-store-samples.c $(STORE_FIXTURE)
+tests_unit_test_store_samples_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_store_samples_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_tick_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_tick_LDADD = libstore.a libschema.a libbase.a $(CMOCKA_LIBS)
 endif

@@ -13,6 +13,15 @@
 
 DEFINE_CLEANUP(struct reader *, reader_close);
 
+static bool has_file(const char *path, const char *suffix)
+{
+	_cleanup_buf_ struct buf name = BUF_INIT;
+
+	buf_add_string(&name, path);
+	buf_add_string(&name, suffix);
+	return buf_error(&name) == 0 && access(name.data, F_OK) == 0;
+}
+
 int reader_open(const char *path, struct reader **ret)
 {
 	_cleanup_(reader_close_pointer) struct reader *reader = NULL;
@@ -21,6 +30,10 @@ int reader_open(const char *path, struct reader **ret)
 
 	if (access(path, F_OK) < 0)
 		return -errno;
+	/* Both stand beside a file that a writer has open, or had when it was killed. Without them
+	 * SQLite would make them, and they would not be the writer's. */
+	if (!has_file(path, "-wal") || !has_file(path, "-shm"))
+		return -EAGAIN;
 	reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;

@@ -109,8 +109,7 @@ static void test_text_round_trip(void **state)
 		"{a=\"b\"}",
 		"{a=\"b\",c=\"d\"}",
 		"{a=\"\\\\ \\\" \\n\"}",
-		"{a=\"gr\xc3\xbc\xc3\x9f"
-		"e, {x}=\"}",
+		"{a=\"gr\xc3\xbc\xc3\x9f, {x}=\"}",
 		"{_=\"\t\"}",
 	};
 

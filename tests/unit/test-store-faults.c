@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Disks that are full or fail, writers that are killed, readers at the same time. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/cleanup.h"
+#include "tests/unit/store_fixture.h"
+
+#define FAULTS_MAX 200 /* writes and syncs of one transaction, at most */
+#define KILLS	   20
+#define SERIES	   40
+
+/* A VFS over the default one whose writes and syncs fail when told. */
+struct fault_file {
+	sqlite3_file base;
+	sqlite3_file *real; /* behind this struct */
+};
+static struct {
+	int countdown; /* the write or sync that fails: 1 the next, 0 none */
+	int code;
+	bool stays; /* all later ones fail, too */
+} fault;
+
+static sqlite3_file *real_file(sqlite3_file *file)
+{
+	return ((struct fault_file *) file)->real;
+}
+
+static int count_down(void)
+{
+	if (fault.countdown == 0 || --fault.countdown > 0)
+		return SQLITE_OK;
+	fault.countdown = fault.stays ? 1 : 0;
+	return fault.code;
+}
+
+#define FORWARD(name, parameters, arguments)                                                       \
+	static int fault_##name parameters                                                         \
+	{                                                                                          \
+		sqlite3_file *real = real_file(file);                                              \
+                                                                                                   \
+		return real->pMethods->name arguments;                                             \
+	}
+#define FORWARD_FAILING(name, parameters, arguments)                                               \
+	static int fault_##name parameters                                                         \
+	{                                                                                          \
+		sqlite3_file *real = real_file(file);                                              \
+		int code = count_down();                                                           \
+                                                                                                   \
+		return code != SQLITE_OK ? code : real->pMethods->name arguments;                  \
+	}
+
+FORWARD(xRead, (sqlite3_file * file, void *data, int size, sqlite3_int64 at),
+	(real, data, size, at))
+FORWARD_FAILING(xWrite, (sqlite3_file * file, const void *data, int size, sqlite3_int64 at),
+	(real, data, size, at))
+FORWARD_FAILING(xSync, (sqlite3_file * file, int flags), (real, flags))
+FORWARD(xTruncate, (sqlite3_file * file, sqlite3_int64 size), (real, size))
+FORWARD(xFileSize, (sqlite3_file * file, sqlite3_int64 *ret), (real, ret))
+FORWARD(xLock, (sqlite3_file * file, int level), (real, level))
+FORWARD(xUnlock, (sqlite3_file * file, int level), (real, level))
+FORWARD(xCheckReservedLock, (sqlite3_file * file, int *ret), (real, ret))
+FORWARD(xFileControl, (sqlite3_file * file, int op, void *argument), (real, op, argument))
+FORWARD(xSectorSize, (sqlite3_file * file), (real))
+FORWARD(xDeviceCharacteristics, (sqlite3_file * file), (real))
+FORWARD(xShmMap, (sqlite3_file * file, int page, int size, int extend, void volatile **ret),
+	(real, page, size, extend, ret))
+FORWARD(xShmLock, (sqlite3_file * file, int offset, int n, int flags), (real, offset, n, flags))
+FORWARD(xShmUnmap, (sqlite3_file * file, int delete_flag), (real, delete_flag))
+FORWARD(xFetch, (sqlite3_file * file, sqlite3_int64 at, int size, void **ret),
+	(real, at, size, ret))
+FORWARD(xUnfetch, (sqlite3_file * file, sqlite3_int64 at, void *p), (real, at, p))
+FORWARD(xClose, (sqlite3_file * file), (real))
+
+static void fault_xShmBarrier(sqlite3_file *file)
+{
+	real_file(file)->pMethods->xShmBarrier(real_file(file));
+}
+
+static const sqlite3_io_methods fault_methods = {3, fault_xClose, fault_xRead, fault_xWrite,
+	fault_xTruncate, fault_xSync, fault_xFileSize, fault_xLock, fault_xUnlock,
+	fault_xCheckReservedLock, fault_xFileControl, fault_xSectorSize,
+	fault_xDeviceCharacteristics, fault_xShmMap, fault_xShmLock, fault_xShmBarrier,
+	fault_xShmUnmap, fault_xFetch, fault_xUnfetch};
+
+static int fault_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
+{
+	sqlite3_vfs *real = vfs->pAppData;
+	struct fault_file *f = (struct fault_file *) file;
+	int code;
+
+	f->real = (sqlite3_file *) (f + 1);
+	code = real->xOpen(real, name, f->real, flags, out);
+	f->base.pMethods = code == SQLITE_OK ? &fault_methods : NULL;
+	return code;
+}
+
+static void install_vfs(sqlite3_vfs *vfs)
+{
+	sqlite3_vfs *real = sqlite3_vfs_find(NULL);
+
+	*vfs = *real;
+	vfs->zName = "fault";
+	vfs->pNext = NULL;
+	vfs->pAppData = real;
+	vfs->szOsFile = (int) sizeof(struct fault_file) + real->szOsFile;
+	vfs->xOpen = fault_open;
+	assert_int_equal(sqlite3_vfs_register(vfs, 1), SQLITE_OK);
+}
+
+static void make_series(struct fixture *f)
+{
+	char name[16];
+
+	assert_int_equal(store_begin(f->store), 0);
+	for (int i = 0; i < SERIES; i++) {
+		snprintf(name, sizeof(name), "m%d", i);
+		fixture_series(f, name);
+	}
+	assert_int_equal(store_commit(f->store), 0);
+}
+
+/* The values of a series, and no others, are those of the moments 1.. that were committed. */
+static void assert_moments(struct fixture *f, size_t count, int64_t last_ms)
+{
+	struct fixture_range range;
+
+	assert_int_equal(fixture_read(store_reader(f->store), "m0", &range), 0);
+	assert_int_equal(range.count, count);
+	assert_int_equal(range.last_ms, last_ms);
+}
+
+/* Every write and sync of a transaction fails in its turn: the error comes back, nothing of the
+ * transaction is there, and the next one succeeds. */
+static void fail_each(struct fixture *f, int code, int expected, bool stays)
+{
+	int64_t time_ms = 1;
+	size_t committed = 0;
+	int r = -1;
+
+	for (int n = 1; r < 0; n++, time_ms++) {
+		assert_true(n < FAULTS_MAX);
+		fault.countdown = n;
+		fault.code = code;
+		fault.stays = stays;
+		r = fixture_tick(f, time_ms, SERIES, 1);
+		fault.countdown = 0;
+		assert_true(r == 0 || r == expected);
+		committed += r == 0;
+		assert_moments(f, committed, r == 0 ? time_ms : committed > 0 ? time_ms - 1 : 0);
+		time_ms++;
+		assert_int_equal(fixture_tick(f, time_ms, SERIES, 2), 0);
+		assert_moments(f, ++committed, time_ms);
+	}
+	/* At least the frames and the sync failed once each, and all is there after a restart. */
+	assert_true(committed >= 4);
+	fixture_reopen(f);
+	assert_moments(f, committed, time_ms - 1);
+}
+
+static void test_faults(void **state)
+{
+	static const struct {
+		int code, r;
+		bool stays;
+	} cases[] = {
+		{SQLITE_FULL, -ENOSPC, false},
+		{SQLITE_FULL, -ENOSPC, true},
+		{SQLITE_IOERR_WRITE, -EIO, false},
+		{SQLITE_IOERR_FSYNC, -EIO, true},
+		{SQLITE_READONLY, -EROFS, false},
+	};
+	sqlite3_vfs vfs;
+
+	install_vfs(&vfs);
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		void *made;
+		struct fixture *f;
+
+		fixture_open(&made);
+		f = made;
+		make_series(f);
+		fail_each(f, cases[i].code, cases[i].r, cases[i].stays);
+		fixture_close(&made);
+	}
+	sqlite3_vfs_unregister(&vfs);
+}
+
+/* A checkpoint that fails loses nothing and says so. */
+static void test_faults_of_checkpoint(void **state)
+{
+	void *made;
+	struct fixture *f;
+	sqlite3_vfs vfs;
+	int failures = 0;
+
+	install_vfs(&vfs);
+	fixture_open(&made);
+	f = made;
+	make_series(f);
+	for (int i = 1; i < 100; i++) {
+		int r;
+
+		assert_int_equal(fixture_tick(f, i, SERIES, 1), 0);
+		fault.countdown = 1 + i % 10;
+		fault.code = SQLITE_IOERR_WRITE;
+		fault.stays = false;
+		r = store_checkpoint(f->store);
+		assert_int_equal(r, fault.countdown > 0 ? 0 : -EIO);
+		failures += r < 0;
+		fault.countdown = 0;
+	}
+	assert_true(failures > 0);
+	assert_int_equal(store_checkpoint(f->store), 0);
+	assert_moments(f, 99, 99);
+	fixture_close(&made);
+	sqlite3_vfs_unregister(&vfs);
+}
+
+/* Commits moments from FIRST on and tells each through FD, until it is killed. */
+static void write_until_killed(struct fixture *f, int64_t first, int fd)
+{
+	fixture_reopen(f);
+	for (int64_t i = first; i < first + 1000000; i++)
+		if (fixture_tick(f, i, SERIES, (double) i) < 0 ||
+			write(fd, &i, sizeof(i)) != sizeof(i))
+			_exit(1);
+	_exit(2);
+}
+
+/* Starts a writer, kills it after ACKNOWLEDGED moments and then some; returns the last one told. */
+static int64_t kill_writer(struct fixture *f, int64_t first, int acknowledged, useconds_t more)
+{
+	int64_t last = first - 1, told;
+	int fds[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		write_until_killed(f, first, fds[1]);
+	close(fds[1]);
+	while (acknowledged-- > 0 && read(fds[0], &told, sizeof(told)) == sizeof(told))
+		last = told;
+	usleep(more);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	while (read(fds[0], &told, sizeof(told)) == sizeof(told))
+		last = told;
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	return last;
+}
+
+static void test_killed_writer(void **state)
+{
+	struct fixture *f = *state;
+	unsigned seed = (unsigned) getpid();
+	int64_t last = 0;
+
+	print_message("seed %u\n", seed);
+	make_series(f);
+	f->store = store_close(f->store);
+	for (int i = 0; i < KILLS; i++) {
+		struct fixture_range range;
+		int acknowledged = 1 + rand_r(&seed) % 10;
+		int64_t told = kill_writer(f, last + 1, acknowledged,
+			(useconds_t) (rand_r(&seed) % 3000));
+
+		assert_true(told > last);
+		fixture_reopen(f);
+		assert_int_equal(fixture_read(store_reader(f->store), "m39", &range), 0);
+		/* What was told is there without a gap; one more may be. */
+		assert_true(range.last_ms == told || range.last_ms == told + 1);
+		assert_int_equal(range.first_ms, 1);
+		assert_int_equal(range.count, range.last_ms);
+		assert_true((int64_t) range.last == range.last_ms);
+		last = range.last_ms;
+		f->store = store_close(f->store);
+	}
+}
+
+struct view {
+	size_t count;
+	int64_t time_ms;
+	double value;
+};
+
+/* All values of one moment are the same, or the snapshot is torn. */
+static int check_value(void *userdata, const struct series *series, int64_t time_ms, double value)
+{
+	struct view *v = userdata;
+
+	if (v->count++ > 0 && (v->time_ms != time_ms || v->value < value || v->value > value))
+		return -EBADMSG;
+	v->time_ms = time_ms;
+	v->value = value;
+	return 0;
+}
+
+/* Reads until the moment LAST is there, checking each snapshot. */
+static void read_until(const char *path, int64_t last)
+{
+	struct reader *reader = NULL;
+	int64_t seen = 0;
+
+	assert_int_equal(reader_open(path, &reader), 0);
+	while (seen < last) {
+		struct view first = {0}, second = {0};
+
+		assert_int_equal(reader_begin(reader), 0);
+		assert_int_equal(reader_latest(reader, 0, check_value, &first), 0);
+		assert_int_equal(reader_latest(reader, 0, check_value, &second), 0);
+		reader_end(reader);
+		assert_true(first.count == 0 || first.count == SERIES);
+		assert_int_equal(first.time_ms, second.time_ms);
+		assert_true(first.time_ms >= seen);
+		seen = first.time_ms;
+	}
+	reader_close(reader);
+}
+
+static void test_reader_while_writing(void **state)
+{
+	enum { MOMENTS = 400 };
+	struct fixture *f = *state;
+	pid_t pid;
+	int status;
+
+	make_series(f);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		/* A connection is not carried over a fork: this one opens its own, and the
+		 * parent's copy is left alone. */
+		read_until(f->path, MOMENTS);
+		_exit(0);
+	}
+	for (int64_t i = 1; i <= MOMENTS; i++) {
+		assert_int_equal(fixture_tick(f, i, SERIES, (double) i), 0);
+		if (i % 50 == 0)
+			assert_int_equal(store_checkpoint(f->store), 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* The WAL of a snapshot that is held cannot be emptied: it grows, commits go on, and it is emptied
+ * when the reader lets go. */
+static void test_held_snapshot(void **state)
+{
+	struct fixture *f = *state;
+	struct reader *reader = NULL;
+	struct fixture_range range;
+
+	make_series(f);
+	assert_int_equal(fixture_tick(f, 1, SERIES, 1), 0);
+	assert_int_equal(reader_open(f->path, &reader), 0);
+	assert_int_equal(reader_begin(reader), 0);
+	assert_int_equal(fixture_read(reader, "m0", &range), 0);
+	assert_int_equal(range.count, 1);
+	for (int64_t i = 2; i <= 50; i++) {
+		assert_int_equal(fixture_tick(f, i, SERIES, 1), 0);
+		assert_int_equal(store_checkpoint(f->store), 0);
+	}
+	assert_int_equal(fixture_read(reader, "m0", &range), 0);
+	assert_int_equal(range.count, 1);
+	reader_end(reader);
+	assert_int_equal(fixture_read(reader, "m0", &range), 0);
+	assert_int_equal(range.count, 50);
+	reader_close(reader);
+}
+
+/* Nobody calls store_checkpoint(): commits bound the WAL by themselves. */
+static void test_wal_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	char wal[160];
+	_cleanup_free_ struct sample *samples = NULL;
+	uint64_t largest = 0;
+
+	make_series(f);
+	samples = calloc(SERIES, sizeof(*samples));
+	assert_non_null(samples);
+	for (uint32_t i = 0; i < SERIES; i++)
+		samples[i].series = i + 1;
+	snprintf(wal, sizeof(wal), "%s-wal", f->path);
+	for (int64_t i = 0; i < 30; i++) {
+		assert_int_equal(store_begin(f->store), 0);
+		for (int64_t k = 1; k <= 3000; k++)
+			assert_int_equal(store_append(f->store, i * 3000 + k, samples, SERIES), 0);
+		assert_int_equal(store_commit(f->store), 0);
+		if (store_bytes(f->store) > largest)
+			largest = store_bytes(f->store);
+	}
+	/* 36 MB of samples, and a WAL of a few. */
+	assert_in_range(largest, 36000000, 36000000 + 16 * 1024 * 1024);
+}
+
+/* Only reading beneath DIRECTORY is left. -ENOSYS or -EOPNOTSUPP where the kernel cannot. */
+static int restrict_to_reading(const char *directory)
+{
+	const struct landlock_ruleset_attr attributes = {
+		.handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+			LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+			LANDLOCK_ACCESS_FS_REMOVE_FILE};
+	struct landlock_path_beneath_attr beneath = {
+		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR};
+	_cleanup_close_ int rules = (int) syscall(SYS_landlock_create_ruleset, &attributes,
+		sizeof(attributes), 0);
+	_cleanup_close_ int fd = open(directory, O_PATH | O_CLOEXEC);
+
+	if (rules < 0 || fd < 0)
+		return -errno;
+	beneath.parent_fd = fd;
+	if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0 ||
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		syscall(SYS_landlock_restrict_self, rules, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static void test_reader_in_landlock(void **state)
+{
+	struct fixture *f = *state;
+	pid_t pid;
+	int status;
+
+	make_series(f);
+	assert_int_equal(fixture_tick(f, 5, SERIES, 1), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (restrict_to_reading(f->directory) < 0)
+			_exit(77);
+		assert_true(open(f->path, O_RDWR | O_CLOEXEC) < 0);
+		read_until(f->path, 5);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_faults_of_checkpoint),
+		TEST(test_killed_writer),
+		TEST(test_reader_while_writing),
+		TEST(test_held_snapshot),
+		TEST(test_wal_is_bounded),
+		TEST(test_reader_in_landlock),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

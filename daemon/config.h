@@ -74,7 +74,8 @@ const struct section *config_next(
 const char *section_name(const struct section *s);
 /* True where a file gave the option; the getters give the default where none did. */
 bool section_has(const struct section *s, enum option option);
-const char *section_string(const struct section *s, enum option option); /* "" by default */
+/* The text; of a list its first value. "" where there is none. */
+const char *section_string(const struct section *s, enum option option);
 bool section_bool(const struct section *s, enum option option);
 uint64_t section_number(const struct section *s, enum option option); /* integers and sizes */
 double section_ratio(const struct section *s, enum option option);

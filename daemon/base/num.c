@@ -102,6 +102,7 @@ static const struct {
 	{"h", USEC_PER_HOUR},
 	{"d", USEC_PER_DAY},
 	{"w", 7 * USEC_PER_DAY},
+	{"y", 365 * USEC_PER_DAY},
 };
 
 /* The unit named by the SIZE letters at NAME, or 0. */

@@ -18,8 +18,8 @@ int num_parse_i64(const char *text, int64_t *ret);
 /* A finite decimal number as C and Prometheus write it; independent of the locale. */
 int num_parse_double(const char *text, double *ret);
 
-/* One or more of NUMBER UNIT with units us ms s min (or m) h d w, such as "250ms" or "1h 30min".
- * A bare number is refused, but for 0. */
+/* One or more of NUMBER UNIT with units us ms s min (or m) h d w y (365 days), such as "250ms" or
+ * "1h 30min". A bare number is refused, but for 0. */
 int num_parse_duration(const char *text, usec_t *ret);
 
 /* A whole number of bytes, or with K M G T: powers of 1024. */

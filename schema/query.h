@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One run of a prepared statement: parameters in their order, then rows and their columns in theirs,
- * with a sticky error.
+/* One run of a prepared statement: parameters in their order, then rows and their columns in
+ * theirs, with a sticky error.
  *
  * Layer: schema, within the store. Put and get freely; query_step() and query_run() tell. After the
  * first failure every later call does nothing and every column reads as nothing. */

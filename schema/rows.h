@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records as rows: each put binds the columns of statements.def, each get reads them back.
  *
- * Layer: schema, within the store. Errors stick in the query. A get fills a zeroed record, that must
- * be emptied by its X_done() also after an error. */
+ * Layer: schema, within the store. Errors stick in the query. A get fills a zeroed record, which
+ * must be emptied by its X_done() also after an error. */
 #pragma once
 
 #include "schema/query.h"

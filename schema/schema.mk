@@ -6,6 +6,12 @@ libschema_a_SOURCES = \
 	schema/records.c schema/records.h \
 	schema/series.c schema/series.h
 
+EXTRA_DIST += schema/metrics.def
+
+# For those who write receivers.
+schemadir = $(pkgdatadir)/schema
+dist_schema_DATA = schema/webhook.schema.json
+
 # The schema's files, in order, as C strings: the library carries them.
 MIGRATIONS = schema/001_initial.sql
 EXTRA_DIST += $(MIGRATIONS)
@@ -92,3 +98,8 @@ tests_fuzz_fuzz_known_SOURCES = tests/fuzz/fuzz-known.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_known_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_known_LDADD = libschema.a libbase.a
 EXTRA_DIST += tests/fuzz/corpus/known
+
+EXTRA_PROGRAMS = tests/bench/store
+CLEANFILES += $(EXTRA_PROGRAMS)
+tests_bench_store_SOURCES = tests/bench/store.c
+tests_bench_store_LDADD = libstore.a libschema.a libbase.a $(SQLITE_LIBS) $(JANSSON_LIBS)

@@ -17,7 +17,7 @@
 #define DATABASE_MODE	   0640
 #define MAX_SERIES_DEFAULT 20000
 #define PAGE_SIZE_BYTES	   4096
-#define WAL_PAGES_MAX	   (8 * 1024 * 1024 / PAGE_SIZE_BYTES) /* then a commit pays for a checkpoint */
+#define WAL_PAGES_MAX	   (8 * 1024 * 1024 / PAGE_SIZE_BYTES) /* then a commit checkpoints */
 #define WAL_PAGES_RETRY	   256 /* growth after which one that readers held up is tried again */
 #define CHECKS_MAX	   100 /* tables */
 
@@ -93,7 +93,8 @@ static int inspect_file(const char *path, char **ret_why)
 }
 
 /* A rollback journal stands beside a file whose making was cut short: SQLite must repair it before
- * its bytes mean anything. In WAL mode, and so in any file of ours that is complete, there is none. */
+ * its bytes mean anything. In WAL mode, and so beside any file of ours that is complete, there is
+ * none. */
 static bool has_journal(const char *path)
 {
 	_cleanup_buf_ struct buf journal = BUF_INIT;

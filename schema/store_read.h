@@ -3,7 +3,8 @@
  *
  * Layer: schema. Each call is one short read of its own snapshot, unless it stands between
  * reader_begin() and reader_end(). Lists are freed with X_list_free() of records.h. Errors as in
- * store.h; -EAGAIN where the engine does not have the database open. */
+ * store.h; -EAGAIN where the engine does not have the database open; -ETIMEDOUT after five
+ * seconds. */
 #pragma once
 
 #include <stddef.h>
@@ -13,7 +14,8 @@
 
 struct reader;
 
-/* Opens the database read-only. */
+/* Opens the database read-only. -ENOENT where there is none, -EAGAIN, -EPROTONOSUPPORT where its
+ * schema is not this program's. */
 int reader_open(const char *path, struct reader **ret);
 struct reader *reader_close(struct reader *r);
 
@@ -44,13 +46,13 @@ int reader_notifications(struct reader *r, int64_t incident, struct notification
 int reader_notification(struct reader *r, int64_t id, struct notification *ret);
 
 /* Every series' newest value not older than SINCE_MS, in the order of metric and labels; a series
- * that ended is left out. -errno of FN stops. */
+ * that ended is left out. -errno of FN stops and is returned. */
 typedef int (*reader_sample_fn)(void *userdata, const struct series *series, int64_t time_ms,
 	double value);
 int reader_latest(struct reader *r, int64_t since_ms, reader_sample_fn fn, void *userdata);
 
-/* All values of one series in [FROM_MS, TO_MS], oldest first. -ENOENT where there is no such
- * series. */
+/* All values of one series in [FROM_MS, TO_MS], oldest first; a stale one says that the series
+ * ended there. -ENOENT where there is no such series. FN may not call reader_range(). */
 int reader_range(struct reader *r, const struct series *series, int64_t from_ms, int64_t to_ms,
 	reader_sample_fn fn, void *userdata);
 

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/text.h"
 #include "schema/series.h"
 
 static void test_names(void **state)
@@ -179,6 +180,35 @@ static void test_fingerprint(void **state)
 	}
 }
 
+/* The catalogue keeps Prometheus's conventions. */
+static void test_metric_catalogue(void **state)
+{
+	static const struct {
+		const char *name, *type, *unit, *help;
+	} metrics[] = {
+#define METRIC(name, type, unit, help) {#name, #type, #unit, help},
+#include "schema/metrics.def"
+#undef METRIC
+	};
+
+	for (size_t i = 0; i < ELEMENTS(metrics); i++) {
+		bool counter = text_equal(metrics[i].type, "counter");
+		char ending[64];
+
+		assert_true(series_metric_is_valid(metrics[i].name));
+		assert_non_null(text_after(metrics[i].name, "modelwatch_"));
+		assert_true(counter || text_equal(metrics[i].type, "gauge"));
+		snprintf(ending, sizeof(ending), "%s%s%s", metrics[i].unit[0] ? "_" : "",
+			metrics[i].unit, counter ? "_total" : "");
+		if (!text_ends_with(metrics[i].name, ending))
+			fail_msg("%s does not end in %s", metrics[i].name, ending);
+		assert_int_equal(counter, text_ends_with(metrics[i].name, "_total"));
+		assert_true(text_ends_with(metrics[i].help, "."));
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(metrics[i].name, metrics[j].name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +219,7 @@ int main(void)
 		cmocka_unit_test(test_parse_refuses),
 		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_fingerprint),
+		cmocka_unit_test(test_metric_catalogue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

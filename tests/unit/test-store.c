@@ -152,7 +152,8 @@ static void test_roles_and_facts(void **state)
 static void test_events(void **state)
 {
 	struct fixture *f = *state;
-	const struct evidence evidence[] = {{TEXT("exit"), TEXT(ODD)}, {TEXT("bytes"), TEXT("\xff")}};
+	const struct evidence evidence[] = {{TEXT("exit"), TEXT(ODD)},
+		{TEXT("bytes"), TEXT("\xff")}};
 	const struct event e = {.type = EVENT_PROCESS_EXITED, .service = "llama",
 		.time = 1769853600123456, .pid = 12, .start = 34, .reason = "oom",
 		.evidence = evidence, .evidence_count = 2};
@@ -187,8 +188,6 @@ static void test_incidents(void **state)
 {
 	struct fixture *f = *state;
 	struct reader *reader = store_reader(f->store);
-	struct timeline_entry t = {.incident = 2, .time_ms = 9, .type = TEXT("note"),
-		.actor = TEXT("root"), .text = TEXT(ODD)};
 	static const struct {
 		enum incident_filter filter;
 		size_t limit, count;
@@ -201,7 +200,6 @@ static void test_incidents(void **state)
 		{INCIDENTS_RESOLVED, 10, 1, 2},
 		{INCIDENTS_OPEN, 0, 0, 0},
 	};
-	struct timeline_entry *timeline = NULL;
 	struct incident *list = NULL, one = {0};
 	size_t count = 0;
 	int64_t id = 0;
@@ -213,9 +211,6 @@ static void test_incidents(void **state)
 		put_incident(f, id, id == 2 ? INCIDENT_RESOLVED : INCIDENT_OPEN, id == 2 ? 99 : 0);
 	assert_int_equal(store_next_incident(f->store, &id), 0);
 	assert_int_equal(id, 4);
-	assert_int_equal(store_add_timeline(f->store, &t), 0);
-	t.time_ms = 10;
-	assert_int_equal(store_add_timeline(f->store, &t), 0);
 	commit(f);
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -245,8 +240,24 @@ static void test_incidents(void **state)
 	assert_int_equal(one.reopened, 1);
 	incident_done(&one);
 	assert_int_equal(reader_incident(reader, 77, &one), -ENOENT);
+}
 
-	assert_int_equal(reader_timeline(reader, 2, &timeline, &count), 0);
+static void test_timeline(void **state)
+{
+	struct fixture *f = *state;
+	struct timeline_entry t = {.incident = 2, .time_ms = 9, .type = TEXT("note"),
+		.actor = TEXT("root"), .text = TEXT(ODD)};
+	struct timeline_entry *timeline = NULL;
+	size_t count = 0;
+
+	begin(f);
+	assert_int_equal(store_add_timeline(f->store, &t), 0);
+	t.time_ms = 10;
+	assert_int_equal(store_add_timeline(f->store, &t), 0);
+	t.incident = 3;
+	assert_int_equal(store_add_timeline(f->store, &t), 0);
+	commit(f);
+	assert_int_equal(reader_timeline(store_reader(f->store), 2, &timeline, &count), 0);
 	assert_int_equal(count, 2);
 	assert_true(timeline[0].id < timeline[1].id);
 	assert_int_equal(timeline[1].time_ms, 10);
@@ -411,7 +422,7 @@ static void test_notifications(void **state)
 	assert_int_equal(reader_notification(reader, 99, &one), -ENOENT);
 }
 
-/* A webhook-id is there once for ever: the second one fails, and so does all that stands with it. */
+/* A webhook-id is there once for ever: a second one fails, and all that stands with it. */
 static void test_failed_statement_fails_the_transaction(void **state)
 {
 	struct fixture *f = *state;
@@ -523,6 +534,7 @@ int main(void)
 		TEST(test_roles_and_facts),
 		TEST(test_events),
 		TEST(test_incidents),
+		TEST(test_timeline),
 		TEST(test_alert_round_trip),
 		TEST(test_alert_in_two_incidents),
 		TEST(test_notifications),

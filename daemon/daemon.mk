@@ -27,3 +27,10 @@ tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz-message.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_message_LDADD = librole.a libbase.a $(SYSTEMD_LIBS)
 tests_fuzz_fuzz_message_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/message
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test-sandbox
+TESTS += tests/unit/test-sandbox
+tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_sandbox_LDADD = librole.a libbase.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
+endif

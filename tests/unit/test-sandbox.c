@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each role's sandbox, entered by a child that then tries what it must and must not be able to do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "build-config.h"
+#include "daemon/base/cleanup.h"
+#include "daemon/roles.h"
+#include "daemon/sandbox.h"
+
+enum {
+	ENGINE = 1 << ROLE_ENGINE,
+	PROCESS = 1 << ROLE_PROCESS,
+	NOTIFY = 1 << ROLE_NOTIFY,
+	WEB = 1 << ROLE_WEB,
+};
+
+static char state_directory[] = "/tmp/modelwatch-sandbox-XXXXXX";
+
+static bool write_state(void)
+{
+	char path[128];
+	_cleanup_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/new", state_directory);
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	return fd >= 0 && write(fd, "x", 1) == 1;
+}
+
+static bool read_state(void)
+{
+	char path[128];
+	_cleanup_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/there", state_directory);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0;
+}
+
+static bool write_elsewhere(void)
+{
+	_cleanup_close_ int fd = open("/tmp/modelwatch-sandbox-escape", O_CREAT | O_WRONLY, 0600);
+
+	unlink("/tmp/modelwatch-sandbox-escape");
+	return fd >= 0;
+}
+
+static bool read_passwords(void)
+{
+	_cleanup_close_ int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0;
+}
+
+static bool connect_out(void)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(1), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+
+	/* Refused by the peer is allowed by us. */
+	return fd >= 0 && (connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0 ||
+				  errno == ECONNREFUSED);
+}
+
+static bool make_process(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid > 0;
+}
+
+static bool execute(void)
+{
+	char *const arguments[] = {(char *) (uintptr_t) "true", NULL};
+
+	execve("/bin/true", arguments, arguments + 1);
+	return errno != EPERM && errno != EACCES;
+}
+
+static bool kill_parent(void)
+{
+	return kill(getppid(), 0) == 0;
+}
+
+static bool kill_self(void)
+{
+	return kill(getpid(), 0) == 0;
+}
+
+static bool trace_parent(void)
+{
+	if (ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) < 0)
+		return false;
+	ptrace(PTRACE_DETACH, getppid(), NULL, NULL);
+	return true;
+}
+
+static bool map_code(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p != MAP_FAILED;
+}
+
+static bool watch_process(void)
+{
+	_cleanup_close_ int fd = (int) syscall(SYS_pidfd_open, getppid(), 0);
+
+	return fd >= 0;
+}
+
+static bool load_program(void)
+{
+	return syscall(SYS_bpf, 0, NULL, 0) >= 0 || errno != EPERM;
+}
+
+static bool use_network_administration(void)
+{
+	return sandbox_capabilities() >> CAP_NET_ADMIN & 1 ||
+	       sandbox_capabilities() >> CAP_SYS_ADMIN & 1;
+}
+
+static const struct {
+	const char *name;
+	bool (*attempt)(void);
+	unsigned allowed; /* roles */
+} attempts[] = {
+	{"write to the state directory", write_state, ENGINE},
+	{"read the state directory", read_state, ENGINE | WEB | PROCESS},
+	{"write elsewhere", write_elsewhere, 0},
+	{"read /etc/passwd", read_passwords, NOTIFY | PROCESS},
+	{"connect out", connect_out, NOTIFY},
+	{"signal the parent", kill_parent, 0},
+	{"signal itself", kill_self, ENGINE | PROCESS | NOTIFY | WEB},
+	{"trace the parent", trace_parent, 0},
+	{"map code", map_code, NOTIFY},
+	{"open a pidfd", watch_process, PROCESS},
+	{"call bpf()", load_program, 0},
+	{"use CAP_NET_ADMIN or CAP_SYS_ADMIN", use_network_administration, 0},
+	{"start a program", execute, 0},
+	{"fork", make_process, NOTIFY},
+};
+
+/* In the child: the number of attempts that went wrong. */
+static int try_all(size_t role)
+{
+	int wrong = 0;
+
+	if (sandbox_limit_capabilities(role_rows[role].capabilities) < 0 ||
+		prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
+		sandbox_enter(&role_rows[role], state_directory) < 0)
+		return 100;
+	for (size_t i = 0; i < ELEMENTS(attempts); i++) {
+		bool allowed = attempts[i].allowed >> role & 1;
+
+		if (attempts[i].attempt() == allowed)
+			continue;
+		dprintf(STDERR_FILENO, "role %s %s %s\n", role_rows[role].name,
+			allowed ? "cannot" : "can", attempts[i].name);
+		wrong++;
+	}
+	return wrong;
+}
+
+static void test_roles(void **state)
+{
+	for (size_t role = 0; role < ROLES; role++) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0)
+			_exit(try_all(role));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
+static int make_state(void **state)
+{
+	char path[128];
+	int fd;
+
+	if (!mkdtemp(state_directory))
+		return -1;
+	snprintf(path, sizeof(path), "%s/there", state_directory);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	close_fd(&fd);
+	return 0;
+}
+
+static int remove_state(void **state)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/there", state_directory);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/new", state_directory);
+	unlink(path);
+	return rmdir(state_directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_roles),
+	};
+
+#ifdef MW_RELAXED_SANDBOX
+	/* A build with sanitizers has no sandbox to test; automake reads 77 as skipped. */
+	return 77;
+#endif
+	return cmocka_run_group_tests_name("sandbox", tests, make_state, remove_state);
+}

@@ -16,12 +16,12 @@
 static const char writer_pragmas[] = "PRAGMA synchronous = FULL;"
 				     "PRAGMA secure_delete = OFF;"
 				     "PRAGMA temp_store = MEMORY;"
-				     "PRAGMA cache_size = -1024;"
+				     "PRAGMA cache_size = -256;"
 				     "PRAGMA wal_autocheckpoint = 0;"
 				     "PRAGMA journal_size_limit = 8388608;";
 static const char reader_pragmas[] = "PRAGMA query_only = ON;"
 				     "PRAGMA temp_store = MEMORY;"
-				     "PRAGMA cache_size = -512;";
+				     "PRAGMA cache_size = -256;";
 
 struct meaning {
 	int code, r;

@@ -45,8 +45,12 @@ int reader_notifications(struct reader *r, int64_t incident, struct notification
 	size_t *ret_count);
 int reader_notification(struct reader *r, int64_t id, struct notification *ret);
 
+/* The newest moment that has values; 0 while there is none. */
+int reader_newest(struct reader *r, int64_t *ret_ms);
+
 /* Every series' newest value not older than SINCE_MS, in the order of metric and labels; a series
- * that ended is left out. -errno of FN stops and is returned. */
+ * that ended is left out. -errno of FN stops and is returned. It reads back until it has seen every
+ * series, so SINCE_MS should be near: seconds of history cost nothing, days of it seconds. */
 typedef int (*reader_sample_fn)(void *userdata, const struct series *series, int64_t time_ms,
 	double value);
 int reader_latest(struct reader *r, int64_t since_ms, reader_sample_fn fn, void *userdata);

@@ -71,6 +71,17 @@ static int tell_latest(const struct catalogue *c, const struct latest *l, reader
 	return 0;
 }
 
+int reader_newest(struct reader *r, int64_t *ret_ms)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_NEWEST_TICK);
+	int error = query_step(&q);
+
+	if (error < 0)
+		return error;
+	*ret_ms = query_get_i64(&q);
+	return 0;
+}
+
 /* Series first, then rows: a series that is made in between is not missed but told next time. */
 static int update_catalogue(struct reader *r)
 {

@@ -58,9 +58,12 @@ static void test_latest_and_range(void **state)
 {
 	struct fixture *f = *state;
 	struct reader *r = store_reader(f->store);
+	int64_t newest = -1;
 	uint32_t b, a;
 
 	assert_latest(r, 0, "");
+	assert_int_equal(reader_newest(r, &newest), 0);
+	assert_int_equal(newest, 0);
 	assert_int_equal(store_begin(f->store), 0);
 	b = fixture_series(f, "b");
 	a = fixture_series(f, "a");
@@ -78,6 +81,8 @@ static void test_latest_and_range(void **state)
 	assert_latest(r, 0, "b@3000=6;");
 	append(f, 6000, (struct sample[]){{a, 8}}, 1);
 	assert_latest(r, 0, "a@6000=8;b@3000=6;");
+	assert_int_equal(reader_newest(r, &newest), 0);
+	assert_int_equal(newest, 6000);
 
 	assert_range(r, "a", 0, 9999, "a@1000=1;a@2000=3;a@3000=5;a@4000=7;a@5000=-999;a@6000=8;");
 	assert_range(r, "b", 1000, 3000, "b@1000=2;b@3000=6;");

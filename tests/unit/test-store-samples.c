@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/cleanup.h"
+#include "schema/store_internal.h"
 #include "tests/unit/store_fixture.h"
 
 #define SERIES_MAX 10000
@@ -237,6 +238,28 @@ static void test_damaged_row_is_a_gap(void **state)
 	assert_range(store_reader(f->store), "a", 0, 9, "a@1=1;a@3=33;");
 }
 
+/* A read that takes too long ends, and the reader goes on. */
+static void test_time_cap(void **state)
+{
+	enum { MOMENTS = 5000 };
+	struct fixture *f = *state;
+	struct reader *reader = NULL;
+	struct fixture_range range;
+
+	assert_int_equal(store_begin(f->store), 0);
+	fixture_series(f, "a");
+	for (int64_t i = 1; i <= MOMENTS; i++)
+		assert_int_equal(store_append(f->store, i, &(struct sample){1, 1}, 1), 0);
+	assert_int_equal(store_commit(f->store), 0);
+	assert_int_equal(reader_open(f->path, &reader), 0);
+	reader->database->read_time = 1;
+	assert_int_equal(fixture_read(reader, "a", &range), -ETIMEDOUT);
+	reader->database->read_time = USEC_PER_HOUR;
+	assert_int_equal(fixture_read(reader, "a", &range), 0);
+	assert_int_equal(range.count, MOMENTS);
+	reader_close(reader);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
@@ -248,6 +271,7 @@ int main(void)
 		TEST(test_rollback_takes_series_back),
 		TEST(test_series_bound),
 		TEST(test_damaged_row_is_a_gap),
+		TEST(test_time_cap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

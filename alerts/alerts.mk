@@ -1,1 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += libalerts.a
+libalerts_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
+libalerts_a_SOURCES = \
+	alerts/outbox.c alerts/outbox.h \
+	alerts/promql/evaluate.c alerts/promql/promql.h \
+	alerts/promql/lexer.c alerts/promql/lexer.h \
+	alerts/promql/matcher.c alerts/promql/matcher.h \
+	alerts/promql/matcher_regex.c alerts/promql/matcher_regex.h \
+	alerts/promql/number.c alerts/promql/number.h \
+	alerts/promql/parser.c alerts/promql/quoted.c alerts/promql/tree.h \
+	alerts/refuse.c alerts/refuse.h \
+	alerts/rule.c alerts/rule.h \
+	alerts/signature.c alerts/signature.h
+
+ALERTS_LIBS = libalerts.a libschema.a libbase.a
+
+if HAVE_CMOCKA
+ALERTS_TESTS = tests/unit/test-promql tests/unit/test-rule tests/unit/test-outbox tests/unit/test-signature
+check_PROGRAMS += $(ALERTS_TESTS)
+TESTS += $(ALERTS_TESTS)
+tests_unit_test_promql_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_promql_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_rule_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_rule_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_unit_test_outbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_outbox_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_signature_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_signature_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+endif
+
+check_PROGRAMS += tests/fuzz/fuzz-promql tests/fuzz/fuzz-matcher
+TESTS += tests/fuzz/fuzz-promql tests/fuzz/fuzz-matcher
+tests_fuzz_fuzz_promql_SOURCES = tests/fuzz/fuzz-promql.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_promql_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_promql_LDADD = $(ALERTS_LIBS)
+tests_fuzz_fuzz_matcher_SOURCES = tests/fuzz/fuzz-matcher.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_matcher_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_matcher_LDADD = $(ALERTS_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/promql tests/fuzz/corpus/matcher

@@ -6,6 +6,7 @@
 
 #include "alerts/promql/promql.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/mustache.h"
 #include "schema/records.h"
 
 /* The section [alert NAME] as text and values; nothing in it is owned. */
@@ -35,6 +36,9 @@ struct rule {
 	char *group_by;
 	char *summary, *description, *runbook;
 	char *inhibits;
+	struct {
+		struct mustache *summary, *description, *runbook;
+	} templates;
 };
 
 /* Checks and compiles. On -EINVAL *RET_WHY names what is wrong and where in the expression or

@@ -3,7 +3,9 @@
  *
  * Layer: alerts. Reference: prometheus.io/docs/prometheus/latest/querying/basics. This parser
  * takes an instant selector compared with a number, METRIC{MATCHERS} OP NUMBER; anything else of
- * PromQL is refused by name and position, never answered differently. */
+ * PromQL is refused by name and position, never answered differently. Regular expressions are POSIX
+ * extended ones in this version; where RE2, PromQL's, would read one differently, it is refused
+ * (alerts/promql/matcher_regex.h). */
 #pragma once
 
 #include <stdbool.h>
@@ -53,3 +55,10 @@ struct promql_source {
 typedef int (*promql_element_fn)(void *userdata, const struct labels *labels, double value);
 int promql_evaluate(const struct promql *p, const struct promql_source *source, int64_t time_ms,
 	promql_element_fn fn, void *userdata);
+
+/* Every series that the outermost comparison compares, and whether it holds for it: so a caller can
+ * tell a condition that no longer holds from a series that ended. Labels and errors as above. */
+typedef int (*promql_subject_fn)(
+	void *userdata, const struct labels *labels, double value, bool holds);
+int promql_subjects(const struct promql *p, const struct promql_source *source, int64_t time_ms,
+	promql_subject_fn fn, void *userdata);

@@ -13,6 +13,7 @@
 #define BOOT_ID_MAX	64
 #define UPKEEP_EVERY	(30 * USEC_PER_SEC) /* checkpoint and retention */
 #define SELF_EVERY	(15 * USEC_PER_SEC) /* the engine's own metrics */
+#define CURRENT_MS	INT64_C(300000)	    /* a series without a newer value is over (staleness) */
 
 int64_t engine_now(struct engine *e)
 {
@@ -176,7 +177,6 @@ static int restore_alerts(struct engine *e)
 	return r;
 }
 
-/* What a series was when the daemon ended holds until its collector says otherwise. */
 static int restore_value(void *userdata, const struct series *series, int64_t time_ms, double number)
 {
 	struct engine *e = userdata;
@@ -192,13 +192,23 @@ static int restore_value(void *userdata, const struct series *series, int64_t ti
 	return 0;
 }
 
+/* What a series was when the daemon ended holds until its collector says otherwise. */
+static int restore_values(struct engine *e)
+{
+	struct reader *reader = store_reader(e->store);
+	int64_t newest;
+	int r = reader_newest(reader, &newest);
+
+	return r < 0 ? r : reader_latest(reader, newest - CURRENT_MS, restore_value, e);
+}
+
 static int restore(struct engine *e)
 {
 	struct reader *reader = store_reader(e->store);
 	int r = reader_host_id(reader, &e->host_id);
 
 	if (r >= 0)
-		r = reader_latest(reader, 0, restore_value, e);
+		r = restore_values(e);
 	if (r >= 0)
 		r = restore_incidents(e);
 	if (r >= 0)

@@ -9,9 +9,12 @@
 #include <sys/un.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/text.h"
 
 #define BACKLOG	    64
+#define BUSY_TIMEOUT (2 * USEC_PER_SEC) /* for the `web` of a supervisor that was killed to end */
+#define BUSY_RETRY   (20 * USEC_PER_MSEC)
 #define SOCKET_MODE 0660
 
 void listeners_close(struct listeners *l)
@@ -122,6 +125,16 @@ static int open_address(const char *address, gid_t group, const struct listeners
 	return path ? open_unix(path, group) : open_tcp(address);
 }
 
+static int open_patiently(const char *address, gid_t group, const struct listeners *old)
+{
+	usec_t until = usec_add(clock_monotonic(), BUSY_TIMEOUT);
+	int fd;
+
+	while ((fd = open_address(address, group, old)) == -EADDRINUSE && clock_monotonic() < until)
+		usleep(BUSY_RETRY);
+	return fd;
+}
+
 static int add(struct listeners *l, const char *address, gid_t group, const struct listeners *old,
 	char **ret_why)
 {
@@ -133,7 +146,7 @@ static int add(struct listeners *l, const char *address, gid_t group, const stru
 			*ret_why = NULL;
 		return -E2BIG;
 	}
-	fd = open_address(address, group, old);
+	fd = open_patiently(address, group, old);
 	if (fd < 0) {
 		if (asprintf(ret_why, "cannot listen on %s: %s", address, strerror(-fd)) < 0)
 			*ret_why = NULL;

@@ -91,6 +91,7 @@ struct role_entry {
 
 struct engine {
 	struct role *role;
+	int lock; /* of the state directory */
 	struct store *store;
 	struct alerting *alerting;
 	struct values *values;

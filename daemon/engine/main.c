@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modelwatch-engine: starts from the database, then runs on what the links and timers bring. */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sysexits.h>
 
 #include "daemon/base/file.h"
@@ -9,6 +11,9 @@
 #include "daemon/engine/engine.h"
 
 #define DATABASE	"modelwatch.db"
+#define LOCK		"lock"
+#define LOCK_TIMEOUT	(5 * USEC_PER_SEC) /* for the engine of a supervisor that was killed to end */
+#define LOCK_RETRY	(10 * USEC_PER_MSEC)
 #define BOOT_ID		"/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX	64
 #define UPKEEP_EVERY	(30 * USEC_PER_SEC) /* checkpoint and retention */
@@ -113,11 +118,38 @@ static int configure(struct engine *e)
 	return rules_configure(e);
 }
 
+/* One engine for one state directory: what another has not committed yet would be missed, and its
+ * ids given twice. The lock ends with the process. */
+static int lock_state(struct engine *e)
+{
+	_cleanup_close_ int directory =
+		open(role_state_directory(e->role), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	usec_t until = usec_add(clock_monotonic(), LOCK_TIMEOUT);
+
+	e->lock = openat(directory, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (e->lock < 0)
+		return log_error_errno(
+			-errno, "cannot lock the state directory %s", role_state_directory(e->role));
+	while (flock(e->lock, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK || clock_monotonic() >= until) {
+			log_error("another modelwatchd uses the state directory %s",
+				role_state_directory(e->role));
+			return -EBUSY;
+		}
+		usleep(LOCK_RETRY);
+	}
+	return 0;
+}
+
 static int open_database(struct engine *e)
 {
 	_cleanup_free_ char *path = NULL, *why = NULL;
-	int r;
+	int r = lock_state(e);
 
+	if (r < 0) {
+		role_exit(e->role, EX_UNAVAILABLE);
+		return r;
+	}
 	if (asprintf(&path, "%s/" DATABASE, role_state_directory(e->role)) < 0) {
 		path = NULL;
 		return -ENOMEM;
@@ -253,6 +285,7 @@ static void stop(struct role *role)
 	alerting_free(e->alerting);
 	values_free(e->values);
 	store_close(e->store);
+	close_fd(&e->lock);
 	if (e->users)
 		fclose(e->users);
 	free(e->boot);
@@ -268,6 +301,7 @@ static int start(struct role *role)
 	if (!e)
 		return -ENOMEM;
 	e->role = role;
+	e->lock = -1;
 	role_set_userdata(role, e);
 	e->alerting = alerting_new();
 	e->values = values_new();

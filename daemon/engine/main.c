@@ -264,13 +264,8 @@ static int set_host(struct engine *e)
 	return alerting_set_host(e->alerting, &host);
 }
 
-static void stop(struct role *role)
+static void engine_free(struct engine *e)
 {
-	struct engine *e = role_userdata(role);
-
-	/* What was received counts, also what the links still hold. */
-	engine_drop_peers(e);
-	engine_commit(e);
 	sd_event_source_disable_unref(e->tick);
 	sd_event_source_disable_unref(e->upkeep);
 	sd_event_source_disable_unref(e->outbox);
@@ -293,16 +288,20 @@ static void stop(struct role *role)
 	free(e);
 }
 
-static int start(struct role *role)
+static void stop(struct role *role)
 {
-	struct engine *e = calloc(1, sizeof(*e));
+	struct engine *e = role_userdata(role);
+
+	/* What was received counts, also what the links still hold. */
+	engine_drop_peers(e);
+	engine_commit(e);
+	engine_free(e);
+}
+
+static int start_engine(struct engine *e)
+{
 	int r;
 
-	if (!e)
-		return -ENOMEM;
-	e->role = role;
-	e->lock = -1;
-	role_set_userdata(role, e);
 	e->alerting = alerting_new();
 	e->values = values_new();
 	e->services = map_new();
@@ -326,8 +325,24 @@ static int start(struct role *role)
 	if (r >= 0)
 		r = add_timers(e);
 	if (r < 0)
-		return log_error_errno(r, "cannot start from the database");
-	return 0;
+		log_error_errno(r, "cannot start from the database");
+	return r;
+}
+
+static int start(struct role *role)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	e->role = role;
+	e->lock = -1;
+	role_set_userdata(role, e);
+	r = start_engine(e);
+	if (r < 0)
+		engine_free(e);
+	return r;
 }
 
 static int reconfigure(struct role *role, const struct config *old)

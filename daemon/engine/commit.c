@@ -270,10 +270,16 @@ static void forget_events(struct engine *e)
 
 static void forget_moments(struct engine *e)
 {
-	e->samples_total += e->pending_samples;
 	for (size_t i = 0; i < e->moment_count; i++)
 		free(e->moments[i].samples);
 	e->moment_count = e->pending_samples = 0;
+}
+
+void commit_done(struct engine *e)
+{
+	forget_events(e);
+	forget_moments(e);
+	free(e->moments);
 }
 
 static void forget_services(struct engine *e)
@@ -346,6 +352,7 @@ int engine_commit(struct engine *e)
 		if (r < 0)
 			return r;
 		alerting_committed(e->alerting);
+		e->samples_total += e->pending_samples;
 		forget_events(e);
 		forget_moments(e);
 		forget_services(e);

@@ -149,6 +149,9 @@ int engine_put_value(struct engine *e, struct value *value, int64_t time_ms, dou
 int engine_put(struct engine *e, const char *metric, const char *label, const char *text,
 	int64_t time_ms, double number);
 
+/* Frees what waits for a commit that will not come. */
+void commit_done(struct engine *e);
+
 /* peers.c */
 int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd);
 void engine_drop_peers(struct engine *e);

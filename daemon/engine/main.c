@@ -269,12 +269,10 @@ static void engine_free(struct engine *e)
 	sd_event_source_disable_unref(e->tick);
 	sd_event_source_disable_unref(e->upkeep);
 	sd_event_source_disable_unref(e->outbox);
+	commit_done(e);
 	commands_done(e);
 	deliveries_done(e);
 	services_done(e);
-	for (size_t i = 0; i < e->moment_count; i++)
-		free(e->moments[i].samples);
-	free(e->moments);
 	for (size_t i = 0; i < e->role_count; i++)
 		role_record_done(&e->roles[i].record);
 	alerting_free(e->alerting);

@@ -35,7 +35,6 @@ void services_done(struct engine *e)
 	map_free(e->services, free_entry);
 	map_free(e->facts, free_facts);
 	process_list_free(e->processes, e->process_count);
-	process_list_free(e->gone, e->gone_count);
 }
 
 static int find(struct engine *e, const char *name, struct service_entry **ret)

@@ -2,6 +2,7 @@
 # What every role links (librole.a), the supervisor's parts (libsupervisor.a), and their programs.
 
 include daemon/config.mk
+include daemon/notify.mk
 
 noinst_LIBRARIES += librole.a
 librole_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(SECCOMP_CFLAGS)

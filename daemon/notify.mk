@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# HTTP requests out (libfetch.a, the only user of libcurl) and the role that delivers.
+noinst_LIBRARIES += libfetch.a
+libfetch_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CURL_CFLAGS)
+libfetch_a_SOURCES = \
+	daemon/fetch.c daemon/fetch.h \
+	daemon/trim.c daemon/trim.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test-fetch
+TESTS += tests/unit/test-fetch
+tests_unit_test_fetch_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_test_fetch_LDADD = libfetch.a libbase.a $(CURL_LIBS) $(SYSTEMD_LIBS) \
+	-lssl $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+endif

@@ -6,6 +6,12 @@ libfetch_a_SOURCES = \
 	daemon/fetch.c daemon/fetch.h \
 	daemon/trim.c daemon/trim.h
 
+pkglibexec_PROGRAMS += modelwatch-notify
+modelwatch_notify_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+modelwatch_notify_SOURCES = daemon/notify.c
+modelwatch_notify_LDADD = libfetch.a librole.a libconfig.a libalerts.a libbase.a \
+	$(CURL_LIBS) $(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(CRYPTO_LIBS)
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test-fetch
 TESTS += tests/unit/test-fetch

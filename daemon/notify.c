@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* modelwatch-notify: posts what the engine hands it and says what the receiver answered. It decides
+ * nothing: what is tried when, and again, is the engine's. */
+#include <string.h>
+
+#include "alerts/signature.h"
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/fetch.h"
+#include "daemon/role.h"
+#include "daemon/trim.h"
+
+#define UNDER_WAY_MAX 64		 /* deliveries; the engine has a bound of its own for each webhook */
+#define ANSWER_MAX    (64 * 1024)	 /* bytes of an answer; only its status counts */
+#define CA_FILE_MAX   (4 * 1024 * 1024)	 /* bytes */
+#define IDLE_AFTER    (30 * USEC_PER_SEC) /* without a delivery, memory is given back */
+
+/* A certificate authority's file, read before the sandbox closes. */
+struct authority {
+	const char *webhook; /* its name, in the configuration */
+	int fd;		     /* sealed copy */
+	char *path;	     /* of the copy: what libcurl opens */
+};
+
+struct notify {
+	struct role *role;
+	struct fetcher *fetcher;
+	struct authority *authorities;
+	size_t authority_count;
+	sd_event_source *idle;
+	uint64_t connection; /* counts the links to the engine */
+	size_t under_way;
+};
+
+struct delivery {
+	struct notify *notify;
+	uint64_t outbox_id;
+	uint64_t connection; /* the link over which it came */
+};
+
+/* The answer to a delivery. STATUS 0 is a transport error. */
+static int delivered(struct notify *n, uint64_t outbox_id, unsigned status, int64_t retry_after,
+	const char *text)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_DELIVERED);
+	message_put_u64(&packet, outbox_id);
+	message_put_u64(&packet, status);
+	message_put_u64(&packet, (uint64_t) (retry_after + 1));
+	message_put_string(&packet, text);
+	return role_send(n->role, &packet, -1);
+}
+
+/* What went wrong, for people; "" after success. Of the receiver's answer only the status and the
+ * host of a redirect: its text may repeat the URL, which is a secret. */
+static void describe(const struct fetch_response *response, struct buf *b)
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned status = response->status;
+
+	if (status >= 200 && status < 300)
+		return;
+	if (status == 0) {
+		text = text_printable(response->error, strlen(response->error));
+		buf_add_string(b, text ? text : "");
+	} else if (status >= 300 && status < 400 && *response->redirect_host) {
+		text = text_printable(response->redirect_host, strlen(response->redirect_host));
+		buf_printf(b, "answered %u: redirects to %s, not followed", status,
+			text ? text : "another host");
+	} else
+		buf_printf(b, "answered %u", status);
+}
+
+static int on_idle(sd_event_source *source, uint64_t now, void *userdata)
+{
+	trim_memory();
+	return 0;
+}
+
+static void on_answer(const struct fetch_response *response, void *userdata)
+{
+	_cleanup_free_ struct delivery *d = userdata;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct notify *n = d->notify;
+
+	n->under_way--;
+	if (sd_event_source_set_time_relative(n->idle, IDLE_AFTER) >= 0)
+		sd_event_source_set_enabled(n->idle, SD_EVENT_ONESHOT);
+	/* An engine that was replaced sends it again: it does not know this try. */
+	if (d->connection != n->connection)
+		return;
+	describe(response, &text);
+	delivered(n, d->outbox_id, response->status, response->retry_after,
+		text.data ? text.data : "");
+}
+
+/* The header lines of one try, the lines of the configuration last. */
+struct headers {
+	const char **lines;
+	size_t count;
+	struct buf type, id, timestamp, signature;
+};
+
+static void headers_done(struct headers *h)
+{
+	free(h->lines);
+	buf_done(&h->type);
+	buf_done(&h->id);
+	buf_done(&h->timestamp);
+	buf_done(&h->signature);
+}
+
+/* The Standard Webhooks headers; the time is that of the try, in seconds. */
+static int headers_make(struct headers *h, const struct section *webhook, const char *message_id,
+	const void *body, size_t size)
+{
+	const char *secret = section_string(webhook, OPTION_WEBHOOK_SECRET);
+	int64_t now = (int64_t) (clock_wall() / USEC_PER_SEC);
+	struct buf *ours[] = {&h->type, &h->id, &h->timestamp, &h->signature};
+	_cleanup_free_ char *signature = NULL;
+	const char *const *lines;
+	size_t count;
+	int r;
+
+	buf_add_string(&h->type, "Content-Type: application/json");
+	buf_printf(&h->id, "webhook-id: %s", message_id);
+	buf_printf(&h->timestamp, "webhook-timestamp: %" PRIi64, now);
+	if (*secret) {
+		r = signature_make(
+			secret, strlen(secret), message_id, now, body, size, &signature);
+		if (r < 0)
+			return r;
+		buf_printf(&h->signature, "webhook-signature: %s", signature);
+	}
+	lines = section_list(webhook, OPTION_WEBHOOK_HEADER, &count);
+	h->lines = calloc(ELEMENTS(ours) + count, sizeof(*h->lines));
+	if (!h->lines)
+		return -ENOMEM;
+	for (size_t i = 0; i < ELEMENTS(ours); i++) {
+		if (buf_error(ours[i]) < 0)
+			return buf_error(ours[i]);
+		if (ours[i]->size > 0)
+			h->lines[h->count++] = ours[i]->data;
+	}
+	for (size_t i = 0; i < count; i++)
+		h->lines[h->count++] = lines[i];
+	return 0;
+}
+
+static const char *or_null(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+static const char *authority_of(const struct notify *n, const struct section *webhook)
+{
+	for (size_t i = 0; i < n->authority_count; i++)
+		if (text_equal(n->authorities[i].webhook, section_name(webhook)))
+			return n->authorities[i].path;
+	return or_null(section_string(webhook, OPTION_WEBHOOK_CA));
+}
+
+static int post(struct delivery *d, const struct section *webhook, const char *message_id,
+	const void *body, size_t size)
+{
+	_cleanup_(headers_done) struct headers headers = {0};
+	size_t count;
+	const char *const *urls = section_list(webhook, OPTION_WEBHOOK_URL, &count);
+	struct fetch_request request = {
+		.method = "POST",
+		.body = body,
+		.body_size = size,
+		.timeout = section_duration(webhook, OPTION_WEBHOOK_TIMEOUT),
+		.body_limit = ANSWER_MAX,
+		.ca = authority_of(d->notify, webhook),
+		.certificate = or_null(section_string(webhook, OPTION_WEBHOOK_CLIENT_CERTIFICATE)),
+		.key = or_null(section_string(webhook, OPTION_WEBHOOK_CLIENT_KEY)),
+		.proxy = or_null(section_string(webhook, OPTION_WEBHOOK_PROXY)),
+	};
+	int r;
+
+	if (count == 0)
+		return -EINVAL;
+	request.url = urls[0];
+	r = headers_make(&headers, webhook, message_id, body, size);
+	if (r < 0)
+		return r;
+	request.headers = headers.lines;
+	request.header_count = headers.count;
+	return fetch_start(d->notify->fetcher, &request, on_answer, d);
+}
+
+static int deliver(struct notify *n, struct message *m)
+{
+	uint64_t outbox_id = message_u64(m);
+	const struct section *webhook =
+		config_find(role_config(n->role), SECTION_WEBHOOK, message_string(m));
+	const char *message_id = message_string(m);
+	_cleanup_free_ struct delivery *d = NULL;
+	size_t size;
+	const void *body = message_bytes(m, &size);
+	int r;
+
+	if (!webhook)
+		return delivered(n, outbox_id, 0, -1, "no such webhook is configured");
+	if (n->under_way >= UNDER_WAY_MAX)
+		return delivered(n, outbox_id, 0, -1, "too many deliveries are under way");
+	d = malloc(sizeof(*d));
+	if (!d)
+		return delivered(n, outbox_id, 0, -1, "out of memory");
+	*d = (struct delivery){n, outbox_id, n->connection};
+	r = post(d, webhook, message_id, body, size);
+	if (r == -EINVAL)
+		return delivered(n, outbox_id, 0, -1, "the url or a header cannot be used");
+	if (r < 0)
+		return delivered(n, outbox_id, 0, -1, strerror(-r));
+	(void) TAKE_POINTER(d);
+	n->under_way++;
+	return 0;
+}
+
+/* The sandbox hides files: their authorities are kept as sealed copies. A file that cannot be read
+ * now is tried by its path, and each delivery says what is wrong. */
+static int keep_authority(struct notify *n, const struct section *webhook)
+{
+	struct authority *a = &n->authorities[n->authority_count];
+	const char *path = section_string(webhook, OPTION_WEBHOOK_CA);
+	_cleanup_buf_ struct buf pem = BUF_INIT;
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!*path)
+		return 0;
+	r = file_read(path, CA_FILE_MAX, &pem);
+	if (r < 0) {
+		log_error_errno(r, "webhook %s: cannot read %s", section_name(webhook), path);
+		return 0;
+	}
+	fd = file_seal("authority", pem.data, pem.size);
+	if (fd < 0)
+		return fd;
+	if (asprintf(&a->path, "/proc/self/fd/%d", fd) < 0)
+		return -ENOMEM;
+	a->webhook = section_name(webhook);
+	a->fd = TAKE_FD(fd);
+	n->authority_count++;
+	return 0;
+}
+
+static int keep_authorities(struct notify *n)
+{
+	const struct config *config = role_config(n->role);
+	const struct section *webhook = NULL;
+	size_t count = 0;
+	int r = 0;
+
+	while ((webhook = config_next(config, SECTION_WEBHOOK, webhook)))
+		count++;
+	n->authorities = calloc(count + 1, sizeof(*n->authorities));
+	if (!n->authorities)
+		return -ENOMEM;
+	while (r == 0 && (webhook = config_next(config, SECTION_WEBHOOK, webhook)))
+		r = keep_authority(n, webhook);
+	return r;
+}
+
+static void notify_stop(struct role *r)
+{
+	struct notify *n = role_userdata(r);
+
+	fetcher_free(n->fetcher);
+	sd_event_source_disable_unref(n->idle);
+	for (size_t i = 0; i < n->authority_count; i++) {
+		close(n->authorities[i].fd);
+		free(n->authorities[i].path);
+	}
+	free(n->authorities);
+	free(n);
+}
+
+static int notify_start(struct role *r)
+{
+	struct notify *n = calloc(1, sizeof(*n));
+	int e;
+
+	if (!n)
+		return -ENOMEM;
+	n->role = r;
+	role_set_userdata(r, n);
+	e = fetcher_new(role_event(r), &n->fetcher);
+	if (e < 0)
+		return log_error_errno(e, "cannot start libcurl");
+	e = keep_authorities(n);
+	if (e < 0)
+		return log_error_errno(e, "cannot keep certificates");
+	/* Once for what starting took, then again whenever a burst of deliveries is over. */
+	e = sd_event_add_time_relative(role_event(r), &n->idle, CLOCK_MONOTONIC, USEC_PER_SEC,
+		USEC_PER_SEC, on_idle, n);
+	return e < 0 ? log_error_errno(e, "cannot add a timer") : 0;
+}
+
+static int notify_connected(struct role *r)
+{
+	struct notify *n = role_userdata(r);
+
+	n->connection++;
+	return 0;
+}
+
+static int notify_message(struct role *r, struct message *m)
+{
+	return m->type == MESSAGE_DELIVER ? deliver(role_userdata(r), m) : -EBADMSG;
+}
+
+int main(void)
+{
+	static const struct role_program program = {
+		.name = "notify",
+		.engine_says = FROM_ENGINE,
+		.start = notify_start,
+		.connected = notify_connected,
+		.message = notify_message,
+		.stop = notify_stop,
+	};
+
+	return role_run(&program);
+}

@@ -15,6 +15,7 @@ modelwatch_notify_LDADD = libfetch.a librole.a libconfig.a libalerts.a libbase.a
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test-fetch
 TESTS += tests/unit/test-fetch
+tests_unit_test_fetch_SOURCES = tests/unit/test-fetch.c tests/unit/server.c tests/unit/server.h
 tests_unit_test_fetch_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_test_fetch_LDADD = libfetch.a libbase.a $(CURL_LIBS) $(SYSTEMD_LIBS) \
 	-lssl $(CRYPTO_LIBS) $(CMOCKA_LIBS)

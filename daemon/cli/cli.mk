@@ -1,1 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
+# The command line. What it prints is in libcli.a, so that tests read it without a daemon.
+noinst_LIBRARIES += libcli.a
+libcli_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(JANSSON_CFLAGS)
+libcli_a_SOURCES = \
+	daemon/cli/client.c daemon/cli/client.h \
+	daemon/cli/configuration.c \
+	daemon/cli/host.c \
+	daemon/cli/incident.c \
+	daemon/cli/incidents.c \
+	daemon/cli/invocation.c daemon/cli/invocation.h \
+	daemon/cli/show.c daemon/cli/show.h \
+	daemon/cli/status.c \
+	daemon/cli/table.c daemon/cli/table.h \
+	daemon/cli/verbs.c daemon/cli/verbs.h \
+	daemon/cli/webhook.c
+
+dist_man_MANS += packaging/man/modelwatch.1
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = packaging/completions/bash/modelwatch

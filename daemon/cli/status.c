@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* modelwatch status: the host at a glance. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/text.h"
+#include "daemon/cli/client.h"
+#include "daemon/cli/show.h"
+#include "daemon/cli/table.h"
+
+#define PIDS_SHOWN 3
+
+/* The words of the API, what a monitoring plugin says for each, and its colour. */
+static const struct {
+	const char *word;
+	int exit_status;
+	enum colour colour;
+	const char *text;
+} conditions[] = {
+	{"ok", 0, GREEN, "ok"},
+	{"warning", 1, YELLOW, "WARNING"},
+	{"critical", 2, RED, "CRITICAL"},
+};
+
+static int service_rank(const json_t *service)
+{
+	const char *state = show_string(service, "state");
+
+	return text_equal(state, "down") ? 0 : text_equal(state, "up") ? 2 : 1;
+}
+
+/* What needs somebody first, then by name. */
+static int compare_services(const void *a, const void *b)
+{
+	const json_t *const *left = a, *const *right = b;
+	int difference = service_rank(*left) - service_rank(*right);
+
+	return difference ? difference
+			  : strcmp(show_string(*left, "name"), show_string(*right, "name"));
+}
+
+static void put_pids(const json_t *service, struct buf *b)
+{
+	const json_t *pids = json_object_get(service, "processes");
+	size_t count = json_array_size(pids);
+
+	for (size_t i = 0; i < count && i < PIDS_SHOWN; i++)
+		buf_printf(b, "%s%lld", i > 0 ? ", " : "pid ",
+			(long long) json_integer_value(json_array_get(pids, i)));
+	if (count > PIDS_SHOWN)
+		buf_printf(b, " and %zu more", count - PIDS_SHOWN);
+}
+
+static void add_service(struct table *t, const json_t *service, const struct style *style)
+{
+	static const enum colour colours[] = {RED, YELLOW, GREEN};
+	long long restarts = json_integer_value(json_object_get(service, "restarts"));
+	const char *reason = show_string(service, "reason");
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	table_add(t, BOLD, show_string(service, "name"));
+	table_add(t, colours[service_rank(service)], show_string(service, "state"));
+	show_ago(&b, style, show_string(service, "since"));
+	table_add_buf(t, PLAIN, &b);
+	put_pids(service, &b);
+	table_add_buf(t, PLAIN, &b);
+	if (restarts > 0)
+		buf_printf(&b, "%lld restart%s", restarts, restarts == 1 ? "" : "s");
+	table_add_buf(t, PLAIN, &b);
+	if (*reason)
+		table_add(t, PLAIN, reason);
+	else
+		table_add(t, DIM,
+			json_is_true(json_object_get(service, "discovered")) ? "discovered" : "");
+}
+
+static void show_services(const json_t *body, const struct style *style, struct buf *b)
+{
+	const json_t *services = json_object_get(body, "services");
+	size_t count = json_array_size(services);
+	_cleanup_free_ json_t **sorted = calloc(count + 1, sizeof(*sorted));
+	_cleanup_(table_done) struct table t = {.columns = 6};
+
+	show_heading(b, style, "Services");
+	if (count == 0 || !sorted) {
+		buf_add_string(b, "  none: no model server was found here. A [service NAME] section\n"
+				  "  of modelwatch.conf names one.\n");
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = json_array_get(services, i);
+	qsort(sorted, count, sizeof(json_t *), compare_services);
+	for (size_t i = 0; i < count; i++)
+		add_service(&t, sorted[i], style);
+	table_show(&t, style, b);
+}
+
+/* Roles are shown where one of them does not simply run. */
+static void show_roles(const json_t *body, const struct style *style, struct buf *b)
+{
+	const json_t *roles = json_object_get(body, "roles");
+	_cleanup_(table_done) struct table t = {.columns = 3};
+
+	for (size_t i = 0; i < json_array_size(roles); i++) {
+		const json_t *role = json_array_get(roles, i);
+		const char *state = show_string(role, "state");
+		long long restarts = json_integer_value(json_object_get(role, "restarts"));
+		_cleanup_buf_ struct buf text = BUF_INIT;
+
+		if (text_equal(state, "running") && restarts == 0)
+			continue;
+		table_add(&t, PLAIN, show_string(role, "name"));
+		table_add(&t, text_equal(state, "running") ? PLAIN : RED, state);
+		if (restarts > 0)
+			buf_printf(&text, "%lld restart%s", restarts, restarts == 1 ? "" : "s");
+		table_add_buf(&t, PLAIN, &text);
+	}
+	if (t.count == 0)
+		return;
+	show_heading(b, style, "Roles of modelwatchd");
+	table_show(&t, style, b);
+}
+
+void show_status(const json_t *body, const struct style *style, struct buf *b)
+{
+	const char *word = show_string(body, "status");
+	size_t open = json_array_size(json_object_get(body, "incidents"));
+	const char *text = word;
+	enum colour colour = YELLOW;
+
+	for (size_t i = 0; i < ELEMENTS(conditions); i++)
+		if (text_equal(conditions[i].word, word)) {
+			colour = conditions[i].colour;
+			text = conditions[i].text;
+		}
+	show_paint(b, style, colour, text);
+	if (open == 0)
+		buf_add_string(b, ", no open incident\n");
+	else
+		buf_printf(b, ", %zu open incident%s\n", open, open == 1 ? "" : "s");
+	show_services(body, style, b);
+	if (open > 0) {
+		show_heading(b, style, "Incidents");
+		show_incidents(body, style, b);
+	}
+	show_roles(body, style, b);
+}
+
+int verb_status(const struct invocation *i)
+{
+	_cleanup_(answer_done) struct answer answer = {0};
+	int r = client_show(i, "/v1/status", show_status, &answer);
+
+	if (r < 0)
+		return i->verb->failure;
+	for (size_t n = 0; n < ELEMENTS(conditions); n++)
+		if (text_equal(conditions[n].word, show_string(answer.json, "status")))
+			return conditions[n].exit_status;
+	return i->verb->failure;
+}

@@ -253,6 +253,7 @@ static void forget_events(struct engine *e)
 	for (size_t i = 0; i < e->event_count; i++) {
 		struct event *event = &e->events[i].event;
 
+		log_debug("committed event %s of %s", event->type, event->service);
 		free((char *) (uintptr_t) event->type);
 		free((char *) (uintptr_t) event->service);
 		free((char *) (uintptr_t) event->reason);

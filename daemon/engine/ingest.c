@@ -249,6 +249,7 @@ static int apply_event(struct peer *p, const struct event *event, int64_t time_m
 
 	if (r <= 0)
 		return r;
+	log_debug("event %s of %s", event->type, event->service);
 	r = keep_event(e, event);
 	if (r == 0)
 		r = services_event(e, event, time_ms);

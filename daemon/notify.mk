@@ -19,4 +19,11 @@ tests_unit_test_fetch_SOURCES = tests/unit/test-fetch.c tests/unit/server.c test
 tests_unit_test_fetch_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS) $(CRYPTO_CFLAGS)
 tests_unit_test_fetch_LDADD = libfetch.a libbase.a $(CURL_LIBS) $(SYSTEMD_LIBS) \
 	-lssl $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test-notify
+TESTS += tests/unit/test-notify
+tests_unit_test_notify_SOURCES = tests/unit/test-notify.c tests/unit/server.c tests/unit/server.h
+tests_unit_test_notify_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_notify_LDADD = librole.a libconfig.a libalerts.a libbase.a \
+	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 endif

@@ -97,9 +97,21 @@ static void answer_slowly(int fd)
 	}
 }
 
+/* /tell/FD: writes the request to a descriptor that the server inherited. */
+static void tell(int fd, const char *request, int to)
+{
+	if (write(to, request, strlen(request)) != (ssize_t) strlen(request))
+		_exit(1);
+	answer(fd, "204 No Content", "", "");
+}
+
 static void answer_path(int fd, const char *request, const char *path)
 {
-	if (text_equal(path, "/200"))
+	const char *tell_to = text_after(path, "/tell/");
+
+	if (tell_to)
+		tell(fd, request, atoi(tell_to));
+	else if (text_equal(path, "/200"))
 		answer(fd, "200 OK", "Content-Type: text/plain\r\n", "fine");
 	else if (text_equal(path, "/echo"))
 		answer(fd, "200 OK", "", request);

@@ -50,6 +50,7 @@ struct section;
 struct config_paths {
 	const char *file;	  /* --config FILE, or NULL: /etc/modelwatch/modelwatch.conf */
 	const char *vendor_rules; /* the directory of the vendor's rules.d */
+	bool check_only; /* not for the daemon itself: what only it can read is a notice, no error */
 };
 
 /* One error or warning: "FILE:LINE: message" (or "message" where it belongs to no line). */

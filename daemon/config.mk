@@ -2,16 +2,41 @@
 # The configuration: libconfig.a is what every role reads its slice with; libconfigload.a, for the
 # supervisor and the command line alone, reads and checks the files.
 
-noinst_LIBRARIES += libconfig.a
+noinst_LIBRARIES += libconfig.a libconfigload.a
 libconfig_a_SOURCES = \
 	daemon/config.c daemon/config.h \
 	daemon/config_model.h \
+	daemon/config_rule.c daemon/config_rule.h \
 	daemon/config_slice.c \
 	daemon/options.def
 
+libconfigload_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+libconfigload_a_SOURCES = \
+	daemon/config_check.c daemon/config_check.h \
+	daemon/config_files.c daemon/config_files.h \
+	daemon/config_form.c daemon/config_form.h \
+	daemon/config_load.c \
+	daemon/config_problem.c daemon/config_problem.h \
+	daemon/config_report.c \
+	daemon/config_secret.c daemon/config_secret.h \
+	daemon/config_value.c daemon/config_value.h \
+	daemon/ini.c daemon/ini.h
+
+# What a program links that loads files.
+CONFIG_LOAD_LIBS = libconfigload.a libconfig.a libalerts.a libschema.a libbase.a $(JANSSON_LIBS)
+
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test-config
-TESTS += tests/unit/test-config
+CONFIG_TESTS = tests/unit/test-config tests/unit/test-ini tests/unit/test-config-load
+check_PROGRAMS += $(CONFIG_TESTS)
+TESTS += $(CONFIG_TESTS)
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_LDADD = libconfig.a libbase.a $(CMOCKA_LIBS)
+tests_unit_test_ini_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_ini_LDADD = libconfigload.a libbase.a $(CMOCKA_LIBS)
+tests_unit_test_config_load_SOURCES = \
+	tests/unit/test-config-load.c tests/unit/config-files.c tests/unit/config-files.h
+tests_unit_test_config_load_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_config_load_LDADD = $(CONFIG_LOAD_LIBS) $(CMOCKA_LIBS)
 endif
+
+EXTRA_DIST += packaging/modelwatch.conf

@@ -7,9 +7,10 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/config.h"
+#include "daemon/ini.h"
 
 #define CONFIG_NAME_MAX     128 /* bytes of a section's name */
-#define CONFIG_VALUE_MAX    (16 * 1024) /* bytes of one value in a file */
+#define CONFIG_VALUE_MAX    INI_LINE_MAX /* bytes of one value in a file */
 #define CONFIG_CONTENT_MAX  (256 * 1024) /* bytes of a secret, certificate or password file */
 #define CONFIG_SECTIONS_MAX 2048 /* sections of all kinds together */
 #define CONFIG_LIST_MAX     1024 /* values of one list */
@@ -98,7 +99,8 @@ extern const struct kind_row kind_rows[SECTION_KINDS];
 /* Where a value stands: "FILE:LINE". FILE belongs to the config; NULL in a slice. */
 struct place {
 	const char *file;
-	unsigned line;
+	unsigned number; /* of the file, in the order in which they are read */
+	unsigned line;	 /* from 1; 0 for the file as a whole */
 };
 
 struct number {
@@ -108,6 +110,7 @@ struct number {
 
 struct value {
 	bool given;
+	bool refused; /* what a file gave was reported as wrong: it is not missing */
 	size_t count; /* one for a scalar that was given */
 	char **texts; /* as the file has them */
 	char **contents; /* of secrets: what the text names, once read; else NULL each */
@@ -120,7 +123,7 @@ struct section {
 	enum section_kind kind;
 	unsigned roles; /* whose options may be asked for */
 	char *name;
-	struct place place;
+	struct place place; /* of its last header */
 	struct value values[]; /* one for each option of the kind */
 };
 

@@ -13,8 +13,23 @@ libcli_a_SOURCES = \
 	daemon/cli/status.c \
 	daemon/cli/table.c daemon/cli/table.h \
 	daemon/cli/verbs.c daemon/cli/verbs.h \
-	daemon/cli/webhook.c
+	daemon/cli/webhook.c \
+	daemon/paths.c daemon/paths.h
+
+CLI_LIBS = libcli.a libfetch.a $(CONFIG_LOAD_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS) $(CRYPTO_LIBS)
+
+bin_PROGRAMS += modelwatch
+modelwatch_CFLAGS = $(AM_CFLAGS)
+modelwatch_SOURCES = daemon/cli/main.c
+modelwatch_LDADD = $(CLI_LIBS)
 
 dist_man_MANS += packaging/man/modelwatch.1
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = packaging/completions/bash/modelwatch
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test-cli
+TESTS += tests/unit/test-cli
+tests_unit_test_cli_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_cli_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
+endif

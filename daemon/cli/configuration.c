@@ -29,7 +29,7 @@ static void on_finding(void *userdata, int level, const char *text)
 	if (f->json)
 		json_array_append_new(error ? f->errors : f->warnings, json_string(printable));
 	else
-		fprintf(stderr, "%s%s\n", error ? "" : "warning: ", printable);
+		fprintf(stderr, "%s\n", printable);
 }
 
 static void print_json(const struct findings *f, bool valid)
@@ -45,7 +45,7 @@ static void print_json(const struct findings *f, bool valid)
 static int check(const char *file, struct findings *f)
 {
 	_cleanup_free_ char *rules = NULL;
-	struct config_paths paths = {.file = file};
+	struct config_paths paths = {.file = file, .check_only = true};
 	struct config *config = NULL;
 	int r = paths_vendor_rules(&rules);
 
@@ -59,6 +59,14 @@ static int check(const char *file, struct findings *f)
 	return r;
 }
 
+static void print_valid(const char *file)
+{
+	if (!file && access(DEFAULT_FILE, F_OK) < 0)
+		puts(DEFAULT_FILE ": not there, so that all defaults hold");
+	else
+		printf("%s: valid\n", file ? file : DEFAULT_FILE);
+}
+
 int verb_check_config(const struct invocation *i)
 {
 	struct findings f = {i->json, json_array(), json_array()};
@@ -67,7 +75,7 @@ int verb_check_config(const struct invocation *i)
 	if (i->json)
 		print_json(&f, r == 0);
 	else if (r == 0)
-		printf("%s: valid\n", i->argument ? i->argument : DEFAULT_FILE);
+		print_valid(i->argument);
 	else if (r != -EINVAL)
 		fprintf(stderr, "modelwatch: cannot check the configuration: %s\n", strerror(-r));
 	json_decref(f.errors);

@@ -28,8 +28,12 @@ bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = packaging/completions/bash/modelwatch
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test-cli
-TESTS += tests/unit/test-cli
+check_PROGRAMS += tests/unit/test-cli tests/unit/test-cli-program
+TESTS += tests/unit/test-cli tests/unit/test-cli-program
 tests_unit_test_cli_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_cli_LDADD = $(CLI_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_cli_program_SOURCES = \
+	tests/unit/test-cli-program.c tests/unit/server.c tests/unit/server.h
+tests_unit_test_cli_program_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_cli_program_LDADD = libbase.a $(CMOCKA_LIBS)
 endif

@@ -141,12 +141,15 @@ static void answer_path(int fd, const char *request, const char *path)
 		answer_slowly(fd);
 }
 
-static void serve_connection(int fd)
+/* ALWAYS: what every request gets; NULL: as its path asks. */
+static void serve_connection(int fd, const char *always)
 {
 	char request[8192], path[256];
 
 	while (hear(fd, request, sizeof(request)))
-		if (sscanf(request, "%*s %255s", path) == 1)
+		if (always)
+			say(fd, always);
+		else if (sscanf(request, "%*s %255s", path) == 1)
 			answer_path(fd, request, path);
 	_exit(0);
 }
@@ -163,7 +166,7 @@ pid_t server_fork(void)
 	return 0;
 }
 
-pid_t server_start(int listener)
+pid_t server_start_with(int listener, const char *always)
 {
 	pid_t pid = server_fork();
 
@@ -174,9 +177,14 @@ pid_t server_start(int listener)
 		int fd = accept(listener, NULL, NULL);
 
 		if (server_fork() == 0)
-			serve_connection(fd);
+			serve_connection(fd, always);
 		close(fd);
 	}
+}
+
+pid_t server_start(int listener)
+{
+	return server_start_with(listener, NULL);
 }
 
 int server_listen(unsigned *ret_port)

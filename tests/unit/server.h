@@ -16,3 +16,6 @@ int server_listen(unsigned *ret_port);
 
 /* Serves the listening socket; the caller kills it. */
 pid_t server_start(int listener);
+
+/* The same, with these bytes as the answer to every request. */
+pid_t server_start_with(int listener, const char *answer);

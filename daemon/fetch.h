@@ -25,7 +25,7 @@ struct fetch_request {
 	const void *body;
 	size_t body_size;
 	usec_t timeout;	   /* for the whole request; of it, at most 5 s to connect */
-	size_t body_limit; /* bytes of the answer's body that are kept; what is over is an error. Not 0 */
+	size_t body_limit; /* bytes of the answer's body, not 0; more is an error */
 	const char *ca;	   /* path of a PEM file; NULL for the system's */
 	const char *certificate, *key; /* of the client, in PEM; NULL for none */
 	const char *proxy;	       /* its URL; NULL for none */
@@ -33,8 +33,9 @@ struct fetch_request {
 
 /* Nothing in it lives longer than the call of fetch_done_fn. */
 struct fetch_response {
-	unsigned status;     /* 0 after a transport error. Of an answer that is too large it is there,
-			      * with an error: whoever wants the status only has it */
+	/* 0 after a transport error. Of an answer that is too large it is there, with an error:
+	 * who wants no more than the status has it. */
+	unsigned status;
 	int64_t retry_after; /* seconds, also where a date was given; -1 where there was none */
 	const char *content_type;  /* "" for none */
 	const char *redirect_host; /* where a 3xx points; "" for none */

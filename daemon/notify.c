@@ -11,7 +11,7 @@
 #include "daemon/role.h"
 #include "daemon/trim.h"
 
-#define UNDER_WAY_MAX 64		 /* deliveries; the engine has a bound of its own for each webhook */
+#define UNDER_WAY_MAX 64		 /* deliveries; the engine bounds those of a webhook */
 #define ANSWER_MAX    (64 * 1024)	 /* bytes of an answer; only its status counts */
 #define CA_FILE_MAX   (4 * 1024 * 1024)	 /* bytes */
 #define IDLE_AFTER    (30 * USEC_PER_SEC) /* without a delivery, memory is given back */

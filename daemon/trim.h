@@ -2,8 +2,8 @@
 /* Gives back memory that starting up needed and running does not.
  *
  * Layer: daemon. Linking thirty libraries reads most pages of their symbol tables and relocations
- * once; they then count as ours until somebody else needs the memory. Measured with libcurl: 6.3 MiB
- * PSS before, 2.5 after. */
+ * once; they then count as ours until somebody else needs the memory. Of the notify role, which links
+ * libcurl: 8.4 MiB PSS before, 2.7 after. */
 #pragma once
 
 /* Drops the clean pages of every loaded program file and library (what is still needed comes back

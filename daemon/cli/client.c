@@ -81,7 +81,7 @@ static void explain_transport(const char *socket, const struct fetch_response *r
 	else if (e == ENOENT || e == ECONNREFUSED)
 		fprintf(stderr,
 			"modelwatch: cannot reach modelwatchd at %s: is it running?\n"
-			"Try 'systemctl status modelwatchd', or name another socket with --socket.\n",
+			"Try 'systemctl status modelwatchd', or name another socket by --socket.\n",
 			socket);
 	else
 		fprintf(stderr, "modelwatch: %s\n", response->error);
@@ -143,9 +143,10 @@ static int read_answer(struct answer *a)
 	error = show_string(a->json, "error");
 	if (a->status < 200 || a->status > 299) {
 		_cleanup_free_ char *printable = text_printable(error, strlen(error));
+		bool reason = printable && *printable;
 
 		fprintf(stderr, "modelwatch: %s\n",
-			printable && *printable ? printable : "the daemon refused without a reason");
+			reason ? printable : "the daemon refused without a reason");
 		return -EREMOTEIO;
 	}
 	if (!json_is_object(a->json)) {

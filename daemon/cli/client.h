@@ -17,13 +17,13 @@ struct answer {
 };
 void answer_done(struct answer *a);
 
-/* Sends a request and waits. BODY is JSON, or NULL. 0 with a 2xx answer, -EREMOTEIO with another one
- * (also in *RET: its error was printed), -errno without any. */
+/* Sends a request and waits. BODY is JSON, or NULL. 0 with a 2xx answer, -EREMOTEIO with another
+ * one (also in *RET: its error was printed), -errno without any. */
 int client_request(const struct invocation *i, const char *method, const char *path,
 	const char *body, struct answer *ret);
 
-/* GETs PATH and prints it, by SHOW or with --json as it is. RET may be NULL, else it is the caller's to
- * empty. Returns as client_request() does. */
+/* GETs PATH and prints it, by SHOW or with --json as it is. RET may be NULL, else it is the caller's
+ * to empty. Returns as client_request() does. */
 int client_show(const struct invocation *i, const char *path, show_fn show, struct answer *ret);
 
 /* Prints a body as it is. */
@@ -32,6 +32,6 @@ void client_print(const struct buf *body);
 /* How to write for people on stdout now. */
 struct style client_style(void);
 
-/* The path of the socket, to be freed: --socket, $MODELWATCH_SOCKET, $RUNTIME_DIRECTORY/http.sock, or
- * the installed one. NULL without memory. */
+/* The path of the socket, to be freed: --socket, $MODELWATCH_SOCKET, $RUNTIME_DIRECTORY/http.sock,
+ * or the installed one. NULL without memory. */
 char *client_socket(const struct invocation *i);

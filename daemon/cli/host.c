@@ -14,11 +14,13 @@ void show_discover(const json_t *body, const struct style *style, struct buf *b)
 	size_t count = json_array_size(services);
 
 	if (count == 0)
-		buf_add_string(b, "# No model server was found on this host. A [service NAME] section\n"
-				  "# of modelwatch.conf(5) names one that is not recognised.\n");
+		buf_add_string(b,
+			"# No model server was found on this host. A [service NAME] section\n"
+			"# of modelwatch.conf(5) names one that is not recognised.\n");
 	else
-		buf_printf(b, "# %zu model server%s found on this host. Paste what you want to keep\n"
-			      "# into " MW_SYSCONFDIR "/modelwatch.conf.\n",
+		buf_printf(b,
+			"# %zu model server%s found on this host. Paste what you want to keep\n"
+			"# into " MW_SYSCONFDIR "/modelwatch.conf.\n",
 			count, count == 1 ? " was" : "s were");
 	for (size_t i = 0; i < count; i++) {
 		buf_add_char(b, '\n');

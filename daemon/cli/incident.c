@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One incident with everything that whoever is on call needs: what it is, since when, why we think so,
- * what happened until now, who was told, and what to type next. */
+/* One incident with everything that whoever is on call needs: what it is, since when, why we think
+ * so, what happened until now, who was told, and what to type next. */
 #include <math.h>
 #include <string.h>
 
@@ -220,10 +220,11 @@ static void show_next(const json_t *incident, const struct style *style, struct 
 
 void show_incident(const json_t *incident, const struct style *style, struct buf *b)
 {
+	long long id = json_integer_value(json_object_get(incident, "id"));
 	const char *severity = show_string(incident, "severity");
 	bool is_open = text_equal(show_string(incident, "state"), "open");
 
-	buf_printf(b, "Incident %lld: ", (long long) json_integer_value(json_object_get(incident, "id")));
+	buf_printf(b, "Incident %lld: ", id);
 	show_paint(b, style, is_open ? show_severity_colour(severity) : BOLD,
 		show_string(incident, "title"));
 	buf_add_char(b, '\n');

@@ -83,7 +83,8 @@ static int parse_id(const struct invocation *i, uint64_t *ret)
 		return 0;
 	printable = text_printable(i->argument, strlen(i->argument));
 	fprintf(stderr,
-		"modelwatch: %s is not the number of an incident; 'modelwatch incidents' lists them\n",
+		"modelwatch: %s is not the number of an incident; "
+		"'modelwatch incidents' lists them\n",
 		printable ? printable : "that");
 	return -EINVAL;
 }

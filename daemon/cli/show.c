@@ -103,7 +103,8 @@ void show_time_alone(struct buf *b, const char *rfc3339)
 	if (show_parse_time(rfc3339, &t) < 0)
 		return;
 	seconds = (time_t) (t / USEC_PER_SEC);
-	if (localtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
+	if (localtime_r(&seconds, &tm) &&
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
 		buf_add_string(b, text);
 }
 

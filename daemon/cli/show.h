@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the API answers, written for people: text, colour, time.
  *
- * Layer: daemon. Pure: JSON in, text out; the time and whether there is colour are arguments. All that
- * comes from JSON is written as printable text: strangers chose some of it. */
+ * Layer: daemon. Pure: JSON in, text out; the time and whether there is colour are arguments. All
+ * that comes from JSON is written as printable text: strangers chose some of it. */
 #pragma once
 
 #include <stdbool.h>
@@ -44,8 +44,8 @@ void show_heading(struct buf *b, const struct style *style, const char *text);
 /* Writes TEXT as lines, each made printable and behind PREFIX. */
 void show_lines(struct buf *b, const char *prefix, const char *text);
 
-/* The RFC 3339 time in local time and how long ago, "2026-01-31 11:00:00 (5min ago)"; or alone. "" for
- * what is no time. */
+/* The RFC 3339 time in local time and how long ago, "2026-01-31 11:00:00 (5min ago)"; or alone. ""
+ * for what is no time. */
 void show_time(struct buf *b, const struct style *style, const char *rfc3339);
 void show_time_alone(struct buf *b, const char *rfc3339);
 void show_ago(struct buf *b, const struct style *style, const char *rfc3339);

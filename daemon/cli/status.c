@@ -83,8 +83,9 @@ static void show_services(const json_t *body, const struct style *style, struct 
 
 	show_heading(b, style, "Services");
 	if (count == 0 || !sorted) {
-		buf_add_string(b, "  none: no model server was found here. A [service NAME] section\n"
-				  "  of modelwatch.conf names one.\n");
+		buf_add_string(b,
+			"  none: no model server was found here. A [service NAME] section\n"
+			"  of modelwatch.conf names one.\n");
 		return;
 	}
 	for (size_t i = 0; i < count; i++)

@@ -239,7 +239,8 @@ static const char incident_json[] =
 	"'value':0,'threshold':0,'expected':{'low':null,'high':2.5},"
 	"'started_at':'2026-01-31T10:00:00Z','ended_at':null,"
 	"'evidence':[{'name':'exit','text':'SIGKILL'},{'name':'log','text':'one\\ntwo\\u0007'}]}],"
-	"'timeline':[{'time':'2026-01-31T10:00:00Z','type':'opened','actor':'modelwatch','text':'ServiceDown'},"
+	"'timeline':[{'time':'2026-01-31T10:00:00Z','type':'opened','actor':'modelwatch',"
+	"'text':'ServiceDown'},"
 	"{'time':'2026-01-31T10:01:00Z','type':'note','actor':'ada','text':'looking'}],"
 	"'notifications':[{'webhook':'oncall','type':'incident.opened','state':'delivered','attempts':1,"
 	"'last_error':''},{'webhook':'chat','type':'incident.opened','state':'pending','attempts':3,"
@@ -327,7 +328,8 @@ static void test_pages(void **state)
 		{show_incident, incident_json, incident_text},
 		{show_incident, resolved_json, resolved_text},
 		{show_discover,
-			"{'services':[{'name':'vllm-8000','config':'[service vllm-8000]\\nlisten-port = 8000\\n'}]}",
+			"{'services':[{'name':'vllm-8000',"
+			"'config':'[service vllm-8000]\\nlisten-port = 8000\\n'}]}",
 			"# 1 model server was found on this host. Paste what you want to keep\n"
 			"# into " MW_SYSCONFDIR "/modelwatch.conf.\n"
 			"\n[service vllm-8000]\nlisten-port = 8000\n"},

@@ -19,6 +19,7 @@ libconfigload_a_SOURCES = \
 	daemon/config_problem.c daemon/config_problem.h \
 	daemon/config_report.c \
 	daemon/config_secret.c daemon/config_secret.h \
+	daemon/config_text.c daemon/config_text.h \
 	daemon/config_value.c daemon/config_value.h \
 	daemon/ini.c daemon/ini.h
 
@@ -26,7 +27,8 @@ libconfigload_a_SOURCES = \
 CONFIG_LOAD_LIBS = libconfigload.a libconfig.a libalerts.a libschema.a libbase.a $(JANSSON_LIBS)
 
 if HAVE_CMOCKA
-CONFIG_TESTS = tests/unit/test-config tests/unit/test-ini tests/unit/test-config-load
+CONFIG_TESTS = tests/unit/test-config tests/unit/test-ini tests/unit/test-config-load \
+	tests/unit/test-config-mutations
 check_PROGRAMS += $(CONFIG_TESTS)
 TESTS += $(CONFIG_TESTS)
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -37,6 +39,16 @@ tests_unit_test_config_load_SOURCES = \
 	tests/unit/test-config-load.c tests/unit/config-files.c tests/unit/config-files.h
 tests_unit_test_config_load_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_load_LDADD = $(CONFIG_LOAD_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_config_mutations_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_config_mutations_LDADD = $(CONFIG_LOAD_LIBS) $(CMOCKA_LIBS)
 endif
 
-EXTRA_DIST += packaging/modelwatch.conf
+check_PROGRAMS += tests/fuzz/fuzz-config tests/fuzz/fuzz-slice
+TESTS += tests/fuzz/fuzz-config tests/fuzz/fuzz-slice
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz-config.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_config_LDADD = $(CONFIG_LOAD_LIBS)
+tests_fuzz_fuzz_slice_SOURCES = tests/fuzz/fuzz-slice.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_slice_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_slice_LDADD = libconfig.a libbase.a
+EXTRA_DIST += tests/fuzz/corpus/config tests/fuzz/corpus/slice packaging/modelwatch.conf

@@ -34,6 +34,10 @@ void route_done(struct route *r);
 struct alerting *alerting_new(void);
 struct alerting *alerting_free(struct alerting *a);
 
+/* Where message ids come from; getrandom(2) at first. 0 or -errno. */
+typedef int (*alerting_random_fn)(void *userdata, void *bytes, size_t size);
+void alerting_set_random(struct alerting *a, alerting_random_fn fn, void *userdata);
+
 int alerting_set_host(struct alerting *a, const struct alerting_host *host);
 /* An incident whose alert fires again within this time is the same one. */
 void alerting_set_reopen(struct alerting *a, usec_t reopen);
@@ -42,24 +46,44 @@ void alerting_set_reopen(struct alerting *a, usec_t reopen);
 int alerting_set_rules(struct alerting *a, struct rule **rules, size_t count);
 int alerting_set_routes(struct alerting *a, struct route *routes, size_t count);
 
-/* What the database held at start: copied; before the first evaluation. Incidents that were
- * resolved longer ago than the reopen time may be left out. */
+/* What the database held at start: copied; before the first evaluation, in any order but for the
+ * last two. Incidents that were resolved longer ago than the reopen time may be left out. What is
+ * known already stays as it is.
+ *
+ * Of the incidents given all alerts belong here, resolved ones too: bodies list them, and by them it
+ * is known which incident reopens (one of which no alert is known reopens for any of its service).
+ * The timeline tells how often an incident reopened lately, the notifications who was told of it;
+ * both oldest first, after their incidents. Of an incident without any notification given those
+ * webhooks count as told that it would be sent to. */
 int alerting_restore_alert(struct alerting *a, const struct alert *alert);
 int alerting_restore_incident(struct alerting *a, const struct incident *incident);
+int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *entry);
+int alerting_restore_notification(struct alerting *a, const struct notification *notification);
 void alerting_set_next_incident(struct alerting *a, int64_t id);
 
 /* What is known of a service, newest last: alerts that fire for it carry it. It replaces evidence
- * of the same names. */
+ * of the same names; an empty text takes a name back. -E2BIG beyond 64 names or 4096 services. */
 int alerting_evidence(struct alerting *a, const char *service, const struct evidence *list,
 	size_t count);
 
 /* Evaluates the rules at NOW and moves alerts and incidents. METRIC limits it to the rules that
- * read this metric (an event came); NULL: all. -ENOMEM. */
+ * read this metric (an event came); NULL: all. -ENOMEM, or an error of the source: what could not
+ * be done is done at the next evaluation.
+ *
+ * SOURCE gives the last known value of a series whose collector is silent, and leaves out only those
+ * that ended: an alert whose series is not there is over. A rule's clear condition is looked up by
+ * the same labels as its expression's. */
 int alerting_evaluate(struct alerting *a, const struct promql_source *source, const char *metric,
 	int64_t now_ms);
 
-/* A person acts. -ENOENT no such incident, -EALREADY it is so already. ACTOR is a name,
- * COMMENT may be "". */
+/* How many alerts could not be made: too many at one time, too many labels, or a fingerprint that
+ * another alert has. */
+uint64_t alerting_refused(const struct alerting *a);
+
+/* A person acts. -ENOENT no such incident (one resolved longer ago than the reopen time is known
+ * after alerting_restore_incident() only), -EALREADY it is so already, or over. ACTOR is a name,
+ * COMMENT may be "". Alerts that still fire when a person resolves their incident stay with it, and
+ * reopen it only after they cleared. */
 int alerting_acknowledge(struct alerting *a, int64_t incident, const char *actor,
 	const char *comment, int64_t now_ms);
 int alerting_resolve(struct alerting *a, int64_t incident, const char *actor, const char *comment,
@@ -71,8 +95,8 @@ int alerting_note(struct alerting *a, int64_t incident, const char *actor, const
 int alerting_test_notification(struct alerting *a, const char *webhook, int64_t now_ms,
 	struct notification *ret);
 
-/* What changed since the last alerting_committed(), to be written in one transaction. The pointers
- * hold until the next call of anything above. */
+/* What changed since the last alerting_committed(), to be written in one transaction, `removed` before
+ * `alerts`. The pointers hold until the next call of anything above. */
 struct alerting_changes {
 	const struct alert *const *alerts; /* resolved ones included: they stay rows */
 	size_t alert_count;

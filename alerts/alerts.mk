@@ -2,6 +2,11 @@
 noinst_LIBRARIES += libalerts.a
 libalerts_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 libalerts_a_SOURCES = \
+	alerts/alert_step.c alerts/alert_step.h \
+	alerts/alerting.c alerts/alerting.h alerts/alerting_state.h \
+	alerts/alerting_evaluate.c alerts/alerting_incident.c alerts/alerting_notify.c \
+	alerts/alerting_people.c alerts/alerting_restore.c alerts/alerting_text.c \
+	alerts/incident_json.c alerts/incident_json.h \
 	alerts/outbox.c alerts/outbox.h \
 	alerts/promql/evaluate.c alerts/promql/promql.h \
 	alerts/promql/lexer.c alerts/promql/lexer.h \
@@ -9,6 +14,7 @@ libalerts_a_SOURCES = \
 	alerts/promql/matcher_regex.c alerts/promql/matcher_regex.h \
 	alerts/promql/number.c alerts/promql/number.h \
 	alerts/promql/parser.c alerts/promql/quoted.c alerts/promql/tree.h \
+	alerts/receivers/webhook.c alerts/receivers/webhook.h \
 	alerts/refuse.c alerts/refuse.h \
 	alerts/rule.c alerts/rule.h \
 	alerts/signature.c alerts/signature.h
@@ -16,13 +22,18 @@ libalerts_a_SOURCES = \
 ALERTS_LIBS = libalerts.a libschema.a libbase.a
 
 if HAVE_CMOCKA
-ALERTS_TESTS = tests/unit/test-promql tests/unit/test-rule tests/unit/test-outbox tests/unit/test-signature
+ALERTS_TESTS = tests/unit/test-promql tests/unit/test-rule tests/unit/test-outbox tests/unit/test-signature \
+	tests/unit/test-alerting tests/unit/test-payload
 check_PROGRAMS += $(ALERTS_TESTS)
 TESTS += $(ALERTS_TESTS)
 tests_unit_test_promql_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_promql_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_rule_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_rule_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_unit_test_alerting_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_alerting_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_unit_test_payload_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_payload_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
 tests_unit_test_outbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_outbox_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_signature_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules to alerts. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alerts/alerting_state.h"
+
+#define SAVE_VALUE_MS INT64_C(60000) /* a value that changes is stored so often */
+
+/* One rule, at one time. */
+struct pass {
+	struct alerting *a;
+	struct watch *watch;
+	int64_t now_ms;
+};
+
+/* The element's labels with the rule's, and the fingerprint of both with the rule's name as
+ * Prometheus has it. */
+static int identify(const struct rule *rule, const struct labels *labels, struct labels *ret,
+	char fingerprint[static 17])
+{
+	struct labels all = {0};
+	int r = labels_copy(labels, &all);
+
+	for (size_t i = 0; r >= 0 && i < rule->labels.count; i++)
+		r = labels_set(&all, rule->labels.items[i].name, rule->labels.items[i].value);
+	if (r >= 0)
+		r = labels_set(&all, "alertname", rule->name);
+	if (r >= 0) {
+		snprintf(fingerprint, 17, "%016llx", labels_fingerprint(&all));
+		r = labels_set(&all, "alertname", "");
+	}
+	if (r < 0) {
+		labels_done(&all);
+		return r;
+	}
+	*ret = all;
+	return 0;
+}
+
+static void free_entry(struct entry **e)
+{
+	if (*e) {
+		alert_done(&(*e)->alert);
+		free(*e);
+	}
+}
+
+/* A pending alert that has not been seen; takes the labels. */
+static int make_entry(struct alerting *a, struct watch *w, struct labels *labels,
+	const char *fingerprint, struct entry **ret)
+{
+	_cleanup_(free_entry) struct entry *e = calloc(1, sizeof(*e));
+	const struct rule *rule = w->rule;
+
+	if (!e)
+		return -ENOMEM;
+	e->alert = (struct alert){
+		.fingerprint = strdup(fingerprint),
+		.rule = strdup(rule->name),
+		.severity = rule->severity,
+		.state = ALERT_PENDING,
+		.value = NAN,
+		.threshold = promql_threshold(rule->expr),
+		.low = NAN,
+		.high = NAN,
+		.summary = strdup(""),
+		.description = strdup(""),
+		.runbook = strdup(""),
+	};
+	if (!e->alert.fingerprint || !e->alert.rule || !e->alert.summary || !e->alert.description ||
+		!e->alert.runbook || map_put_string(a->live, fingerprint, e, NULL) < 0)
+		return -ENOMEM;
+	e->alert.labels = *labels;
+	*labels = (struct labels){0};
+	e->watch = w;
+	LIST_INSERT_HEAD(&w->live, e, siblings);
+	*ret = TAKE_POINTER(e);
+	return 0;
+}
+
+static void end_pending(struct alerting *a, struct entry *e)
+{
+	e->alert.state = ALERT_INACTIVE;
+	entry_mark(a, e);
+	entry_unlive(a, e);
+}
+
+/* A value is stored now and then: each time would be a write for each alert and evaluation. */
+static void save_value(struct alerting *a, struct entry *e, int64_t now_ms)
+{
+	bool same = e->alert.value == e->saved_value ||
+		    (isnan(e->alert.value) && isnan(e->saved_value));
+
+	if (!same && now_ms - e->saved_ms >= SAVE_VALUE_MS)
+		entry_mark(a, e);
+	if (!e->changed)
+		return;
+	e->saved_ms = now_ms;
+	e->saved_value = e->alert.value;
+}
+
+static int advance(struct alerting *a, const struct rule *rule, struct entry *e,
+	const struct observation *seen, int64_t now_ms)
+{
+	bool first = e->restored;
+	int r = 0;
+
+	e->restored = false;
+	switch (alert_step(rule, &e->alert, seen, first, now_ms)) {
+	case ALERT_SAME:
+		break;
+	case ALERT_CHANGED:
+		entry_mark(a, e);
+		break;
+	case ALERT_FIRES:
+		r = story_fire(a, e, now_ms);
+		entry_mark(a, e);
+		break;
+	case ALERT_RESOLVES:
+		story_end(a, e, now_ms);
+		return 0;
+	case ALERT_DROPS:
+		end_pending(a, e);
+		return 0;
+	}
+	save_value(a, e, now_ms);
+	return r;
+}
+
+/* Two alerts of one fingerprint are told apart by what it was made of. */
+static bool is_same(const struct entry *e, const struct rule *rule, const struct labels *labels)
+{
+	return strcmp(e->alert.rule, rule->name) == 0 &&
+	       labels_compare(&e->alert.labels, labels) == 0;
+}
+
+/* What could not be made an alert is counted, and is no error of the others. */
+static int refused(struct alerting *a, int r)
+{
+	if (r != -E2BIG && r != -EINVAL && r != -EEXIST)
+		return r;
+	a->refused++;
+	return 0;
+}
+
+static int find_entry(struct pass *p, const struct labels *element, bool make, struct entry **ret)
+{
+	_cleanup_(labels_done) struct labels labels = {0};
+	char fingerprint[17];
+	int r = identify(p->watch->rule, element, &labels, fingerprint);
+
+	if (r < 0)
+		return r;
+	*ret = map_get_string(p->a->live, fingerprint);
+	if (*ret)
+		return is_same(*ret, p->watch->rule, &labels) ? 0 : -EEXIST;
+	if (!make)
+		return 0;
+	if (map_size(p->a->live) >= ALERTS_MAX)
+		return -E2BIG;
+	return make_entry(p->a, p->watch, &labels, fingerprint, ret);
+}
+
+static int on_subject(void *userdata, const struct labels *labels, double value, bool holds)
+{
+	struct pass *p = userdata;
+	struct entry *e = NULL;
+	struct observation seen = {.present = true, .holds = holds, .value = value};
+	int r;
+
+	if (!holds && LIST_EMPTY(&p->watch->live))
+		return 0;
+	r = find_entry(p, labels, holds, &e);
+	if (r < 0)
+		return refused(p->a, r);
+	/* Labels of the rule may make one alert of two series: the first counts. */
+	if (!e || e->seen == p->a->evaluation)
+		return 0;
+	e->seen = p->a->evaluation;
+	seen.cleared = e->cleared == p->a->evaluation;
+	return advance(p->a, p->watch->rule, e, &seen, p->now_ms);
+}
+
+static int on_clear(void *userdata, const struct labels *labels, double value)
+{
+	struct pass *p = userdata;
+	struct entry *e = NULL;
+	int r = find_entry(p, labels, false, &e);
+
+	if (r < 0)
+		return refused(p->a, r);
+	if (e)
+		e->cleared = p->a->evaluation;
+	return 0;
+}
+
+/* Only a pass that saw everything tells which series ended. */
+static void end_unseen(struct pass *p)
+{
+	static const struct observation gone = {.present = false};
+	struct entry *e, *next;
+
+	for (e = LIST_FIRST(&p->watch->live); e; e = next) {
+		next = LIST_NEXT(e, siblings);
+		if (e->seen != p->a->evaluation)
+			advance(p->a, p->watch->rule, e, &gone, p->now_ms);
+	}
+}
+
+static int evaluate_watch(struct pass *p, const struct promql_source *source)
+{
+	const struct rule *rule = p->watch->rule;
+	int r = 0;
+
+	if (rule->clear && !LIST_EMPTY(&p->watch->live))
+		r = promql_evaluate(rule->clear, source, p->now_ms, on_clear, p);
+	if (r >= 0)
+		r = promql_subjects(rule->expr, source, p->now_ms, on_subject, p);
+	if (r >= 0)
+		end_unseen(p);
+	return r;
+}
+
+static bool reads(const struct rule *rule, const char *metric)
+{
+	return !metric || promql_reads(rule->expr, metric) ||
+	       (rule->clear && promql_reads(rule->clear, metric));
+}
+
+static void end_orphans(struct alerting *a, int64_t now_ms)
+{
+	struct entry *e;
+
+	while ((e = LIST_FIRST(&a->orphans.live))) {
+		if (e->alert.state == ALERT_FIRING)
+			story_end(a, e, now_ms);
+		else
+			end_pending(a, e);
+	}
+}
+
+/* Goes on after an error, and gives the first. */
+static void keep_first(int *error, int r)
+{
+	if (*error == 0 && r < 0)
+		*error = r;
+}
+
+int alerting_evaluate(struct alerting *a, const struct promql_source *source, const char *metric,
+	int64_t now_ms)
+{
+	int error = restored_link(a);
+
+	if (error < 0)
+		return error;
+	a->evaluation++;
+	stories_settle(a, now_ms);
+	end_orphans(a, now_ms);
+	for (size_t i = 0; i < a->watch_count; i++) {
+		struct pass p = {.a = a, .watch = &a->watches[i], .now_ms = now_ms};
+
+		if (reads(p.watch->rule, metric))
+			keep_first(&error, evaluate_watch(&p, source));
+	}
+	keep_first(&error, stories_finish(a, now_ms));
+	keep_first(&error, announce(a, now_ms));
+	return error;
+}

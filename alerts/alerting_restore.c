@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the database held: rows come one by one, and are put together before they are first needed. */
+#include <errno.h>
+#include <string.h>
+
+#include "alerts/alerting_state.h"
+#include "daemon/base/text.h"
+
+static bool is_live(const struct alert *alert)
+{
+	return alert->state == ALERT_PENDING || alert->state == ALERT_FIRING;
+}
+
+static struct watch *find_watch(struct alerting *a, const char *rule)
+{
+	for (size_t i = 0; i < a->watch_count; i++)
+		if (text_equal(a->watches[i].rule->name, rule))
+			return &a->watches[i];
+	return &a->orphans;
+}
+
+static void entry_done(struct entry **e)
+{
+	if (*e) {
+		alert_done(&(*e)->alert);
+		free(*e);
+	}
+}
+
+int alerting_restore_alert(struct alerting *a, const struct alert *alert)
+{
+	_cleanup_(entry_done) struct entry *e = NULL;
+	struct entry *kept;
+
+	if (alert->state == ALERT_INACTIVE || map_get_string(a->live, alert->fingerprint))
+		return 0;
+	e = calloc(1, sizeof(*e));
+	if (!e || alert_copy(alert, &e->alert) < 0)
+		return -ENOMEM;
+	e->restored = true;
+	e->saved_value = alert->value;
+	if (is_live(alert)) {
+		if (map_put_string(a->live, alert->fingerprint, e, NULL) < 0)
+			return -ENOMEM;
+		kept = TAKE_POINTER(e);
+		kept->watch = find_watch(a, alert->rule);
+		LIST_INSERT_HEAD(&kept->watch->live, kept, siblings);
+	} else {
+		kept = TAKE_POINTER(e);
+		LIST_INSERT_HEAD(&a->unlinked, kept, siblings);
+	}
+	a->restoring = true;
+	return 0;
+}
+
+int alerting_restore_incident(struct alerting *a, const struct incident *incident)
+{
+	struct story *s;
+
+	if (story_get(a, incident->id))
+		return 0;
+	/* Where there is no service the rule groups: known when its alerts are. */
+	s = story_new(a, incident->service, incident);
+	if (!s)
+		return -ENOMEM;
+	if (incident->resolved_ms > 0)
+		s->turned_ms = incident->resolved_ms;
+	if (incident->id >= a->next_incident)
+		a->next_incident = incident->id + 1;
+	a->restoring = true;
+	return 0;
+}
+
+void alerting_set_next_incident(struct alerting *a, int64_t id)
+{
+	if (id > a->next_incident)
+		a->next_incident = id;
+}
+
+int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *t)
+{
+	struct story *s = story_get(a, t->incident);
+	bool reopened = text_equal(t->type, "reopened"), resolved = text_equal(t->type, "resolved");
+
+	if (!s)
+		return 0;
+	/* So long without a turn: it had settled. */
+	if ((reopened || resolved) && s->flapping && t->time_ms - s->turned_ms >= FLAP_MS) {
+		s->flapping = false;
+		s->reopened = 0;
+	}
+	if (reopened) {
+		story_count_reopening(s, t->time_ms);
+	} else if (resolved) {
+		s->turned_ms = t->time_ms;
+		if (!text_equal(t->actor, MODELWATCH)) {
+			s->flapping = false;
+			s->reopened = 0;
+		}
+	} else if (text_equal(t->type, "flapping")) {
+		s->flapping = true;
+	}
+	return 0;
+}
+
+int alerting_restore_notification(struct alerting *a, const struct notification *n)
+{
+	struct story *s = story_get(a, n->incident);
+
+	if (!s)
+		return 0;
+	if (text_equal(n->type, "incident.resolved")) {
+		story_untell(s, n->webhook);
+		return 0;
+	}
+	return story_tell(s, n->webhook);
+}
+
+/* A firing alert whose incident is not known fires anew. */
+static void start_again(struct alerting *a, struct entry *e)
+{
+	e->alert.state = ALERT_PENDING;
+	e->alert.incident = 0;
+	entry_mark(a, e);
+}
+
+/* Makes the alert a member of its incident; -ENOENT where that is not known. */
+static int link_entry(struct alerting *a, struct entry *e)
+{
+	struct story *s = story_get(a, e->alert.incident);
+	int r;
+
+	if (!s)
+		return -ENOENT;
+	r = *s->incident.service ? 0 : story_rekey(a, s, e->alert.rule);
+	if (r < 0)
+		return r;
+	/* An alert that fires takes the place of what it was before. */
+	if (!is_live(&e->alert) && map_get_string(s->members, e->alert.fingerprint))
+		return -ENOENT;
+	r = story_add_member(a, s, e);
+	if (r >= 0 && e->alert.state == ALERT_FIRING)
+		s->firing++;
+	return r;
+}
+
+static int link_live(struct alerting *a)
+{
+	struct entry *e;
+	size_t position = 0;
+
+	while ((e = map_next(a->live, &position, NULL, NULL))) {
+		int r;
+
+		if (e->story || e->alert.state != ALERT_FIRING)
+			continue;
+		r = link_entry(a, e);
+		if (r == -ENOENT)
+			start_again(a, e);
+		else if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int restored_link(struct alerting *a)
+{
+	struct entry *e;
+	int r;
+
+	if (!a->restoring)
+		return 0;
+	r = link_live(a);
+	if (r < 0)
+		return r;
+	while ((e = LIST_FIRST(&a->unlinked))) {
+		r = link_entry(a, e);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		LIST_REMOVE(e, siblings);
+		entry_release(a, e);
+	}
+	a->restoring = false;
+	return 0;
+}

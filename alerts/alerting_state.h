@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What alerting remembers, for its own files alone:
+ *   alerting.c          life, settings, changes          alerting_evaluate.c  rules to alerts
+ *   alerting_incident.c alerts to incidents              alerting_notify.c    incidents to notifications
+ *   alerting_text.c     templates and evidence           alerting_people.c    what persons do
+ *   alerting_restore.c  what the database held
+ *
+ * A turn of an alert or an incident happens whole or, without memory, not at all; then the next
+ * evaluation comes to it again. Who is to be told is a mark on the incident until the notifications
+ * are made, so that it cannot be lost between the two. What changed hangs in lists that need no
+ * memory to grow. */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "alerts/alert_step.h"
+#include "alerts/alerting.h"
+#include "daemon/base/cleanup.h"
+#include "daemon/base/map.h"
+
+#define ALERTS_MAX	  20000 /* pending and firing at one time */
+#define NOTIFICATIONS_MAX 10000 /* made and not committed: then they wait as marks */
+#define JOINED_MAX	  100	/* alerts that a timeline names one by one */
+#define TEXT_MAX	  4096	/* bytes of a comment, a description, an evidence */
+#define TITLE_MAX	  512	/* bytes of a summary */
+#define EVIDENCE_MAX	  64	/* evidences of a service */
+#define SERVICES_MAX	  4096	/* services with evidence */
+
+#define FLAP_TURNS  5		       /* reopenings ... */
+#define FLAP_MS	    (10 * INT64_C(60000)) /* ... in this time, and quiet for it to settle */
+#define MODELWATCH  "modelwatch"       /* the actor where no person acts */
+
+/* A rule and its alerts that are pending or firing. */
+struct watch {
+	struct rule *rule; /* NULL: of those whose rule is gone */
+	LIST_HEAD(, entry) live;
+};
+
+struct entry {
+	struct alert alert;
+	struct watch *watch; /* NULL once it is not live */
+	LIST_ENTRY(entry) siblings;
+	struct story *story; /* NULL while it belongs to none */
+	uint64_t seen, cleared; /* numbers of the evaluations in which its series, its clear was there */
+	int64_t saved_ms;	/* the value was marked to be stored then */
+	double saved_value;
+	bool restored; /* not evaluated since */
+	bool changed;
+	TAILQ_ENTRY(entry) changes;
+};
+
+/* Who is to be told what, in the order of telling. */
+enum announcement {
+	ANNOUNCE_OPENED = 1,
+	ANNOUNCE_FLAPPING = 2,
+	ANNOUNCE_UPDATED = 4,
+	ANNOUNCE_ACKNOWLEDGED = 8,
+	ANNOUNCE_RESOLVED = 16,
+};
+
+/* An incident with what belongs to it. */
+struct story {
+	struct incident incident;
+	char *key;	     /* what groups: the service, or the rule where there is none */
+	struct story *older; /* of the same key */
+	struct map *members; /* fingerprint -> entry */
+	size_t firing;
+	size_t joined;
+	int64_t reopened_ms[FLAP_TURNS]; /* the last ones; a ring */
+	size_t reopened;
+	int64_t turned_ms; /* opened, reopened or resolved last */
+	bool flapping;
+	bool told_known;   /* false: restored, without its notifications */
+	unsigned announce; /* of enum announcement */
+	char **told;	   /* webhooks that know that it is open */
+	size_t told_count;
+	bool changed;
+	TAILQ_ENTRY(story) changes;
+};
+
+struct known_evidence {
+	struct evidence *list;
+	size_t count;
+};
+
+struct alerting {
+	char *host_name, *host_id, *external_url;
+	int64_t reopen_ms;
+	alerting_random_fn random;
+	void *random_userdata;
+
+	struct watch *watches;
+	size_t watch_count;
+	struct watch orphans; /* of rules that are gone */
+	struct route *routes;
+	size_t route_count;
+
+	struct map *live;     /* fingerprint -> entry: pending and firing */
+	struct map *stories;  /* incident's id -> story */
+	struct map *keys;     /* key -> its newest story */
+	struct map *evidence; /* service -> known_evidence */
+	LIST_HEAD(, entry) unlinked; /* restored members of incidents that have ended */
+	bool restoring;		     /* something restored is not in its place yet */
+	int64_t next_incident;
+	uint64_t evaluation;
+	uint64_t refused;
+
+	TAILQ_HEAD(, entry) changed_alerts;
+	TAILQ_HEAD(, story) changed_stories;
+	struct timeline_entry *timeline;
+	size_t timeline_count, timeline_room;
+	struct notification *notifications;
+	size_t notification_count, notification_room;
+
+	/* What alerting_changes() gave last. */
+	const struct alert **given_alerts;
+	const char **given_removed;
+	const struct incident **given_incidents;
+};
+
+/* alerting.c */
+void entry_mark(struct alerting *a, struct entry *e);
+void story_mark(struct alerting *a, struct story *s);
+/* Frees the entry unless it is live, a member or to be stored. */
+void entry_release(struct alerting *a, struct entry *e);
+void entry_unlive(struct alerting *a, struct entry *e);
+/* Room for ROOM elements of SIZE in *LIST. */
+int list_reserve(void **list, size_t *allocated, size_t wanted, size_t size);
+
+/* A timeline entry that is made first and added when all else is sure. */
+int timeline_make(struct alerting *a, const struct story *s, const char *type, const char *actor,
+	const char *text, int64_t now_ms, struct timeline_entry *ret);
+void timeline_push(struct alerting *a, struct timeline_entry *t);
+
+/* alerting_incident.c: the alert fires, with its texts; it joins, reopens or opens an incident. */
+int story_fire(struct alerting *a, struct entry *e, int64_t now_ms);
+/* The alert is resolved. */
+void story_end(struct alerting *a, struct entry *e, int64_t now_ms);
+int story_resolve(struct alerting *a, struct story *s, const char *actor, const char *comment,
+	int64_t now_ms);
+/* Before an evaluation: what was quiet for long enough flaps no longer. */
+void stories_settle(struct alerting *a, int64_t now_ms);
+/* After it: resolves whose alerts have all cleared, forgets what cannot reopen any more. */
+int stories_finish(struct alerting *a, int64_t now_ms);
+void story_count_reopening(struct story *s, int64_t now_ms);
+bool story_reopens_too_often(const struct story *s, int64_t now_ms);
+struct story *story_new(struct alerting *a, const char *key, const struct incident *incident);
+/* Groups it by the rule, where it has no service. */
+int story_rekey(struct alerting *a, struct story *s, const char *rule);
+struct story *story_get(const struct alerting *a, int64_t incident);
+struct story *story_free(struct story *s);
+/* Makes E a member in place of an older one of its fingerprint. */
+int story_add_member(struct alerting *a, struct story *s, struct entry *e);
+const char *group_value(const struct entry *e);
+/* What groups the alert's incidents, in *RET (free() it). */
+int group_key(const char *value, const char *rule, char **ret);
+
+/* alerting_notify.c */
+int announce(struct alerting *a, int64_t now_ms);
+int story_tell(struct story *s, const char *webhook);
+void story_untell(struct story *s, const char *webhook);
+
+/* alerting_text.c: renders what the rule says of the alert into its texts, with the evidence of its
+ * service. */
+int alert_render(struct alerting *a, const struct rule *rule, struct alert *alert);
+void known_evidence_free(void *evidence);
+
+/* alerting_restore.c */
+int restored_link(struct alerting *a);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Incidents and alerts as JSON: the shapes of INTERFACES, section 7, for webhooks and for the API.
+ *
+ * Layer: alerts. Pure. New references, or NULL without memory. */
+#pragma once
+
+#include <jansson.h>
+
+#include "schema/records.h"
+
+/* EXTERNAL_URL is "" where nobody said under which address the pages are reached: then `url` is
+ * null. So is `runbook_url` where the runbook is none that a browser opens. */
+json_t *incident_json(const struct incident *incident, const char *external_url);
+
+json_t *alert_json(const struct alert *alert);
+
+/* A text that may hold what is not UTF-8 (then printable). */
+json_t *text_json(const char *text);
+
+/* RFC 3339 in UTC with milliseconds; null for 0. */
+json_t *time_json(int64_t time_ms);
+
+/* Whole numbers without a point; null for what JSON cannot say. */
+json_t *number_json(double value);

@@ -99,6 +99,14 @@ int role_take_descriptor(struct role *r, const char *name)
 	return -1;
 }
 
+int role_take_next_descriptor(struct role *r, const char *prefix)
+{
+	for (size_t i = 0; i < r->descriptor_count; i++)
+		if (r->descriptors[i].fd >= 0 && text_after(r->descriptors[i].name, prefix))
+			return TAKE_FD(r->descriptors[i].fd);
+	return -1;
+}
+
 static int keep_descriptor(struct role *r, struct message *m)
 {
 	struct descriptor *d = &r->descriptors[r->descriptor_count];

@@ -63,6 +63,8 @@ int role_send(struct role *r, struct buf *packet, int fd);
 
 /* Takes the descriptor passed under that name, or -1. Several of one name come in their order. */
 int role_take_descriptor(struct role *r, const char *name);
+/* Takes the next one whose name begins with PREFIX, in the order in which they came, or -1. */
+int role_take_next_descriptor(struct role *r, const char *prefix);
 
 /* Ends the loop: the program exits with STATUS (sysexits(3)). */
 void role_exit(struct role *r, int status);

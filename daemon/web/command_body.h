@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON body of a request that changes something.
+ *
+ * Layer: daemon/web. Pure; takes what a stranger sent. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define COMMAND_COMMENT_MAX 4096 /* bytes of a comment */
+
+/* Reads {"comment":"..."} or an empty body. Returns the same as JSON text without anything else in
+ * *RET (free() it): what the engine gets. -EBADMSG with *RET_WHY in words for people, a constant;
+ * -ENOMEM. */
+int command_body_read(
+	const void *body, size_t size, bool comment_needed, char **ret, const char **ret_why);

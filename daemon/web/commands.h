@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests that change something, on their way to the engine and back.
+ *
+ * Layer: daemon/web. The engine decides, and reads who asks from the connection itself. */
+#pragma once
+
+#include "daemon/role.h"
+
+struct commands;
+
+/* BODY is the engine's JSON; NULL where there is none: 503 no engine or too many wait, 504 no
+ * answer in time. Called once, from the loop or from within commands_send(). */
+typedef void (*command_done_fn)(void *userdata, unsigned status, const void *body, size_t size);
+
+struct command_request {
+	const char *verb, *argument;
+	const char *body; /* JSON */
+	int fd;           /* the connection of who asks, over the unix socket */
+};
+
+int commands_new(struct role *r, struct commands **ret);
+
+/* Answers all that wait with 503. */
+struct commands *commands_free(struct commands *c);
+
+void commands_send(
+	struct commands *c, const struct command_request *q, command_done_fn done, void *userdata);
+
+/* The engine's REPLY. -EBADMSG where it is no HTTP status. */
+int commands_reply(struct commands *c, struct message *m);
+
+/* The engine is another one: what waits will not be answered by it. */
+void commands_forget(struct commands *c);

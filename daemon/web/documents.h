@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the database to the JSON that the API serves and the pages show.
+ *
+ * Layer: daemon/web. Reads through a connection of its own that can only read. The engine may set a
+ * damaged file aside and begin another: the file is opened anew whenever it is no longer the one
+ * that was opened. */
+#pragma once
+
+#include <jansson.h>
+#include <sys/stat.h>
+
+#include "daemon/web/exposition.h"
+#include "daemon/web/route.h"
+#include "schema/store_read.h"
+
+struct documents {
+	char *path; /* of the database */
+	struct stat opened;
+	struct reader *reader; /* NULL while it is not open */
+	const char *host;
+	const char *external_url; /* "" for none; without a final slash */
+	int64_t interval_ms;      /* of collectors */
+	const struct config *config;
+};
+
+struct document_request {
+	enum document document;
+	const char *argument, *query;
+	bool engine; /* we are connected to the engine */
+	int64_t now_ms;
+};
+
+/* Keeps the pointers. -ENOMEM. */
+int documents_init(struct documents *d, const char *state_directory, const char *host,
+	const char *external_url, int64_t interval_ms, const struct config *config);
+void documents_done(struct documents *d);
+
+/* 0; -ENOENT nothing of that name; -EINVAL a bad query; -ENOMEM; any other: the database cannot be
+ * read now. */
+int documents_get(struct documents *d, const struct document_request *q, json_t **ret);
+
+/* Every current series. Errors as above. */
+int documents_metrics(
+	struct documents *d, int64_t now_ms, enum exposition_format format, struct buf *ret);
+
+/* For the builders of documents in files of their own. */
+int document_service(struct documents *d, const struct document_request *q, json_t **ret);
+int document_health(struct documents *d, const struct document_request *q, json_t **ret);
+int document_incident_list(
+	struct documents *d, enum incident_filter filter, const char *service, json_t **ret);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What collectors found out, by subject: /v1/doctor and /v1/discover. */
+#include <ctype.h>
+#include <string.h>
+
+#include "daemon/base/num.h"
+#include "daemon/base/text.h"
+#include "daemon/web/rows_json.h"
+
+/* The object of this subject in LIST, made where it is not there. Facts come ordered by subject,
+ * but several roles may speak of one. */
+static json_t *subject_of(json_t *list, const char *key, const char *subject)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item)
+		if (text_equal(json_string_value(json_object_get(item, key)), subject))
+			return item;
+	item = json_pack("{s:s}", key, subject);
+	return json_array_append_new(list, item) == 0 ? item : NULL;
+}
+
+json_t *doctor_json(const struct fact *facts, size_t count)
+{
+	static const char *const keys[] = {"state", "text", "remedy"};
+	json_t *checks = json_array(), *check;
+	size_t n;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!text_equal(facts[i].topic, "doctor"))
+			continue;
+		check = subject_of(checks, "subject", facts[i].subject);
+		for (size_t j = 0; j < ELEMENTS(keys); j++)
+			if (check && text_equal(facts[i].key, keys[j]))
+				json_object_set_new(check, keys[j], json_string(facts[i].value));
+	}
+	json_array_foreach (checks, n, check)
+		for (size_t j = 0; j < ELEMENTS(keys); j++)
+			if (!json_object_get(check, keys[j]))
+				json_object_set_new(check, keys[j], json_string(""));
+	return json_pack("{s:o}", "checks", checks);
+}
+
+/* What is known of a discovered service, and the option of its section where it is one. A fact's
+ * key may have hyphens where ours has underscores. */
+static const struct {
+	const char *key, *option;
+	bool glob; /* the option is a glob: its own characters are escaped */
+} discoveries[] = {
+	{"kind", NULL, false},
+	{"executable", "executable", true},
+	{"listen_port", "listen-port", false},
+	{"health", "health", false},
+	{"metrics", "metrics", false},
+	{"weights", "weights", false},
+};
+
+static bool is_key(const char *fact, const char *key)
+{
+	for (; *fact && *key; fact++, key++)
+		if (*fact != *key && !(*fact == '-' && *key == '_'))
+			return false;
+	return *fact == *key;
+}
+
+/* One line of a configuration file: what cannot stand in one is left out. */
+static void write_option(struct buf *b, const char *option, const char *value, bool glob)
+{
+	for (const char *c = value; *c; c++)
+		if (iscntrl((unsigned char) *c))
+			return;
+	if (!*value || isspace((unsigned char) value[0]) ||
+		isspace((unsigned char) value[strlen(value) - 1]))
+		return;
+	buf_printf(b, "%s = ", option);
+	for (const char *c = value; *c; c++) {
+		if (glob && strchr("*?[]\\", *c))
+			buf_add_char(b, '\\');
+		buf_add_char(b, *c);
+	}
+	buf_add_char(b, '\n');
+}
+
+static void add_section(json_t *service)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_printf(&b, "[service %s]\n", json_string_value(json_object_get(service, "name")));
+	for (size_t i = 0; i < ELEMENTS(discoveries); i++) {
+		json_t *value = json_object_get(service, discoveries[i].key);
+		uint32_t number;
+
+		if (!value)
+			json_object_set_new(service, discoveries[i].key, json_null());
+		else if (discoveries[i].option)
+			write_option(&b, discoveries[i].option, json_string_value(value),
+				discoveries[i].glob);
+		if (value && text_equal(discoveries[i].key, "listen_port") &&
+			num_parse_u32(json_string_value(value), &number) == 0)
+			json_object_set_new(service, "listen_port", json_integer(number));
+	}
+	if (buf_error(&b) == 0)
+		json_object_set_new(service, "config", json_string(b.data));
+}
+
+static void take_discovery(json_t *service, const struct fact *f)
+{
+	for (size_t i = 0; i < ELEMENTS(discoveries); i++)
+		if (is_key(f->key, discoveries[i].key))
+			json_object_set_new(service, discoveries[i].key, json_string(f->value));
+}
+
+json_t *discover_json(const struct fact *facts, size_t count)
+{
+	json_t *services = json_array(), *service;
+	size_t n;
+
+	for (size_t i = 0; i < count; i++)
+		if (text_equal(facts[i].topic, "service") &&
+			text_equal(facts[i].key, "discovered") && text_equal(facts[i].value, "yes"))
+			subject_of(services, "name", facts[i].subject);
+	for (size_t i = 0; i < count; i++)
+		json_array_foreach (services, n, service)
+			if (text_equal(facts[i].topic, "service") &&
+				text_equal(json_string_value(json_object_get(service, "name")),
+					facts[i].subject))
+				take_discovery(service, &facts[i]);
+	json_array_foreach (services, n, service)
+		add_section(service);
+	return json_pack("{s:o}", "services", services);
+}

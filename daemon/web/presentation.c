@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/web/presentation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/base/text.h"
+#include "daemon/web/rows_json.h"
+
+#define DEPTH_MAX 8  /* levels of a document; deeper ones stay as they are */
+#define KEY_MAX   64 /* bytes of a key that gets a companion */
+
+/* Sets KEY + SUFFIX. */
+static int set(json_t *object, const char *key, const char *suffix, json_t *value)
+{
+	char name[KEY_MAX];
+
+	snprintf(name, sizeof(name), "%s%s", key, suffix);
+	return json_object_set_new(object, name, value) < 0 ? -ENOMEM : 0;
+}
+
+/* Seconds since 1970 of an RFC 3339 time as we write it, or -1. */
+static int64_t parse_time(const char *text)
+{
+	struct tm tm = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	return rest && *rest == '.' ? (int64_t) timegm(&tm) : -1;
+}
+
+/* One unit is enough: who looks at a page thinks in minutes, not in seconds of an hour. */
+static json_t *ago_json(int64_t seconds)
+{
+	static const struct {
+		int64_t seconds;
+		const char *unit;
+	} units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {0, "s"}};
+	size_t i = 0;
+
+	if (seconds < 0)
+		seconds = 0;
+	while (seconds < units[i].seconds * 2)
+		i++;
+	return json_sprintf("%lld %s",
+		(long long) (units[i].seconds > 0 ? seconds / units[i].seconds : seconds),
+		units[i].unit);
+}
+
+static int add_time(json_t *object, const char *key, const char *value, int64_t now_ms)
+{
+	int64_t time = parse_time(value);
+	int r;
+
+	if (time < 0)
+		return 0;
+	r = set(object, key, "_text", json_sprintf("%.10s %.8s UTC", value, value + 11));
+	return r < 0 ? r : set(object, key, "_ago", ago_json(now_ms / 1000 - time));
+}
+
+static int add_flag(json_t *object, const char *key, const char *value, int64_t now_ms)
+{
+	char suffix[KEY_MAX];
+
+	snprintf(suffix, sizeof(suffix), "_is_%s", value);
+	return set(object, key, suffix, json_true());
+}
+
+static const struct {
+	const char *key;
+	int (*add)(json_t *object, const char *key, const char *value, int64_t now_ms);
+} companions[] = {
+	{"state", add_flag},
+	{"status", add_flag},
+	{"severity", add_flag},
+	{"since", add_time},
+	{"time", add_time},
+	{"opened_at", add_time},
+	{"acknowledged_at", add_time},
+	{"resolved_at", add_time},
+	{"started_at", add_time},
+	{"ended_at", add_time},
+};
+
+static int add_companion(json_t *object, const char *key, const char *value, int64_t now_ms)
+{
+	for (size_t i = 0; i < ELEMENTS(companions); i++)
+		if (text_equal(companions[i].key, key))
+			return companions[i].add(object, key, value, now_ms);
+	return 0;
+}
+
+static int add_count(json_t *object, const char *key, const json_t *list)
+{
+	size_t count = json_array_size(list);
+	int r = set(object, key, "_any", json_boolean(count > 0));
+
+	if (r == 0)
+		r = set(object, key, "_count", json_integer((json_int_t) count));
+	return r < 0 ? r : set(object, key, "_plural", json_string(count == 1 ? "" : "s"));
+}
+
+/* A list of numbers as text. */
+static int add_numbers(json_t *object, const char *key, const json_t *list)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		if (!json_is_integer(item))
+			return 0;
+		buf_printf(&text, "%s%" JSON_INTEGER_FORMAT, i > 0 ? ", " : "",
+			json_integer_value(item));
+	}
+	if (buf_error(&text) < 0)
+		return -ENOMEM;
+	return set(object, key, "_text", json_string(text.data ? text.data : ""));
+}
+
+/* A template can walk a list, not an object. */
+static int add_labels(json_t *object, json_t *labels)
+{
+	json_t *list = json_array(), *value;
+	const char *name;
+
+	json_object_foreach (labels, name, value)
+		json_list_add(&list, json_pack("{s:s,s:O}", "name", name, "value", value));
+	return json_object_set_new(object, "labels_list", list) < 0 ? -ENOMEM : 0;
+}
+
+/* Where an item of the list KEY has its page. */
+static int add_href(json_t *item, const char *key)
+{
+	const char *name = json_string_value(json_object_get(item, "name"));
+	const json_t *id = json_object_get(item, "id");
+	_cleanup_buf_ struct buf segment = BUF_INIT;
+
+	if (text_equal(key, "incidents") && json_is_integer(id))
+		return set(item, "href", "",
+			json_sprintf("incidents/%" JSON_INTEGER_FORMAT, json_integer_value(id)));
+	if (!text_equal(key, "services") || !name)
+		return 0;
+	url_segment_write(&segment, name);
+	if (buf_error(&segment) < 0)
+		return -ENOMEM;
+	return set(item, "href", "", json_sprintf("services/%s", segment.data));
+}
+
+/* An incident names its service. */
+static int add_service_href(json_t *object)
+{
+	const char *name = json_string_value(json_object_get(object, "service"));
+	_cleanup_buf_ struct buf segment = BUF_INIT;
+
+	if (!name || !*name)
+		return 0;
+	url_segment_write(&segment, name);
+	if (buf_error(&segment) < 0)
+		return -ENOMEM;
+	return set(object, "service", "_href", json_sprintf("services/%s", segment.data));
+}
+
+static int add_to(json_t *value, int64_t now_ms, size_t depth);
+
+static int add_to_member(
+	json_t *object, const char *key, json_t *value, int64_t now_ms, size_t depth)
+{
+	json_t *item;
+	size_t i;
+	int r;
+
+	if (json_is_string(value))
+		return add_companion(object, key, json_string_value(value), now_ms);
+	if (json_is_integer(value))
+		return set(object, key, "_any", json_boolean(json_integer_value(value) > 0));
+	if (json_is_object(value) && text_equal(key, "labels"))
+		return add_labels(object, value);
+	if (!json_is_array(value))
+		return add_to(value, now_ms, depth + 1);
+	r = add_count(object, key, value);
+	if (r == 0)
+		r = add_numbers(object, key, value);
+	json_array_foreach (value, i, item) {
+		if (r == 0)
+			r = add_href(item, key);
+		if (r == 0)
+			r = add_to(item, now_ms, depth + 1);
+	}
+	return r;
+}
+
+static int add_to(json_t *value, int64_t now_ms, size_t depth)
+{
+	json_t *copy, *member;
+	const char *key;
+	int r = 0;
+
+	if (!json_is_object(value) || depth == DEPTH_MAX)
+		return 0;
+	/* Companions are set while the members are walked: walk a copy of the table. */
+	copy = json_copy(value);
+	if (!copy)
+		return -ENOMEM;
+	json_object_foreach (copy, key, member) {
+		if (r == 0 && strlen(key) < KEY_MAX / 2)
+			r = add_to_member(value, key, member, now_ms, depth);
+	}
+	json_decref(copy);
+	return r == 0 ? add_service_href(value) : r;
+}
+
+int presentation_add(json_t *document, int64_t now_ms)
+{
+	return add_to(document, now_ms, 0);
+}
+
+/* How many items of a list have KEY as VALUE; with VALUE NULL: have it at all. */
+static size_t count_items(
+	const json_t *document, const char *list, const char *key, const char *value)
+{
+	size_t count = 0, i;
+	json_t *item;
+
+	json_array_foreach (json_object_get(document, list), i, item) {
+		const char *text = json_string_value(json_object_get(item, key));
+
+		count += text && (!value || text_equal(text, value));
+	}
+	return count;
+}
+
+static void write_incidents(
+	const json_t *document, size_t open, struct buf *headline, struct buf *subline)
+{
+	size_t critical = count_items(document, "incidents", "severity", "critical");
+	size_t warning = count_items(document, "incidents", "severity", "warning");
+	size_t acknowledged = count_items(document, "incidents", "acknowledged_at", NULL);
+
+	buf_printf(headline, "%zu open incident%s", open, open == 1 ? "" : "s");
+	if (critical > 0)
+		buf_printf(subline, "%zu critical", critical);
+	if (warning > 0)
+		buf_printf(subline, "%s%zu warning%s", subline->size > 0 ? ", " : "", warning,
+			warning == 1 ? "" : "s");
+	if (acknowledged == open)
+		buf_printf(subline, "%sacknowledged", subline->size > 0 ? ", " : "");
+	else
+		buf_printf(subline, "%s%zu not acknowledged", subline->size > 0 ? ", " : "",
+			open - acknowledged);
+}
+
+static void write_services(const json_t *document, struct buf *headline, struct buf *subline)
+{
+	size_t services = json_array_size(json_object_get(document, "services"));
+	size_t up = count_items(document, "services", "state", "up");
+
+	if (services == 0) {
+		buf_add_string(headline, "No model servers found yet");
+		buf_add_string(subline, "modelwatch keeps looking");
+		return;
+	}
+	buf_add_string(headline, "All is well");
+	if (up == services)
+		buf_printf(subline, "%zu service%s up", services, services == 1 ? "" : "s");
+	else
+		buf_printf(subline, "%zu of %zu services up, no open incident", up, services);
+}
+
+static void write_roles(const json_t *document, struct buf *headline, struct buf *subline)
+{
+	json_t *role;
+	size_t i;
+
+	buf_add_string(headline, "modelwatch itself needs a look");
+	json_array_foreach (json_object_get(document, "roles"), i, role) {
+		const char *state = json_string_value(json_object_get(role, "state"));
+
+		if (state && !text_equal(state, "running"))
+			buf_printf(subline, "%srole %s is %s", subline->size > 0 ? ", " : "",
+				json_string_value(json_object_get(role, "name")), state);
+	}
+}
+
+int presentation_add_headline(json_t *document)
+{
+	_cleanup_buf_ struct buf headline = BUF_INIT, subline = BUF_INIT;
+	const char *mood = json_string_value(json_object_get(document, "status"));
+	size_t open = json_array_size(json_object_get(document, "incidents"));
+	bool empty = json_array_size(json_object_get(document, "services")) == 0;
+	int r;
+
+	if (open > 0)
+		write_incidents(document, open, &headline, &subline);
+	else if (mood && !text_equal(mood, "ok"))
+		write_roles(document, &headline, &subline);
+	else {
+		write_services(document, &headline, &subline);
+		mood = empty ? "none" : mood;
+	}
+	if (buf_error(&headline) < 0 || buf_error(&subline) < 0)
+		return -ENOMEM;
+	r = set(document, "headline", "", json_string(headline.data));
+	if (r == 0)
+		r = set(document, "subline", "", json_string(subline.data ? subline.data : ""));
+	if (r == 0)
+		r = set(document, "mood", "", json_string(mood ? mood : "none"));
+	return r < 0 ? r : set(document, "mood_is_", mood ? mood : "none", json_true());
+}

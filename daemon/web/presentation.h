@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a template needs beside the API's JSON, derived from that JSON alone.
+ *
+ * Layer: daemon/web. Pure. Templates have no logic, so beside
+ * - "state", "status", "severity": "X"   stands "state_is_X": true,
+ * - a time "opened_at": "2026-..."       stands "opened_at_text" and "opened_at_ago" ("3 min"),
+ * - a list "services": [...]             stands "services_any", "services_count" and
+ * "services_plural"
+ *                                        ("s", or "" for one),
+ * - a number "restarts": 2              stands "restarts_any": true (false for 0),
+ * - "processes": [1, 2]                  stands "processes_text": "1, 2",
+ * - "labels": {"a": "b"}                 stands "labels_list": [{"name": "a", "value": "b"}],
+ * and an incident and a service get an "href" relative to the root of the pages. */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+/* 0 or -ENOMEM. */
+int presentation_add(json_t *document, int64_t now_ms);
+
+/* Adds "headline" and "subline", the answer to "is anything wrong?", to the document of the first
+ * page, and "mood": ok, warning, critical or none (there is nothing to watch). */
+int presentation_add_headline(json_t *document);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/web/rows_json.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "alerts/incident_json.h"
+#include "daemon/base/text.h"
+
+void json_list_add(json_t **list, json_t *item)
+{
+	if (json_array_append_new(*list, item) < 0) {
+		json_decref(*list);
+		*list = NULL;
+	}
+}
+
+static json_t *text_or_null(const char *text)
+{
+	return text && *text ? text_json(text) : json_null();
+}
+
+void url_segment_write(struct buf *b, const char *name)
+{
+	for (; *name; name++) {
+		unsigned char c = (unsigned char) *name;
+
+		/* "." and ".." would be steps of the path, not names. */
+		if (isalnum(c) || strchr("-_~", c) || (c == '.' && b->size > 0 && name[1]))
+			buf_add_char(b, (char) c);
+		else
+			buf_printf(b, "%%%02X", c);
+	}
+}
+
+static json_t *service_url(const struct service *s, const char *external_url)
+{
+	_cleanup_buf_ struct buf url = BUF_INIT;
+
+	if (*s->url || !*external_url)
+		return text_or_null(s->url);
+	buf_printf(&url, "%s/services/", external_url);
+	url_segment_write(&url, s->name);
+	return buf_error(&url) < 0 ? NULL : json_string(url.data);
+}
+
+json_t *service_json(const struct service *s, const struct process_record *processes,
+	size_t process_count, const char *external_url)
+{
+	json_t *pids = json_array();
+
+	for (size_t i = 0; i < process_count; i++)
+		if (text_equal(processes[i].service, s->name))
+			json_list_add(&pids, json_integer(processes[i].pid));
+	return json_pack("{s:s,s:s,s:b,s:o,s:o,s:I,s:o,s:o}", "name", s->name, "state",
+		service_state_name(s->state), "discovered", s->discovered, "processes", pids,
+		"since", time_json(s->since_ms), "restarts", (json_int_t) s->restarts, "reason",
+		text_or_null(s->reason), "url", service_url(s, external_url));
+}
+
+static const char *role_state(const struct role_record *r, bool engine)
+{
+	return !engine && text_equal(r->name, "engine") ? "stopped" : r->state;
+}
+
+json_t *role_json(const struct role_record *r, bool engine)
+{
+	return json_pack("{s:s,s:I,s:s,s:I}", "name", r->name, "pid", (json_int_t) r->pid, "state",
+		role_state(r, engine), "restarts", (json_int_t) r->restarts);
+}
+
+json_t *timeline_entry_json(const struct timeline_entry *t)
+{
+	return json_pack("{s:o,s:s,s:s,s:s}", "time", time_json(t->time_ms), "type", t->type,
+		"actor", t->actor, "text", t->text);
+}
+
+json_t *notification_json(const struct notification *n)
+{
+	return json_pack("{s:s,s:s,s:s,s:I,s:o}", "webhook", n->webhook, "type", n->type, "state",
+		notification_state_name(n->state), "attempts", (json_int_t) n->attempts,
+		"last_error", text_or_null(n->last_error));
+}
+
+const char *status_rollup(const struct incident *incidents, size_t incident_count,
+	const struct role_record *roles, size_t role_count, bool engine)
+{
+	enum severity worst = SEVERITY_INFO;
+
+	for (size_t i = 0; i < incident_count; i++)
+		if (incidents[i].state == INCIDENT_OPEN && incidents[i].severity > worst)
+			worst = incidents[i].severity;
+	for (size_t i = 0; i < role_count && worst < SEVERITY_WARNING; i++)
+		if (!text_equal(role_state(&roles[i], engine), "running"))
+			worst = SEVERITY_WARNING;
+	return worst == SEVERITY_INFO ? "ok" : severity_name(worst);
+}

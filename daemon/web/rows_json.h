@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of the database as the JSON of INTERFACES, section 5.
+ *
+ * Layer: daemon/web. Pure. Each returns a new reference, or NULL without memory. Incidents and
+ * alerts have their shape from alerts/incident_json.h: it is that of the webhook. */
+#pragma once
+
+#include <jansson.h>
+
+#include "schema/records.h"
+
+/* Appends ITEM. After a failure *LIST is NULL and stays it, so that what is made of it fails. */
+void json_list_add(json_t **list, json_t *item);
+
+/* PROCESSES are those of all services. EXTERNAL_URL is "" for none. */
+json_t *service_json(const struct service *s, const struct process_record *processes,
+	size_t process_count, const char *external_url);
+
+/* ENGINE: we are connected to the engine, whose own row may be its last words. */
+json_t *role_json(const struct role_record *r, bool engine);
+json_t *timeline_entry_json(const struct timeline_entry *t);
+json_t *notification_json(const struct notification *n);
+
+/* {"checks":[{"subject","state","text","remedy"}]} from facts of the topic doctor. */
+json_t *doctor_json(const struct fact *facts, size_t count);
+
+/* {"services":[...]}: the discovered ones among facts of the topic service, each with a
+ * configuration section ready to paste. */
+json_t *discover_json(const struct fact *facts, size_t count);
+
+/* "ok", "warning" or "critical": the worst of the open incidents and of the roles. */
+const char *status_rollup(const struct incident *incidents, size_t incident_count,
+	const struct role_record *roles, size_t role_count, bool engine);
+
+/* Appends NAME as a segment of an URL's path. */
+void url_segment_write(struct buf *b, const char *name);

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A daemon of libmicrohttpd for each listening socket, so that strangers on one do not keep people
+ * from another. Each has an epoll descriptor that hangs on our loop; after every turn its timer is
+ * armed anew. The library's own list of arguments is not used: a request's target is kept whole, as
+ * it came, and read by route.h. */
+#include "daemon/web/server.h"
+
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+
+#define LISTENERS_MAX      16
+#define CONNECTIONS_MAX    64                 /* of one listening socket */
+#define CONNECTIONS_OF_ONE 32                 /* of one address, over TCP */
+#define CONNECTION_MEMORY  (16 * 1024)        /* bytes: request line and headers must fit */
+#define PATIENCE_S         15                 /* seconds a connection may be idle */
+#define BODY_DISCARDED_MAX (16 * 1024 * 1024) /* bytes read and thrown away to be polite */
+#define LOG_LINE_MAX       256
+
+struct listener {
+	struct server *server;
+	struct MHD_Daemon *daemon;
+	sd_event_source *io, *timer;
+};
+
+struct server {
+	sd_event *event;
+	struct server_ops ops;
+	void *userdata;
+	struct listener listeners[LISTENERS_MAX];
+	size_t count;
+};
+
+struct exchange {
+	struct listener *listener;
+	struct MHD_Connection *connection;
+	char *target;
+	struct buf body;
+	size_t body_size; /* read until now, with what was thrown away */
+	bool begun, asked, suspended;
+	struct server_request request;
+	struct MHD_Response *response; /* NULL until answered */
+	unsigned status;
+};
+
+/* On every answer. Styles and scripts are files of ours alone; nothing may frame or be framed. */
+static const struct {
+	const char *name, *value;
+} headers[] = {
+	{"Content-Security-Policy",
+		"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+		"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
+	{"X-Content-Type-Options", "nosniff"},
+	{"Referrer-Policy", "no-referrer"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+};
+
+static void exchange_free(struct exchange *x)
+{
+	if (!x)
+		return;
+	if (x->response)
+		MHD_destroy_response(x->response);
+	buf_done(&x->body);
+	free(x->target);
+	free(x);
+}
+
+/* What the library would log: a stranger's doing, of interest to nobody but who looks for it. */
+static void on_log(void *userdata, const char *format, va_list arguments)
+	__attribute__((format(printf, 2, 0)));
+
+static void on_log(void *userdata, const char *format, va_list arguments)
+{
+	char text[LOG_LINE_MAX];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("http: %s", text);
+}
+
+/* The first the library says of a request. What this returns is the exchange from now on; NULL ends
+ * the connection at the next step. */
+static void *on_target(void *userdata, const char *target, struct MHD_Connection *connection)
+{
+	struct exchange *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->listener = userdata;
+	x->connection = connection;
+	x->target = strdup(target);
+	if (!x->target) {
+		exchange_free(x);
+		return NULL;
+	}
+	x->body.limit = SERVER_BODY_MAX;
+	return x;
+}
+
+static void on_completed(void *userdata, struct MHD_Connection *connection, void **exchange,
+	enum MHD_RequestTerminationCode code)
+{
+	exchange_free(*exchange);
+	*exchange = NULL;
+}
+
+/* Targets are decoded by ours: leave them as they came. */
+static size_t on_unescape(void *userdata, struct MHD_Connection *connection, char *text)
+{
+	return strlen(text);
+}
+
+/* Writes the numeric address at which the connection arrived; "" for a unix socket. */
+static void find_address(int fd, bool *ret_local, char ret[static SERVER_ADDRESS_MAX])
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+
+	ret[0] = '\0';
+	*ret_local = false;
+	if (getsockname(fd, (struct sockaddr *) &address, &size) < 0)
+		return;
+	if (address.ss_family == AF_INET)
+		inet_ntop(AF_INET, &((struct sockaddr_in *) &address)->sin_addr, ret,
+			SERVER_ADDRESS_MAX);
+	else if (address.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *) &address)->sin6_addr, ret,
+			SERVER_ADDRESS_MAX);
+	*ret_local = address.ss_family == AF_UNIX;
+}
+
+static void ask(struct exchange *x, const char *method)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct server *s = x->listener->server;
+
+	x->request = (struct server_request){
+		.method = method,
+		.target = x->target,
+		.host = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Host"),
+		.accept = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Accept"),
+		.body = x->body.data,
+		.body_size = x->body.size,
+		.body_too_large = x->body_size > SERVER_BODY_MAX,
+		.fd = info ? info->connect_fd : -1,
+	};
+	find_address(x->request.fd, &x->request.local, x->request.address);
+	x->asked = true;
+	s->ops.request(x, &x->request, s->userdata);
+}
+
+static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *size)
+{
+	if (__builtin_add_overflow(x->body_size, *size, &x->body_size) ||
+		x->body_size > BODY_DISCARDED_MAX)
+		return MHD_NO;
+	if (x->body_size <= SERVER_BODY_MAX)
+		buf_add(&x->body, data, *size);
+	*size = 0;
+	return buf_error(&x->body) == -ENOMEM ? MHD_NO : MHD_YES;
+}
+
+/* Called when the headers are there, for each part of the body, at its end, and again after a
+ * suspended exchange was resumed. */
+static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection,
+	const char *url, const char *method, const char *version, const char *data, size_t *size,
+	void **exchange)
+{
+	struct exchange *x = *exchange;
+
+	if (!x)
+		return MHD_NO;
+	if (!x->begun) {
+		x->begun = true;
+		return MHD_YES;
+	}
+	if (*size > 0)
+		return take_body(x, data, size);
+	if (!x->asked)
+		ask(x, method);
+	if (x->response)
+		return MHD_queue_response(connection, x->status, x->response);
+	x->suspended = true;
+	MHD_suspend_connection(connection);
+	return MHD_YES;
+}
+
+static int arm(struct listener *l)
+{
+	MHD_UNSIGNED_LONG_LONG timeout_ms;
+	int r;
+
+	if (MHD_get_timeout(l->daemon, &timeout_ms) != MHD_YES)
+		return sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
+	if (timeout_ms > PATIENCE_S * 1000)
+		timeout_ms = PATIENCE_S * 1000;
+	r = sd_event_source_set_time_relative(l->timer, timeout_ms * USEC_PER_MSEC);
+	return r < 0 ? r : sd_event_source_set_enabled(l->timer, SD_EVENT_ONESHOT);
+}
+
+static int turn(struct listener *l)
+{
+	MHD_run(l->daemon);
+	return arm(l);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	return turn(userdata);
+}
+
+static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
+{
+	return turn(userdata);
+}
+
+static struct MHD_Response *make_response(struct server_answer *a)
+{
+	struct MHD_Response *response;
+	size_t size = a->body.size;
+	char *body;
+
+	if (a->constant)
+		return MHD_create_response_from_buffer(
+			a->constant_size, (void *) (uintptr_t) a->constant, MHD_RESPMEM_PERSISTENT);
+	body = buf_take(&a->body);
+	if (!body)
+		return NULL;
+	response = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
+	if (!response)
+		free(body);
+	return response;
+}
+
+static bool add_headers(struct MHD_Response *response, const struct server_answer *a)
+{
+	bool ok = MHD_add_response_header(response, "Content-Type", a->content_type) == MHD_YES;
+
+	for (size_t i = 0; i < ELEMENTS(headers); i++)
+		ok = MHD_add_response_header(response, headers[i].name, headers[i].value) ==
+			     MHD_YES &&
+		     ok;
+	if (*a->allow)
+		ok = MHD_add_response_header(response, "Allow", a->allow) == MHD_YES && ok;
+	return MHD_add_response_header(response, "Cache-Control",
+		       a->cacheable ? "public, max-age=300" : "no-store") == MHD_YES &&
+	       ok;
+}
+
+void server_answer(struct exchange *x, struct server_answer *answer)
+{
+	x->response = make_response(answer);
+	x->status = answer->status;
+	if (x->response && !add_headers(x->response, answer)) {
+		MHD_destroy_response(x->response);
+		x->response = NULL;
+	}
+	if (!x->response) {
+		/* Without memory: the status alone. */
+		x->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+		x->response = MHD_create_response_from_buffer(
+			0, (void *) (uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+	}
+	buf_done(&answer->body);
+	if (!x->suspended)
+		return;
+	x->suspended = false;
+	MHD_resume_connection(x->connection);
+	/* Not from here: who answers may be within a callback of the library. */
+	sd_event_source_set_time_relative(x->listener->timer, 0);
+	sd_event_source_set_enabled(x->listener->timer, SD_EVENT_ONESHOT);
+}
+
+int server_new(sd_event *event, const struct server_ops *ops, void *userdata, struct server **ret)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->event = event;
+	s->ops = *ops;
+	s->userdata = userdata;
+	*ret = s;
+	return 0;
+}
+
+static struct MHD_Daemon *start_daemon(struct listener *l, int fd)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+		NULL, NULL, on_request, l, MHD_OPTION_EXTERNAL_LOGGER, on_log, l,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, l,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_UNESCAPE_CALLBACK,
+		on_unescape, l, MHD_OPTION_CONNECTION_LIMIT, (unsigned) CONNECTIONS_MAX,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) CONNECTIONS_OF_ONE,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) PATIENCE_S, MHD_OPTION_STRICT_FOR_CLIENT,
+		1, MHD_OPTION_END);
+}
+
+int server_listen(struct server *s, int fd)
+{
+	struct listener *l = &s->listeners[s->count];
+	const union MHD_DaemonInfo *info;
+	int r;
+
+	if (s->count == LISTENERS_MAX) {
+		close_fd(&fd);
+		return -E2BIG;
+	}
+	l->server = s;
+	l->daemon = start_daemon(l, fd);
+	if (!l->daemon) {
+		close_fd(&fd);
+		return -EIO;
+	}
+	s->count++;
+	info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	r = info ? sd_event_add_io(s->event, &l->io, info->epoll_fd, EPOLLIN, on_io, l) : -EIO;
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+			s->event, &l->timer, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_timer, l);
+	return r < 0 ? r : 0;
+}
+
+struct server *server_free(struct server *s)
+{
+	if (!s)
+		return NULL;
+	for (size_t i = 0; i < s->count; i++) {
+		sd_event_source_disable_unref(s->listeners[i].io);
+		sd_event_source_disable_unref(s->listeners[i].timer);
+		MHD_stop_daemon(s->listeners[i].daemon);
+	}
+	free(s);
+	return NULL;
+}

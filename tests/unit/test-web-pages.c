@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows to JSON, JSON to pages: shapes, what is decided on the way, and that nothing foreign becomes
+ * markup. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/buf.h"
+#include "daemon/web/files.h"
+#include "daemon/web/health.h"
+#include "daemon/web/pages.h"
+#include "daemon/web/presentation.h"
+#include "daemon/web/rows_json.h"
+
+#define NOW_MS 1769853792000 /* 2026-01-31T10:03:12Z */
+
+/* Literals as the rows want them; nothing writes to them. */
+#define TEXT(literal) ((char[]){literal})
+
+static void assert_json(json_t *json, const char *expected)
+{
+	char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	assert_string_equal(text, expected);
+	free(text);
+	json_decref(json);
+}
+
+static void test_rows(void **state)
+{
+	struct process_record processes[] = {{.service = TEXT("a"), .pid = 7},
+		{.service = TEXT("b"), .pid = 8}, {.service = TEXT("a"), .pid = 9}};
+	struct service s = {.name = TEXT("a"),
+		.state = SERVICE_DOWN,
+		.since_ms = NOW_MS,
+		.restarts = 2,
+		.reason = TEXT("exited"),
+		.url = TEXT("")};
+	struct role_record r = {
+		.name = TEXT("engine"), .pid = 5, .state = TEXT("running"), .restarts = 1};
+
+	assert_json(service_json(&s, processes, 3, ""),
+		"{\"name\":\"a\",\"state\":\"down\",\"discovered\":false,\"processes\":[7,9],"
+		"\"since\":\"2026-01-31T10:03:12.000Z\",\"restarts\":2,\"reason\":\"exited\","
+		"\"url\":null}");
+	s = (struct service){.name = TEXT("ü/."),
+		.state = SERVICE_UP,
+		.discovered = true,
+		.reason = TEXT(""),
+		.url = TEXT("")};
+	assert_json(service_json(&s, NULL, 0, "https://h/mw"),
+		"{\"name\":\"ü/.\",\"state\":\"up\",\"discovered\":true,\"processes\":[],"
+		"\"since\":null,\"restarts\":0,\"reason\":null,"
+		"\"url\":\"https://h/mw/services/%C3%BC%2F%2E\"}");
+	assert_json(role_json(&r, true),
+		"{\"name\":\"engine\",\"pid\":5,\"state\":\"running\",\"restarts\":1}");
+	assert_json(role_json(&r, false),
+		"{\"name\":\"engine\",\"pid\":5,\"state\":\"stopped\",\"restarts\":1}");
+}
+
+static void test_rollup(void **state)
+{
+	struct role_record running = {.name = TEXT("web"), .state = TEXT("running")};
+	struct role_record hung = {.name = TEXT("web"), .state = TEXT("hung")};
+	struct role_record engine = {.name = TEXT("engine"), .state = TEXT("running")};
+	struct incident info = {.severity = SEVERITY_INFO};
+	struct incident warning = {.severity = SEVERITY_WARNING};
+	struct incident critical = {.severity = SEVERITY_CRITICAL};
+	struct incident over = {.severity = SEVERITY_CRITICAL, .state = INCIDENT_RESOLVED};
+	const struct {
+		const struct incident *incident;
+		const struct role_record *role;
+		bool engine;
+		const char *expected;
+	} cases[] = {
+		{NULL, &running, true, "ok"},
+		{&info, &running, true, "ok"},
+		{&over, &running, true, "ok"},
+		{&warning, &running, true, "warning"},
+		{&critical, &running, true, "critical"},
+		{&critical, &hung, true, "critical"},
+		{NULL, &hung, true, "warning"},
+		{NULL, &engine, true, "ok"},
+		{NULL, &engine, false, "warning"},
+		{&over, &engine, false, "warning"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++)
+		assert_string_equal(status_rollup(cases[i].incident, cases[i].incident != NULL,
+					    cases[i].role, 1, cases[i].engine),
+			cases[i].expected);
+}
+
+static void test_health(void **state)
+{
+	struct role_record roles[] = {{.name = TEXT("engine"), .state = TEXT("running")},
+		{.name = TEXT("process"), .state = TEXT("running")}};
+	struct collector_report collectors[] = {{"process", NOW_MS - 1000}};
+	struct health h = {.roles = roles,
+		.role_count = 2,
+		.collectors = collectors,
+		.collector_count = 1,
+		.engine = true,
+		.interval_ms = 1000,
+		.now_ms = NOW_MS};
+	json_t *json = health_json(&h);
+
+	assert_true(health_is_ok(json));
+	assert_json(json, "{\"status\":\"ok\",\"reasons\":[]}");
+	roles[1].state = TEXT("hung");
+	assert_json(
+		health_json(&h), "{\"status\":\"failing\",\"reasons\":[\"role process is hung\"]}");
+	roles[1].state = TEXT("running");
+	collectors[0].last_ms = NOW_MS - 6000;
+	assert_json(health_json(&h),
+		"{\"status\":\"failing\",\"reasons\":[\"collector process last "
+		"reported 6.0s ago\"]}");
+	h.interval_ms = 60000; /* then that is in time */
+	json = health_json(&h);
+	assert_true(health_is_ok(json));
+	json_decref(json);
+	collectors[0].last_ms = 0;
+	h.engine = false;
+	h.role_count = 0;
+	assert_json(health_json(&h),
+		"{\"status\":\"failing\",\"reasons\":[\"the engine is not connected\","
+		"\"no role has reported yet\",\"collector process has not reported yet\"]}");
+}
+
+#define FACT(topic_, subject_, key_, value_)                                                       \
+	{                                                                                          \
+		.role = TEXT("process"), .topic = TEXT(topic_), .subject = TEXT(subject_),         \
+		.key = TEXT(key_), .value = TEXT(value_)                                           \
+	}
+
+static void test_facts(void **state)
+{
+	const struct fact facts[] = {
+		FACT("doctor", "ptrace", "remedy", "give it"),
+		FACT("doctor", "ptrace", "state", "limited"),
+		FACT("doctor", "z", "state", "ok"),
+		FACT("doctor", "ptrace", "text", "cannot"),
+		FACT("service", "mine", "kind", "vllm"),
+		FACT("service", "vllm-8000", "discovered", "yes"),
+		FACT("service", "vllm-8000", "executable", "/opt/[a]/py*"),
+		FACT("service", "vllm-8000", "health", "http://x/\nunit = evil"),
+		FACT("service", "vllm-8000", "kind", "vllm"),
+		FACT("service", "vllm-8000", "listen-port", "8000"),
+	};
+
+	assert_json(doctor_json(facts, ELEMENTS(facts)),
+		"{\"checks\":[{\"subject\":\"ptrace\",\"remedy\":\"give it\",\"state\":\"limited\","
+		"\"text\":\"cannot\"},{\"subject\":\"z\",\"state\":\"ok\",\"text\":\"\","
+		"\"remedy\":\"\"}]}");
+	/* What is foreign cannot become a line of the configuration, nor a glob. */
+	assert_json(discover_json(facts, ELEMENTS(facts)),
+		"{\"services\":[{\"name\":\"vllm-8000\",\"executable\":\"/opt/[a]/py*\","
+		"\"health\":\"http://x/\\nunit = evil\",\"kind\":\"vllm\",\"listen_port\":8000,"
+		"\"metrics\":null,\"weights\":null,\"config\":\"[service vllm-8000]\\n"
+		"executable = /opt/\\\\[a\\\\]/py\\\\*\\nlisten-port = 8000\\n\"}]}");
+	assert_json(doctor_json(NULL, 0), "{\"checks\":[]}");
+	assert_json(discover_json(NULL, 0), "{\"services\":[]}");
+}
+
+static void test_presentation(void **state)
+{
+	json_t *document = json_pack("{s:[{s:i,s:s,s:s}],s:s,s:[ii],s:i,s:{s:s}}", "incidents",
+		"id", 17, "service", "a/b", "opened_at", "2026-01-31T10:01:00.123Z", "state",
+		"open", "processes", 1, 2, "restarts", 0, "labels", "a", "b");
+
+	assert_int_equal(presentation_add(document, NOW_MS), 0);
+	assert_json(document,
+		"{\"incidents\":[{\"id\":17,\"service\":\"a/b\",\"opened_at\":"
+		"\"2026-01-31T10:01:00.123Z\",\"href\":\"incidents/17\",\"id_any\":true,"
+		"\"opened_at_text\":\"2026-01-31 10:01:00 UTC\",\"opened_at_ago\":\"2 min\","
+		"\"service_href\":\"services/a%2Fb\"}],\"state\":\"open\",\"processes\":[1,2],"
+		"\"restarts\":0,\"labels\":{\"a\":\"b\"},\"incidents_any\":true,"
+		"\"incidents_count\":1,\"incidents_plural\":\"\",\"state_is_open\":true,"
+		"\"processes_any\":true,\"processes_count\":2,\"processes_plural\":\"s\","
+		"\"processes_text\":\"1, 2\",\"restarts_any\":false,"
+		"\"labels_list\":[{\"name\":\"a\",\"value\":\"b\"}]}");
+}
+
+static void test_headlines(void **state)
+{
+	static const struct {
+		const char *document, *headline, *subline, *mood;
+	} cases[] = {
+		{"{\"status\":\"ok\",\"services\":[],\"incidents\":[]}",
+			"No model servers found yet", "modelwatch keeps looking", "none"},
+		{"{\"status\":\"ok\",\"services\":[{\"state\":\"up\"}],\"incidents\":[]}",
+			"All is well", "1 service up", "ok"},
+		{"{\"status\":\"ok\",\"services\":[{\"state\":\"up\"},{\"state\":\"down\"}],"
+		 "\"incidents\":[]}",
+			"All is well", "1 of 2 services up, no open incident", "ok"},
+		{"{\"status\":\"warning\",\"services\":[],\"incidents\":[],\"roles\":[{\"name\":"
+		 "\"notify\",\"state\":\"hung\"},{\"name\":\"web\",\"state\":\"running\"}]}",
+			"modelwatch itself needs a look", "role notify is hung", "warning"},
+		{"{\"status\":\"critical\",\"incidents\":[{\"severity\":\"critical\"},"
+		 "{\"severity\":\"warning\",\"acknowledged_at\":\"x\"}]}",
+			"2 open incidents", "1 critical, 1 warning, 1 not acknowledged",
+			"critical"},
+		{"{\"status\":\"warning\",\"incidents\":[{\"severity\":\"warning\","
+		 "\"acknowledged_at\":\"x\"}]}",
+			"1 open incident", "1 warning, acknowledged", "warning"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		json_t *document = json_loads(cases[i].document, 0, NULL);
+
+		assert_int_equal(presentation_add_headline(document), 0);
+		assert_string_equal(json_string_value(json_object_get(document, "headline")),
+			cases[i].headline);
+		assert_string_equal(
+			json_string_value(json_object_get(document, "subline")), cases[i].subline);
+		assert_string_equal(
+			json_string_value(json_object_get(document, "mood")), cases[i].mood);
+		json_decref(document);
+	}
+}
+
+/* Foreign text in every place where a page shows text. */
+#define EVIL      "\"<script>alert('1')</script>&"
+#define EVIL_JSON "\\\"<script>alert('1')</script>&"
+#define INCIDENT                                                                                   \
+	"{\"id\":17,\"state\":\"open\",\"severity\":\"critical\",\"title\":\"" EVIL_JSON           \
+	"\",\"service\":\"" EVIL_JSON "\",\"opened_at\":\"2026-01-31T10:01:00.123Z\","             \
+	"\"acknowledged_at\":\"2026-01-31T10:02:00.123Z\",\"acknowledged_by\":\"" EVIL_JSON        \
+	"\",\"resolved_at\":null"
+#define ALERT                                                                                      \
+	"{\"rule\":\"" EVIL_JSON "\",\"state\":\"firing\",\"severity\":\"critical\",\"labels\":{"  \
+	"\"service\":\"" EVIL_JSON "\"},\"summary\":\"" EVIL_JSON                                  \
+	"\",\"description\":\"" EVIL_JSON                                                          \
+	"\",\"value\":0,\"threshold\":1.5,\"evidence\":[{\"name\":\"" EVIL_JSON                    \
+	"\",\"text\":\"" EVIL_JSON "\"}]}"
+#define SERVICE                                                                                    \
+	"{\"name\":\"" EVIL_JSON "\",\"state\":\"down\",\"processes\":[1],\"since\":null,"         \
+	"\"restarts\":1,\"reason\":\"" EVIL_JSON "\"}"
+
+static const struct {
+	const char *template, *document, *shows;
+} page_cases[] = {
+	{"home",
+		"{\"status\":\"critical\",\"services\":[" SERVICE "],\"incidents\":[" INCIDENT
+		"}],\"roles\":[{\"name\":\"web\",\"pid\":4,\"state\":\"running\",\"restarts\":0}]}",
+		"1 open incident"},
+	{"home", "{\"status\":\"ok\",\"services\":[],\"incidents\":[],\"roles\":[]}",
+		"No model servers found yet"},
+	{"incidents", "{\"incidents\":[" INCIDENT "}]}", "incidents/17"},
+	{"incidents", "{\"incidents\":[]}", "No open incident"},
+	{"incident",
+		INCIDENT ",\"alerts\":[" ALERT "],\"timeline\":[{\"time\":"
+			 "\"2026-01-31T10:01:00.123Z\",\"type\":\"note\",\"actor\":\"" EVIL_JSON
+			 "\",\"text\":\"" EVIL_JSON
+			 "\"}],\"notifications\":[{\"webhook\":\"" EVIL_JSON
+			 "\",\"type\":\"incident.opened\",\"state\":\"failed\","
+			 "\"attempts\":1,\"last_error\":\"" EVIL_JSON "\"}]}",
+		"modelwatch resolve 17"},
+	{"service",
+		"{\"service\":" SERVICE ",\"facts\":[{\"key\":\"" EVIL_JSON
+		"\",\"value\":\"" EVIL_JSON
+		"\"}],\"values\":[{\"metric\":\"m\",\"labels\":\"" EVIL_JSON
+		"\",\"value\":1,\"text\":\"1\"}],\"charts\":[{\"name\":\"up\",\"title\":\"Up\","
+		"\"now\":\"up\",\"range\":\"r\",\"line\":\"M0 0\",\"area\":\"M0 0\"}],"
+		"\"incidents\":[]}",
+		"<path class=\"line\" d=\"M0 0\"/>"},
+	{"alerts",
+		"{\"rules\":[{\"name\":\"" EVIL_JSON "\",\"expr\":\"" EVIL_JSON
+		"\",\"severity\":\"critical\",\"state\":\"firing\"}],\"alerts\":[" ALERT "]}",
+		"<dt>Value</dt><dd>0</dd>"},
+	{"alerts", "{\"rules\":[],\"alerts\":[]}", "Nothing fires"},
+	{"about",
+		"{\"version\":\"1\",\"database\":\"" EVIL_JSON
+		"\",\"checks\":[{\"subject\":\"" EVIL_JSON
+		"\",\"state\":\"limited\",\"text\":\"" EVIL_JSON "\",\"remedy\":\"" EVIL_JSON
+		"\"}]}",
+		"limited"},
+};
+
+static void assert_sound_page(const char *html)
+{
+	assert_int_equal(strncmp(html, "<!doctype html>\n<html lang=\"en\">", 31), 0);
+	assert_non_null(strstr(html, "name=\"viewport\""));
+	assert_non_null(strstr(html, "<main id=\"main\""));
+	assert_non_null(strstr(html, "<h1>"));
+	assert_non_null(strstr(html, "</html>\n"));
+	assert_null(strstr(html, "<script>"));
+	assert_null(strstr(html, " style="));
+	assert_null(strstr(html, "{{"));
+	assert_null(strstr(html, "alert('1')"));
+}
+
+static void test_pages(void **state)
+{
+	struct pages *pages = NULL;
+	char *why = NULL;
+
+	assert_int_equal(pages_new(&pages, &why), 0);
+	for (size_t i = 0; i < ELEMENTS(page_cases); i++) {
+		_cleanup_buf_ struct buf out = BUF_INIT;
+		struct page page = {.template = page_cases[i].template,
+			.host = EVIL,
+			.query = "",
+			.depth = 1,
+			.now_ms = NOW_MS};
+		json_t *document = json_loads(page_cases[i].document, 0, NULL);
+
+		print_message("%s: %s\n", page.template, page_cases[i].shows);
+		assert_non_null(document);
+		assert_int_equal(pages_render(pages, &page, document, &out), 0);
+		assert_sound_page(out.data);
+		assert_non_null(strstr(out.data, page_cases[i].shows));
+		assert_non_null(strstr(out.data, "href=\"../assets/style.css\""));
+		json_decref(document);
+	}
+	pages_free(pages);
+}
+
+static void test_error_page(void **state)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct page page = {.template = "x", .host = "h", .query = "", .depth = 100};
+	struct pages *pages = NULL;
+	char *why = NULL;
+
+	assert_int_equal(pages_new(&pages, &why), 0);
+	assert_int_equal(pages_render_error(pages, &page, 404, EVIL, &out), 0);
+	assert_sound_page(out.data);
+	assert_non_null(strstr(out.data, "There is nothing here"));
+	assert_non_null(strstr(out.data, "href=\"/assets/style.css\""));
+	pages_free(pages);
+}
+
+static void test_files(void **state)
+{
+	for (size_t i = 0; i < FILES; i++) {
+		struct file f = file_get((enum file_id) i);
+
+		assert_true(f.size > 20);
+		assert_int_equal(f.data[f.size], '\0');
+		assert_int_equal(strlen(f.data), f.size);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_rollup),
+		cmocka_unit_test(test_health),
+		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_presentation),
+		cmocka_unit_test(test_headlines),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_error_page),
+		cmocka_unit_test(test_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

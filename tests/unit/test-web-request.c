@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What strangers send to the web role: targets, hosts, bodies. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/web/command_body.h"
+#include "daemon/web/host_check.h"
+#include "daemon/web/route.h"
+
+#define MUTATIONS 1000
+#define SEED      20260131u
+
+static void test_routes(void **state)
+{
+	static const struct {
+		const char *method, *target;
+		unsigned status;
+		enum route_id route; /* with 200 */
+		const char *argument, *query;
+	} cases[] = {
+		{"GET", "/", 200, ROUTE_HOME, "", ""},
+		{"HEAD", "/", 200, ROUTE_HOME, "", ""},
+		{"GET", "/?utm_source=x", 200, ROUTE_HOME, "", ""},
+		{"GET", "/services/llama", 200, ROUTE_SERVICE, "llama", ""},
+		{"GET", "/services/a%2Fb%20c", 200, ROUTE_SERVICE, "a/b c", ""},
+		{"GET", "/services/%c3%bc", 200, ROUTE_SERVICE, "\xc3\xbc", ""},
+		{"GET", "/services/a+b", 200, ROUTE_SERVICE, "a+b", ""},
+		{"GET", "/services/%2e%2e", 200, ROUTE_SERVICE, "..", ""},
+		{"GET", "/incidents/17", 200, ROUTE_INCIDENT, "17", ""},
+		{"GET", "/incidents?state=all", 200, ROUTE_INCIDENTS, "", "all"},
+		{"GET", "/v1/incidents?state=open", 200, ROUTE_V1_INCIDENTS, "", "open"},
+		{"GET", "/v1/incidents?state=a%2Bb+c", 200, ROUTE_V1_INCIDENTS, "", "a+b c"},
+		{"GET", "/v1/incidents?", 200, ROUTE_V1_INCIDENTS, "", ""},
+		{"GET", "/v1/incidents?&&state=open&", 200, ROUTE_V1_INCIDENTS, "", "open"},
+		{"POST", "/v1/incidents/17/acknowledge", 200, ROUTE_V1_ACKNOWLEDGE, "17", ""},
+		{"POST", "/v1/webhooks/on%20call/test", 200, ROUTE_V1_WEBHOOK_TEST, "on call", ""},
+		{"GET", "/v1/incidents?state", 400, ROUTES, "", ""},
+		{"GET", "/v1/incidents?other=1", 400, ROUTES, "", ""},
+		{"GET", "/v1/incidents?state=%zz", 400, ROUTES, "", ""},
+		{"GET", "/v1/status?x=1", 400, ROUTES, "", ""},
+		{"GET", "/services/%", 400, ROUTES, "", ""},
+		{"GET", "/services/%4", 400, ROUTES, "", ""},
+		{"GET", "/services/%00", 400, ROUTES, "", ""},
+		{"GET", "/services/%0a", 400, ROUTES, "", ""},
+		{"GET", "/services/%ff", 400, ROUTES, "", ""},
+		{"GET", "http://a/", 400, ROUTES, "", ""},
+		{"GET", "", 400, ROUTES, "", ""},
+		{"OPTIONS", "*", 400, ROUTES, "", ""},
+		{"GET", "//", 404, ROUTES, "", ""},
+		{"GET", "/services/", 404, ROUTES, "", ""},
+		{"GET", "/services/a/b", 404, ROUTES, "", ""},
+		{"GET", "/v1/", 404, ROUTES, "", ""},
+		{"GET", "/V1/status", 404, ROUTES, "", ""},
+		{"GET", "/../../etc/passwd", 404, ROUTES, "", ""},
+		{"POST", "/", 405, ROUTES, "", ""},
+		{"get", "/", 405, ROUTES, "", ""},
+		{"GET", "/v1/incidents/1/note", 405, ROUTES, "", ""},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct route_match m;
+
+		print_message("%s %s\n", cases[i].method, cases[i].target);
+		assert_int_equal(
+			route_resolve(cases[i].method, cases[i].target, &m), cases[i].status);
+		if (cases[i].status == 200) {
+			assert_int_equal(m.route->id, cases[i].route);
+			assert_string_equal(m.argument, cases[i].argument);
+			assert_string_equal(m.query, cases[i].query);
+		}
+		if (cases[i].status == 400)
+			assert_true(*m.why);
+	}
+}
+
+static void test_route_answers(void **state)
+{
+	char target[ROUTE_TARGET_MAX + 2] = "/";
+	struct route_match m;
+
+	assert_int_equal(route_resolve("PUT", "/v1/status", &m), 405);
+	assert_string_equal(m.allow, "GET, HEAD");
+	assert_int_equal(route_resolve("GET", "/v1/webhooks/a/test", &m), 405);
+	assert_string_equal(m.allow, "POST");
+	assert_int_equal(route_resolve("GET", "/services/a", &m), 200);
+	assert_int_equal(m.depth, 1);
+	assert_int_equal(route_resolve("GET", "/a/b/c?d=/e", &m), 404);
+	assert_int_equal(m.depth, 2);
+
+	memset(target + 1, 'a', ROUTE_TARGET_MAX);
+	assert_int_equal(route_resolve("GET", target, &m), 414);
+	memcpy(target, "/services/", 10);
+	target[ROUTE_TARGET_MAX] = '\0';
+	assert_int_equal(route_resolve("GET", target, &m), 400);
+	target[10 + ROUTE_ARGUMENT_MAX] = '\0';
+	assert_int_equal(route_resolve("GET", target, &m), 200);
+
+	assert_true(route_is_page("/"));
+	assert_true(route_is_page("/nothing"));
+	assert_false(route_is_page("/v1/nothing"));
+	assert_false(route_is_page("/healthz"));
+}
+
+static void test_hosts(void **state)
+{
+	static const char *const allowed[] = {"gpu7.example.net", "[2001:db8::7]"};
+	static const struct host_names names = {
+		"gpu7", "https://page.example:8443/mw", allowed, ELEMENTS(allowed)};
+	static const struct {
+		const char *header, *address;
+		bool served;
+	} cases[] = {
+		{"localhost", "127.0.0.1", true},
+		{"LocalHost:9178", "127.0.0.1", true},
+		{"127.0.0.1", "127.0.0.1", true},
+		{"127.0.0.1:80", "127.0.0.1", true},
+		{"[::1]:9178", "::1", true},
+		{"[0:0:0:0:0:0:0:1]", "::1", true},
+		{"gpu7", "10.0.0.1", true},
+		{"gpu7.example.net:443", "10.0.0.1", true},
+		{"page.example", "127.0.0.1", true},
+		{"[2001:db8::7]", "127.0.0.1", true},
+		{NULL, "127.0.0.1", false},
+		{"", "127.0.0.1", false},
+		{":80", "127.0.0.1", false},
+		{"127.0.0.2", "127.0.0.1", false},
+		{"[::1]", "127.0.0.1", false},
+		{"[::1", "::1", false},
+		{"::1", "::1", false},
+		{"localhost.evil.example", "127.0.0.1", false},
+		{"localhost:80:90", "127.0.0.1", false},
+		{"localhost:8x", "127.0.0.1", false},
+		{"localhost@evil.example", "127.0.0.1", false},
+		{"evil.example/localhost", "127.0.0.1", false},
+		{"gpu7.", "127.0.0.1", false},
+		{"page.example/mw", "127.0.0.1", false},
+	};
+	char longest[400];
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		print_message("%s at %s\n", cases[i].header ? cases[i].header : "(none)",
+			cases[i].address);
+		assert_int_equal(
+			host_is_served(cases[i].header, cases[i].address, &names), cases[i].served);
+	}
+	memset(longest, 'a', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	assert_false(host_is_served(longest, "127.0.0.1", &names));
+	assert_false(host_is_served("a", "", &(struct host_names){"b", "", NULL, 0}));
+}
+
+static void test_bodies(void **state)
+{
+	static const struct {
+		const char *body, *expected, *why;
+		bool comment_needed;
+	} cases[] = {
+		{"", "{}", NULL, false},
+		{"{}", "{}", NULL, false},
+		{"{\"comment\":\"a <b>\\nc\"}", "{\"comment\":\"a <b>\\nc\"}", NULL, false},
+		{" { \"comment\" : \"\xc3\xbc\" } ", "{\"comment\":\"\xc3\xbc\"}", NULL, true},
+		{"", NULL, "comment is missing", true},
+		{"{}", NULL, "comment is missing", true},
+		{"{\"comment\":\" \\n\"}", NULL, "comment is missing", true},
+		{"[]", NULL, "the body must be a JSON object", false},
+		{"{", NULL, "the body is not JSON", false},
+		{"{} x", NULL, "the body is not JSON", false},
+		{"5", NULL, "the body is not JSON", false},
+		{"{\"comment\":1}", NULL, "comment must be a string", false},
+		{"{\"comment\":\"a\",\"comment\":\"b\"}", NULL, "the body is not JSON", false},
+		{"{\"comment\":\"a\",\"who\":\"root\"}", NULL, "the body may have one key: comment",
+			false},
+		{"{\"comment\":\"\\u0000\"}", NULL, "the body is not JSON", false},
+		{"{\"comment\":\"\\u001b[31m\"}", NULL, "comment has a control character", false},
+		{"{\"comment\":\"\xff\"}", NULL, "the body is not JSON", false},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_free_ char *text = NULL;
+		const char *why = NULL;
+		int r = command_body_read(
+			cases[i].body, strlen(cases[i].body), cases[i].comment_needed, &text, &why);
+
+		print_message("%s\n", cases[i].body);
+		assert_int_equal(r, cases[i].why ? -EBADMSG : 0);
+		if (cases[i].why)
+			assert_string_equal(why, cases[i].why);
+		else
+			assert_string_equal(text, cases[i].expected);
+	}
+}
+
+/* A small generator with a known sequence: xorshift32. */
+static uint32_t next_random(uint32_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 17;
+	*seed ^= *seed << 5;
+	return *seed;
+}
+
+/* Broken bodies: each is refused in words, or means what it says. */
+static void test_malformed_bodies(void **state)
+{
+	static const char *const bodies[] = {"{\"comment\":\"I am on it \xc3\xbc\"}",
+		"{\"comment\":\"a\\u00fc\\ud83d\\ude00b\"}",
+		"{\"comment\":{\"a\":[1,2.5e3,null]}}"};
+	static const char bytes[] = "{}[]\":,\\u0 \n\t-+.eE\x01\x7f\xff\xc3\0";
+	unsigned refused = 0, taken = 0;
+	uint32_t seed = SEED;
+
+	while (refused < MUTATIONS) {
+		char body[64];
+		size_t size;
+		_cleanup_free_ char *text = NULL;
+		const char *why = NULL;
+		int r;
+
+		size = (size_t) snprintf(
+			body, sizeof(body), "%s", bodies[next_random(&seed) % ELEMENTS(bodies)]);
+		for (uint32_t changes = 1 + next_random(&seed) % 3; changes > 0; changes--)
+			body[next_random(&seed) % size] =
+				bytes[next_random(&seed) % (sizeof(bytes) - 1)];
+		if (next_random(&seed) % 4 == 0)
+			size = next_random(&seed) % size;
+		r = command_body_read(body, size, next_random(&seed) % 2, &text, &why);
+		assert_true(r == 0 || r == -EBADMSG);
+		if (r < 0) {
+			assert_true(why && *why);
+			refused++;
+		} else {
+			assert_true(text[0] == '{');
+			taken++;
+		}
+	}
+	assert_true(taken > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_route_answers),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_malformed_bodies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

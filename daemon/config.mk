@@ -21,7 +21,8 @@ libconfigload_a_SOURCES = \
 	daemon/config_secret.c daemon/config_secret.h \
 	daemon/config_text.c daemon/config_text.h \
 	daemon/config_value.c daemon/config_value.h \
-	daemon/ini.c daemon/ini.h
+	daemon/ini.c daemon/ini.h \
+	daemon/paths.c daemon/paths.h
 
 # What a program links that loads files.
 CONFIG_LOAD_LIBS = libconfigload.a libconfig.a libalerts.a libschema.a libbase.a $(JANSSON_LIBS)

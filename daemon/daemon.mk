@@ -3,6 +3,7 @@
 
 include daemon/config.mk
 include daemon/notify.mk
+include daemon/engine/engine.mk
 
 noinst_LIBRARIES += librole.a
 librole_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(SECCOMP_CFLAGS)
@@ -13,13 +14,36 @@ librole_a_SOURCES = \
 	daemon/roles.c daemon/roles.h daemon/roles.def \
 	daemon/sandbox.c daemon/sandbox.h \
 	daemon/sandbox_calls.c daemon/sandbox_calls.h \
-	daemon/sandbox_files.c daemon/sandbox_files.h
+	daemon/sandbox_files.c daemon/sandbox_files.h \
+	daemon/trim.c daemon/trim.h
+
+noinst_LIBRARIES += libsupervisor.a
+libsupervisor_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+libsupervisor_a_SOURCES = \
+	daemon/arguments.c daemon/arguments.h \
+	daemon/instance.c daemon/instance.h \
+	daemon/listeners.c daemon/listeners.h \
+	daemon/restart.c daemon/restart.h \
+	daemon/slots.c \
+	daemon/supervisor.c daemon/supervisor.h daemon/supervisor_private.h \
+	daemon/usage.c daemon/usage.h
+
+sbin_PROGRAMS += modelwatchd
+modelwatchd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+modelwatchd_SOURCES = daemon/main.c
+modelwatchd_LDADD = libsupervisor.a $(CONFIG_LOAD_LIBS) librole.a libconnector.a libbase.a \
+	$(SYSTEMD_LIBS) $(SECCOMP_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test-message
-TESTS += tests/unit/test-message
+DAEMON_TESTS = tests/unit/test-message tests/unit/test-sandbox tests/unit/test-supervisor
+check_PROGRAMS += $(DAEMON_TESTS)
+TESTS += $(DAEMON_TESTS)
 tests_unit_test_message_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_message_LDADD = librole.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_sandbox_LDADD = librole.a libbase.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_supervisor_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_supervisor_LDADD = libsupervisor.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz-message
@@ -28,10 +52,3 @@ tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz-message.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_message_LDADD = librole.a libbase.a $(SYSTEMD_LIBS)
 tests_fuzz_fuzz_message_LDFLAGS = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/corpus/message
-
-if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test-sandbox
-TESTS += tests/unit/test-sandbox
-tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_sandbox_LDADD = librole.a libbase.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
-endif

@@ -3,8 +3,7 @@
 noinst_LIBRARIES += libfetch.a
 libfetch_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CURL_CFLAGS)
 libfetch_a_SOURCES = \
-	daemon/fetch.c daemon/fetch.h \
-	daemon/trim.c daemon/trim.h
+	daemon/fetch.c daemon/fetch.h
 
 pkglibexec_PROGRAMS += modelwatch-notify
 modelwatch_notify_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)

@@ -13,8 +13,7 @@ libcli_a_SOURCES = \
 	daemon/cli/status.c \
 	daemon/cli/table.c daemon/cli/table.h \
 	daemon/cli/verbs.c daemon/cli/verbs.h \
-	daemon/cli/webhook.c \
-	daemon/paths.c daemon/paths.h
+	daemon/cli/webhook.c
 
 CLI_LIBS = libcli.a libfetch.a $(CONFIG_LOAD_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS) $(CRYPTO_LIBS)
 

@@ -10,6 +10,7 @@
 #include "daemon/base/text.h"
 #include "daemon/roles.h"
 #include "daemon/sandbox.h"
+#include "daemon/trim.h"
 
 #define SUPERVISOR_FD	3 /* the channel to the supervisor: the only descriptor that is inherited */
 #define HEARTBEAT_EVERY (3 * USEC_PER_SEC)
@@ -25,6 +26,7 @@ struct role {
 	const struct role_row *row;
 	sd_event *event;
 	sd_event_source *heartbeat;
+	bool trimmed;
 	struct link *supervisor;
 	struct link *engine;
 	struct config *config;
@@ -138,6 +140,10 @@ static int on_heartbeat(sd_event_source *source, uint64_t now, void *userdata)
 
 	/* A supervisor that does not read is stuck, not gone: the next beat says the same. */
 	say_alive(r, "alive");
+	/* The first beat comes when starting up is over: its memory is not needed any more. */
+	if (!r->trimmed)
+		trim_memory();
+	r->trimmed = true;
 	sd_event_source_set_time_relative(source, HEARTBEAT_EVERY);
 	return 0;
 }
@@ -290,6 +296,7 @@ static int prepare(struct role *r)
 	int e;
 
 	/* The supervisor alone acts on the terminal's and the administrator's signals. */
+	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);

@@ -220,6 +220,8 @@ static int run_verb(struct peer *p, uint64_t number,
 
 	if (r == 0)
 		r = run(p->engine, &request);
+	if (r == -ENOENT && incidents_recall(p->engine, request.incident) == 0)
+		r = run(p->engine, &request);
 	if (r == -ENOENT || r == -ERANGE)
 		return refuse(p, number, 404, "no such incident");
 	if (r == -EALREADY)

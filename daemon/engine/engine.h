@@ -5,8 +5,9 @@
  * Layer: daemon; included by the files of this folder alone, each of which has one part:
  *   main.c       start, stop, the loop's timers          peers.c      links to the other roles
  *   ingest.c     what collectors say                      services.c   services, their state and facts
- *   rules.c      configuration to rules and routes        commit.c     memory to database, one transaction
- *   deliveries.c the outbox and `notify`                  commands.c   what people ask for
+ *   rules.c      configuration to rules and routes        incidents.c  what was open when the daemon ended
+ *   commit.c     memory to database, one transaction      deliveries.c the outbox and `notify`
+ *   commands.c   what people ask for
  *
  * Everything changes in memory first and is marked; engine_commit() writes all that is marked in one
  * transaction. Nothing is sent, acknowledged or answered before its commit succeeded; what could not be
@@ -179,6 +180,11 @@ void facts_forget(struct engine *e, const char *role);
 
 /* rules.c */
 int rules_configure(struct engine *e);
+
+/* incidents.c */
+int incidents_restore(struct engine *e);
+/* Makes an incident known to alerting that ended long ago: people may still act on it. -ENOENT. */
+int incidents_recall(struct engine *e, int64_t id);
 
 /* deliveries.c */
 int deliveries_restore(struct engine *e);

@@ -6,6 +6,7 @@ libengine_a_SOURCES = \
 	daemon/engine/commit.c \
 	daemon/engine/deliveries.c \
 	daemon/engine/engine.h \
+	daemon/engine/incidents.c \
 	daemon/engine/ingest.c \
 	daemon/engine/peers.c \
 	daemon/engine/rules.c \

@@ -175,40 +175,6 @@ static int read_boot_id(char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int restore_incidents(struct engine *e)
-{
-	struct reader *reader = store_reader(e->store);
-	struct incident *incidents;
-	size_t count;
-	int64_t next;
-	int r = store_next_incident(e->store, &next);
-
-	if (r < 0)
-		return r;
-	alerting_set_next_incident(e->alerting, next);
-	r = reader_incidents(reader, INCIDENTS_ALL, 1000, &incidents, &count);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count && r >= 0; i++)
-		r = alerting_restore_incident(e->alerting, &incidents[i]);
-	incident_list_free(incidents, count);
-	return r;
-}
-
-static int restore_alerts(struct engine *e)
-{
-	struct alert *alerts;
-	size_t count;
-	int r = reader_alerts(store_reader(e->store), 0, &alerts, &count);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count && r >= 0; i++)
-		r = alerting_restore_alert(e->alerting, &alerts[i]);
-	alert_list_free(alerts, count);
-	return r;
-}
-
 static int restore_value(void *userdata, const struct series *series, int64_t time_ms, double number)
 {
 	struct engine *e = userdata;
@@ -242,9 +208,7 @@ static int restore(struct engine *e)
 	if (r >= 0)
 		r = restore_values(e);
 	if (r >= 0)
-		r = restore_incidents(e);
-	if (r >= 0)
-		r = restore_alerts(e);
+		r = incidents_restore(e);
 	if (r >= 0)
 		r = services_restore(e);
 	if (r >= 0)

@@ -29,7 +29,7 @@ CONFIG_LOAD_LIBS = libconfigload.a libconfig.a libalerts.a libschema.a libbase.a
 
 if HAVE_CMOCKA
 CONFIG_TESTS = tests/unit/test-config tests/unit/test-ini tests/unit/test-config-load \
-	tests/unit/test-config-mutations
+	tests/unit/test-config-manual tests/unit/test-config-mutations
 check_PROGRAMS += $(CONFIG_TESTS)
 TESTS += $(CONFIG_TESTS)
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -40,6 +40,8 @@ tests_unit_test_config_load_SOURCES = \
 	tests/unit/test-config-load.c tests/unit/config-files.c tests/unit/config-files.h
 tests_unit_test_config_load_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_load_LDADD = $(CONFIG_LOAD_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_config_manual_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_config_manual_LDADD = libconfig.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_config_mutations_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_mutations_LDADD = $(CONFIG_LOAD_LIBS) $(CMOCKA_LIBS)
 endif
@@ -53,3 +55,4 @@ tests_fuzz_fuzz_slice_SOURCES = tests/fuzz/fuzz-slice.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_slice_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_slice_LDADD = libconfig.a libbase.a
 EXTRA_DIST += tests/fuzz/corpus/config tests/fuzz/corpus/slice packaging/modelwatch.conf
+dist_man_MANS += packaging/man/modelwatch.conf.5

@@ -55,10 +55,12 @@ int main(int argc, char **argv)
 	}
 	paths.file = arguments.config;
 	paths.vendor_rules = rules;
+	paths.check_only = arguments.check_config;
 	r = config_load(&paths, report, NULL, &config);
 	if (r < 0)
 		return r == -ENOMEM ? EX_SOFTWARE : EX_CONFIG;
 	if (arguments.check_config) {
+		config_report_unused(config, report, NULL);
 		config_free(config);
 		return EXIT_SUCCESS;
 	}

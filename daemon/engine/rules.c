@@ -5,36 +5,19 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/config_rule.h"
 #include "daemon/engine/engine.h"
 
 static int compile_rule(const struct section *s, struct rule **ret)
 {
-	struct rule_source source = {
-		.name = section_name(s),
-		.expr = section_string(s, OPTION_ALERT_EXPR),
-		.clear = section_string(s, OPTION_ALERT_CLEAR),
-		.wait = section_duration(s, OPTION_ALERT_FOR),
-		.keep_firing = section_duration(s, OPTION_ALERT_KEEP_FIRING_FOR),
-		.at_least = 1,
-		.of = 1,
-		.group_by = section_string(s, OPTION_ALERT_GROUP_BY),
-		.summary = section_string(s, OPTION_ALERT_SUMMARY),
-		.description = section_string(s, OPTION_ALERT_DESCRIPTION),
-		.runbook = section_string(s, OPTION_ALERT_RUNBOOK),
-		.inhibits = section_string(s, OPTION_ALERT_INHIBITS),
-	};
 	_cleanup_free_ char *why = NULL;
-	int r;
+	struct rule_source source;
+	int r = config_rule(s, &source);
 
-	source.labels = section_list(s, OPTION_ALERT_LABEL, &source.label_count);
-	r = severity_parse(section_string(s, OPTION_ALERT_SEVERITY), &source.severity);
-	if (r == 0 && section_has(s, OPTION_ALERT_AT_LEAST))
-		r = rule_parse_at_least(
-			section_string(s, OPTION_ALERT_AT_LEAST), &source.at_least, &source.of);
 	if (r == 0)
 		r = rule_new(&source, ret, &why);
 	if (r < 0)
-		log_error("rule %s is not used: %s", source.name, why ? why : strerror(-r));
+		log_error("rule %s is not used: %s", section_name(s), why ? why : strerror(-r));
 	return r;
 }
 

@@ -3,9 +3,10 @@ rulesdir = $(pkgdatadir)/rules.d
 dist_rules_DATA = packaging/rules.d/service.conf
 
 # A daemon started from a build tree outside the source tree finds the vendor rules beside itself, too.
-all-local: packaging/rules.d
-packaging/rules.d:
-	$(AM_V_at)$(MKDIR_P) packaging && $(LN_S) '$(abs_top_srcdir)/packaging/rules.d' $@
+# No target of its own: make would find the source tree's folder through VPATH.
+all-local:
+	$(AM_V_at)test -e packaging/rules.d || { $(MKDIR_P) packaging && \
+		$(LN_S) '$(abs_top_srcdir)/packaging/rules.d' packaging/rules.d; }
 distclean-local:
 	-test ! -L packaging/rules.d || rm -f packaging/rules.d
 

@@ -23,15 +23,23 @@ ALERTS_LIBS = libalerts.a libschema.a libbase.a
 
 if HAVE_CMOCKA
 ALERTS_TESTS = tests/unit/test-promql tests/unit/test-rule tests/unit/test-outbox tests/unit/test-signature \
-	tests/unit/test-alerting tests/unit/test-payload
+	tests/unit/test-alerting tests/unit/test-alerting-faults tests/unit/test-incident tests/unit/test-payload
 check_PROGRAMS += $(ALERTS_TESTS)
 TESTS += $(ALERTS_TESTS)
 tests_unit_test_promql_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_promql_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_rule_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_rule_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
+ALERTING_WORLD = tests/unit/alerting_world.c tests/unit/alerting_world.h
+tests_unit_test_alerting_SOURCES = tests/unit/test-alerting.c $(ALERTING_WORLD)
 tests_unit_test_alerting_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_alerting_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_unit_test_alerting_faults_SOURCES = tests/unit/test-alerting-faults.c $(ALERTING_WORLD)
+tests_unit_test_alerting_faults_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_alerting_faults_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_unit_test_incident_SOURCES = tests/unit/test-incident.c $(ALERTING_WORLD)
+tests_unit_test_incident_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_incident_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
 tests_unit_test_payload_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_payload_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
 tests_unit_test_outbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -49,3 +57,6 @@ tests_fuzz_fuzz_matcher_SOURCES = tests/fuzz/fuzz-matcher.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_matcher_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_matcher_LDADD = $(ALERTS_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/promql tests/fuzz/corpus/matcher
+
+# What each vendor rule means: written beside the rules, packaging/rules.d.
+dist_man_MANS += packaging/man/modelwatch-rules.7

@@ -49,6 +49,11 @@ static int select_points(void *userdata, const char *metric, int64_t time_ms, pr
 	return r;
 }
 
+struct promql_source world_source(struct world *w)
+{
+	return (struct promql_source){select_points, w};
+}
+
 void world_set_rules(struct world *w)
 {
 	struct rule **rules = calloc(16, sizeof(*rules));
@@ -265,7 +270,7 @@ static void do_word(struct world *w, char *word, int64_t now_ms)
 
 static void do_step(struct world *w, const struct step *s)
 {
-	struct promql_source source = {select_points, w};
+	struct promql_source source = world_source(w);
 	int64_t now_ms = BEGIN_MS + s->at_s * INT64_C(1000);
 	_cleanup_free_ char *words = strdup(s->what);
 	char *save = NULL, *only = NULL;

@@ -79,6 +79,8 @@ struct world *world_begin(const struct rule_spec *rules, const struct route_spec
 void world_end(struct world *w);
 void world_set_rules(struct world *w);
 void world_set_routes(struct world *w);
+/* The values of now, for alerting_evaluate(). It allocates nothing. */
+struct promql_source world_source(struct world *w);
 /* Does the steps and checks what they say. */
 void world_run(struct world *w, const struct step *steps, size_t count);
 /* Applies what changed to the database. */

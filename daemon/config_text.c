@@ -27,13 +27,6 @@ static int is_out_of_memory(struct loader *l, int r)
 	return r == -ENOMEM;
 }
 
-/* Reports what does not fit. */
-static void report_excess(struct loader *l, int r, const char *what, size_t most)
-{
-	if (r < 0 && !is_out_of_memory(l, r))
-		problem_add(l->problems, LOG_ERR, &l->place, "%s; at most %zu are read", what, most);
-}
-
 static void report_unknown_kind(struct loader *l, const char *kind)
 {
 	const char *names[SECTION_KINDS];
@@ -107,7 +100,9 @@ static void take_section(struct loader *l, const struct ini_item *item)
 		return;
 	}
 	r = config_add_section(l->config, kind, item->name, &l->place, &l->section);
-	report_excess(l, r, "too many sections", CONFIG_SECTIONS_MAX);
+	if (r < 0 && !is_out_of_memory(l, r))
+		problem_add(l->problems, LOG_ERR, &l->place, "there are more than %d sections",
+			CONFIG_SECTIONS_MAX);
 }
 
 /* What a secret names is read later, when no other file can replace it any more. */
@@ -153,6 +148,16 @@ static void warn_of_hidden(struct loader *l, const struct value *v, enum option 
 			v->places[0].line);
 }
 
+static void report_excess(struct loader *l, const struct value *v, const char *key)
+{
+	if (v->count >= CONFIG_LIST_MAX)
+		problem_add(l->problems, LOG_ERR, &l->place, "'%s' has more than %d values", key,
+			CONFIG_LIST_MAX);
+	else
+		problem_add(l->problems, LOG_ERR, &l->place,
+			"the values of all files hold more than %d bytes", CONFIG_TOTAL_MAX);
+}
+
 static void take_key(struct loader *l, const struct ini_item *item)
 {
 	struct section *s = l->section;
@@ -179,7 +184,8 @@ static void take_key(struct loader *l, const struct ini_item *item)
 		return;
 	}
 	r = section_put(l->config, s, option, item->value, &number, &l->place);
-	report_excess(l, r, "too many values, or too many bytes in all", CONFIG_LIST_MAX);
+	if (r < 0 && !is_out_of_memory(l, r))
+		report_excess(l, section_value(s, option), item->key);
 }
 
 void config_take_text(struct config *c, struct problems *p, const struct place *file,

@@ -357,6 +357,85 @@ static void test_secret_files(void **state)
 	}
 }
 
+/* A secret of somebody else's is none: they could change it. */
+static void test_secret_owner(void **state)
+{
+	struct config *c = NULL;
+	char path[128];
+	struct files f;
+
+	if (geteuid() != 0)
+		skip();
+	files_make(&f);
+	files_write(&f, "secret", "hunter2", 7);
+	snprintf(path, sizeof(path), "%s/secret", f.directory);
+	assert_int_equal(chown(path, 12345, (gid_t) -1), 0);
+	assert_int_equal(load_webhook(&f, "file:", 0600, &c), -EINVAL);
+	assert_non_null(strstr(f.reports.data, "secret belongs to uid 12345, neither to root nor"));
+	/* Root that checks for the daemon's user sees a file of that user. */
+	assert_int_equal(files_load(&f, true, &c), 0);
+	config_free(c);
+	files_remove(&f);
+}
+
+static void test_limits(void **state)
+{
+	static const struct {
+		bool sections;
+		unsigned count;
+		const char *report;
+	} limits[] = {
+		{false, CONFIG_LIST_MAX, NULL},
+		{false, CONFIG_LIST_MAX + 1,
+			"conf:1026: 'user' has more than 1024 values\n"},
+		{true, CONFIG_SECTIONS_MAX - 2, NULL}, /* besides [daemon] and [page] */
+		{true, CONFIG_SECTIONS_MAX - 1,
+			"there are more than 2048 sections\n"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(limits); i++) {
+		_cleanup_config_ struct config *c = NULL;
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		struct files f;
+
+		buf_add_string(&text, "[service s]\n");
+		for (unsigned n = 0; n < limits[i].count; n++) {
+			if (limits[i].sections && n > 0)
+				buf_printf(&text, "[service s%u]\n", n);
+			buf_add_string(&text, "user = a\n");
+		}
+		files_make(&f);
+		files_write(&f, "modelwatch.conf", text.data, text.size);
+		files_load(&f, false, &c);
+		assert_true(!c == !!limits[i].report);
+		if (limits[i].report)
+			assert_non_null(strstr(f.reports.data, limits[i].report));
+		files_remove(&f);
+	}
+}
+
+/* Bytes in all: files that each are small enough. */
+static void test_total(void **state)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct config *c = NULL;
+	char name[32];
+	struct files f;
+
+	files_make(&f);
+	write_text(&f, "modelwatch.conf", "");
+	for (unsigned n = 0; n < 5; n++) {
+		buf_reset(&text);
+		for (unsigned s = 0; s < 66; s++)
+			buf_printf(&text, "[alert A%u-%u]\nexpr = up == 0\nrunbook = %015000d\n", n, s, 0);
+		snprintf(name, sizeof(name), "conf.d/%u.conf", n);
+		files_write(&f, name, text.data, text.size);
+	}
+	assert_int_equal(files_load(&f, false, &c), -EINVAL);
+	assert_non_null(strstr(f.reports.data, "the values of all files hold more than 4194304"));
+	files_remove(&f);
+}
+
 static void test_credentials(void **state)
 {
 	struct config *c = NULL;
@@ -469,6 +548,9 @@ int main(void)
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_missing_default_file),
 		cmocka_unit_test(test_secret_files),
+		cmocka_unit_test(test_secret_owner),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_total),
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_unused),
 		cmocka_unit_test(test_example),

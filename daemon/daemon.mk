@@ -3,6 +3,7 @@
 
 include daemon/config.mk
 include daemon/notify.mk
+include daemon/process.mk
 include daemon/engine/engine.mk
 
 noinst_LIBRARIES += librole.a

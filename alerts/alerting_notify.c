@@ -128,7 +128,8 @@ static const char *choose_type(
 	const struct telling *telling, const struct route *route, const struct story *s)
 {
 	if (telling->to_matching) {
-		if (!route_takes(route, s, false))
+		/* Told late, after its end, none of its alerts fires any more. */
+		if (!route_takes(route, s, s->incident.state == INCIDENT_RESOLVED))
 			return NULL;
 		return telling->mark == ANNOUNCE_UPDATED && !was_told(route, s)
 			       ? "incident.opened"
@@ -204,8 +205,14 @@ static int make_rows(struct alerting *a, const struct story *s, const struct tel
 {
 	const struct alert *alerts[BODY_ALERTS_MAX];
 	struct webhook_message m = make_message(a, now_ms);
+	struct incident told = s->incident; /* shallow */
 
-	m.incident = &s->incident;
+	/* An opening that is told late, after its end, says how it was. */
+	if (telling->mark == ANNOUNCE_OPENED) {
+		told.state = INCIDENT_OPEN;
+		told.resolved_ms = 0;
+	}
+	m.incident = &told;
 	m.alerts = alerts;
 	m.alert_count = choose_alerts(s, alerts);
 	m.more_alerts = map_size(s->members) - m.alert_count;

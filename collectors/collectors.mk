@@ -2,6 +2,14 @@
 # The socket of process events alone: the supervisor opens it.
 noinst_LIBRARIES += libconnector.a
 libconnector_a_SOURCES = collectors/process/connector.c collectors/process/connector.h
+
+# Which model server a process is: pure.
+noinst_LIBRARIES += libdiscovery.a
+libdiscovery_a_SOURCES = \
+	collectors/process/command_line.c \
+	collectors/process/discovery.c collectors/process/discovery.h \
+	collectors/process/launch.c collectors/process/launch.h
+
 noinst_LIBRARIES += libprocess.a
 libprocess_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 libprocess_a_SOURCES = \
@@ -16,3 +24,9 @@ libprocess_a_SOURCES = \
 	collectors/process/series.def \
 	collectors/process/service.c
 
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test-discovery
+TESTS += tests/unit/test-discovery
+tests_unit_test_discovery_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_discovery_LDADD = libdiscovery.a libbase.a $(CMOCKA_LIBS)
+endif

@@ -15,13 +15,21 @@
 #define REPEAT_MAX 1000	 /* of a {count}, as RE2 */
 #define WEIGHT_MAX 10000 /* characters after libc has written out the repetitions */
 
-/* What a pattern weighs while it is read: a repetition makes libc copy what it repeats. */
+/* A group while it is read, or all of the pattern. */
+struct group {
+	size_t weight;	     /* what libc makes of it: a repetition copies what it repeats */
+	bool empty;	     /* its present alternative matches the empty text so far */
+	bool empty_before;   /* likewise before its last atom */
+	bool any_empty;	     /* an alternative before did */
+};
+
 struct reader {
 	const char *pattern, *p;
-	size_t outer[DEPTH_MAX]; /* weights before each open group */
+	struct group groups[DEPTH_MAX + 1];
 	size_t depth;
-	size_t weight; /* of the innermost open group so far */
-	size_t last;   /* of its last atom; 0 where there is none to repeat */
+	struct group *group; /* the innermost that is open */
+	size_t last;	     /* the weight of its last atom; 0 where there is none to repeat */
+	bool last_empty;     /* that atom matches the empty text */
 	char **ret_why;
 };
 
@@ -36,10 +44,13 @@ static bool is_alphanumeric(char c)
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-static void add_atom(struct reader *s, size_t weight)
+static void add_atom(struct reader *s, size_t weight, bool empty)
 {
 	s->last = weight;
-	s->weight += weight;
+	s->last_empty = empty;
+	s->group->weight += weight;
+	s->group->empty_before = s->group->empty;
+	s->group->empty = s->group->empty && empty;
 }
 
 /* In POSIX a backslash in brackets stands for itself, in RE2 it escapes. */
@@ -63,7 +74,7 @@ static int read_bracket(struct reader *s)
 		p = end ? end + 2 : p + 1;
 	}
 	s->p = p + 1;
-	add_atom(s, 1);
+	add_atom(s, 1, false);
 	return 0;
 }
 
@@ -77,7 +88,7 @@ static int read_escape(struct reader *s)
 	if (is_alphanumeric(c) || (c & 0x80) || strchr("<>`'", c))
 		return complain(s, "this escape is not supported: only marks can be escaped");
 	s->p += 2;
-	add_atom(s, 1);
+	add_atom(s, 1, false);
 	return 0;
 }
 
@@ -87,22 +98,30 @@ static int open_group(struct reader *s)
 		return complain(s, "groups with (? are not supported");
 	if (s->depth == DEPTH_MAX)
 		return complain(s, "groups nested too deeply");
-	s->outer[s->depth++] = s->weight;
-	s->weight = s->last = 0;
+	s->group = &s->groups[++s->depth];
+	*s->group = (struct group){.empty = true};
+	s->last = 0;
 	s->p++;
 	return 0;
 }
 
 static int close_group(struct reader *s)
 {
-	size_t inner = s->weight + 1;
+	const struct group *closed = s->group;
 
 	if (s->depth == 0)
 		return complain(s, "unexpected )");
-	s->weight = s->outer[--s->depth];
+	s->group = &s->groups[--s->depth];
 	s->p++;
-	add_atom(s, inner);
+	add_atom(s, closed->weight + 1, closed->empty || closed->any_empty);
 	return 0;
+}
+
+static void next_alternative(struct reader *s)
+{
+	s->group->any_empty = s->group->any_empty || s->group->empty;
+	s->group->empty = true;
+	s->last = 0;
 }
 
 /* Digits, at most a little more than REPEAT_MAX; false where there are none. */
@@ -116,36 +135,45 @@ static bool read_count(const char **p, size_t *ret)
 	return *p > start;
 }
 
-/* {2} {2,} {2,5}; *RET_COPIES is how often libc writes the atom out. */
-static int read_counts(struct reader *s, size_t *ret_copies)
+/* How often, and how often libc writes the atom out. */
+struct repetition {
+	size_t copies;
+	bool endless; /* any number of times */
+	bool optional;
+};
+
+/* {2} {2,} {2,5} */
+static int read_counts(struct reader *s, struct repetition *ret)
 {
 	const char *p = s->p + 1;
 	size_t min, max;
+	bool endless = false;
 
 	if (!read_count(&p, &min))
 		return complain(s, "a brace that begins no count must be escaped");
 	max = min;
 	if (*p == ',') {
 		p++;
-		if (!read_count(&p, &max))
-			max = min + 1;
+		endless = !read_count(&p, &max);
+		max = endless ? min + 1 : max;
 	}
 	if (*p != '}' || max < min || max > REPEAT_MAX)
 		return complain(s, "bad repeat count");
 	s->p = p + 1;
-	*ret_copies = max > 0 ? max : 1;
+	*ret = (struct repetition){max > 0 ? max : 1, endless, min == 0};
 	return 0;
 }
 
 static int read_repetition(struct reader *s)
 {
-	size_t copies = 2; /* of "+": once, and then any number of times */
+	/* "+" is written out as once, and then any number of times. */
+	struct repetition repetition = {*s->p == '+' ? 2 : 1, *s->p != '?', *s->p != '+'};
 	int r;
 
 	if (s->last == 0)
 		return complain(s, "nothing to repeat");
 	if (*s->p == '{') {
-		r = read_counts(s, &copies);
+		r = read_counts(s, &repetition);
 		if (r < 0)
 			return r;
 	} else {
@@ -153,12 +181,17 @@ static int read_repetition(struct reader *s)
 	}
 	if (*s->p == '*' || *s->p == '+' || *s->p == '{')
 		return complain(s, "repeated repetition");
+	/* Libc takes time exponential in the number of those. */
+	if (repetition.endless && s->last_empty)
+		return complain(s, "endless repetition of what may be empty");
 	/* Whether the shortest or the longest is found first does not matter to whether one is. */
 	if (*s->p == '?')
 		s->p++;
-	s->weight += s->last * (copies - 1);
+	s->group->weight += s->last * (repetition.copies - 1);
+	if (repetition.optional)
+		s->group->empty = s->group->empty_before;
 	s->last = 0;
-	return s->weight > WEIGHT_MAX ? complain(s, "repetitions too large") : 0;
+	return s->group->weight > WEIGHT_MAX ? complain(s, "repetitions too large") : 0;
 }
 
 static int read_one(struct reader *s)
@@ -178,6 +211,9 @@ static int read_one(struct reader *s)
 	case '{':
 		return read_repetition(s);
 	case '|':
+		next_alternative(s);
+		s->p++;
+		return 0;
 	case '^':
 	case '$':
 		s->last = 0;
@@ -185,7 +221,7 @@ static int read_one(struct reader *s)
 		return 0;
 	default:
 		s->p++;
-		add_atom(s, 1);
+		add_atom(s, 1, false);
 		return 0;
 	}
 }
@@ -194,6 +230,9 @@ static int read_one(struct reader *s)
 static int check(const char *pattern, char **ret_why)
 {
 	struct reader s = {.pattern = pattern, .p = pattern, .ret_why = ret_why};
+
+	s.group = &s.groups[0];
+	s.group->empty = true;
 
 	if (strnlen(pattern, REGEX_PATTERN_MAX + 1) > REGEX_PATTERN_MAX)
 		return refuse(ret_why, "regular expression: longer than %d bytes", REGEX_PATTERN_MAX);

@@ -5,7 +5,8 @@
  * libc. PromQL has RE2's syntax: what the two read alike is accepted, what they would read
  * differently (\d and its like, (?i), escapes inside brackets, back-references) is refused with the
  * reason. A dot matches newlines, as in Prometheus; a character beyond ASCII counts as its bytes.
- * Patterns are bounded, also in what their repetitions expand to inside libc. */
+ * Patterns are bounded, also in what their repetitions expand to inside libc; an endless repetition of
+ * what may be empty, (a*)*, is refused, since libc needs exponential time for a few of them. */
 #pragma once
 
 #include <regex.h>

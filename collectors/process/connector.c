@@ -47,17 +47,16 @@ static int attach_filter(int fd)
 
 static int subscribe(int fd)
 {
-	struct {
-		struct nlmsghdr netlink;
-		struct cn_msg connector;
-		enum proc_cn_mcast_op operation;
-	} __attribute__((packed)) request = {
-		.netlink = {.nlmsg_len = sizeof(request), .nlmsg_type = NLMSG_DONE},
-		.connector = {.id = {CN_IDX_PROC, CN_VAL_PROC}, .len = sizeof(request.operation)},
-		.operation = PROC_CN_MCAST_LISTEN,
-	};
+	const enum proc_cn_mcast_op operation = PROC_CN_MCAST_LISTEN;
+	const struct cn_msg connector = {
+		.id = {CN_IDX_PROC, CN_VAL_PROC}, .len = sizeof(operation)};
+	uint8_t request[EVENT_OFFSET + sizeof(operation)] = {0};
+	const struct nlmsghdr netlink = {.nlmsg_len = sizeof(request), .nlmsg_type = NLMSG_DONE};
 
-	return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
+	memcpy(request, &netlink, sizeof(netlink));
+	memcpy(request + NLMSG_HDRLEN, &connector, sizeof(connector));
+	memcpy(request + EVENT_OFFSET, &operation, sizeof(operation));
+	return send(fd, request, sizeof(request), 0) < 0 ? -errno : 0;
 }
 
 int connector_open(void)

@@ -240,6 +240,28 @@ static void test_telling_that_fails(void **state)
 	world_end(w);
 }
 
+/* Nobody could be told before it was over: then both are told, in order, each as it was. */
+static void test_telling_after_the_end(void **state)
+{
+	struct crowd crowd = {.count = 1};
+	struct promql_source source = {select_crowd, &crowd};
+	struct world *w = world_begin(rules_down, route_oncall);
+	struct alerting_changes c;
+
+	alerting_set_random(w->alerting, no_random, NULL);
+	assert_int_equal(alerting_evaluate(w->alerting, &source, NULL, BEGIN_MS), -EIO);
+	alerting_set_random(w->alerting, world_random, w);
+	crowd.value = 1;
+	evaluate_crowd(w, &crowd, BEGIN_MS + 1000);
+	assert_int_equal(alerting_changes(w->alerting, &c), 0);
+	assert_int_equal(c.notification_count, 2);
+	assert_string_equal(c.notifications[0].type, "incident.opened");
+	assert_non_null(strstr(c.notifications[0].body, "\"state\":\"open\""));
+	assert_string_equal(c.notifications[1].type, "incident.resolved");
+	assert_non_null(strstr(c.notifications[1].body, "\"state\":\"resolved\""));
+	world_end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_source_that_fails),
 		cmocka_unit_test(test_telling_that_fails),
+		cmocka_unit_test(test_telling_after_the_end),
 	};
 
 	return cmocka_run_group_tests_name("alerting-faults", tests, NULL, NULL);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process collector: which processes serve models, when they start and end, and what they use.
+ *
+ * Layer: collectors. It measures and never judges. A main process is watched by a pidfd, which tells
+ * of its end at once; the kernel's process events (connector.h), where there are any, tell why it
+ * ended and what was executed anew, so that /proc is listed now and then only. Everything it finds
+ * goes into the sink. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "collectors/process/match.h"
+#include "daemon/base/clock.h"
+#include "schema/event.h"
+
+struct collector;
+
+struct collector_options {
+	const struct service_match *services; /* the caller's, as long as the collector */
+	size_t service_count;
+	bool discovery;
+	usec_t interval;
+	int connector; /* taken; -1 for none */
+};
+
+/* Prepares; nothing is looked at before collector_start(). 0 or -errno. */
+int collector_new(sd_event *event, const struct sink *sink, const struct collector_options *options,
+	struct collector **ret);
+struct collector *collector_free(struct collector *c);
+
+/* Goes on from what the engine remembers, and collects from now on. 0 or -errno. */
+int collector_start(struct collector *c, const struct known *known);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collectors/process/exits.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "daemon/base/text.h"
+
+static const char *const names[EXIT_REASONS] = {
+	[EXIT_EXITED] = "exited",
+	[EXIT_SIGNALLED] = "signalled",
+	[EXIT_CORE_DUMPED] = "core-dumped",
+	[EXIT_OOM] = "oom",
+	[EXIT_STOPPED] = "stopped",
+	[EXIT_UNOBSERVED] = "unobserved",
+	[EXIT_UNKNOWN] = "unknown",
+};
+
+const char *exit_reason_name(enum exit_reason reason)
+{
+	return names[reason];
+}
+
+int exit_reason_parse(const char *name, enum exit_reason *ret)
+{
+	for (unsigned i = 0; i < EXIT_REASONS; i++)
+		if (text_equal(names[i], name)) {
+			*ret = (enum exit_reason) i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+enum exit_reason exit_classify(const struct exit_facts *f)
+{
+	if (!f->observed)
+		return EXIT_UNOBSERVED;
+	if (!f->has_status)
+		return EXIT_UNKNOWN;
+	if (WIFEXITED(f->status))
+		return EXIT_EXITED;
+	if (WCOREDUMP(f->status))
+		return EXIT_CORE_DUMPED;
+	return WTERMSIG(f->status) == SIGKILL && f->out_of_memory ? EXIT_OOM : EXIT_SIGNALLED;
+}
+
+static void put_signal(struct buf *b, int number)
+{
+	const char *name = sigabbrev_np(number);
+
+	if (name)
+		buf_printf(b, "SIG%s", name);
+	else
+		buf_printf(b, "signal %d", number);
+}
+
+void exit_phrase(const struct exit_facts *f, struct buf *b)
+{
+	switch (exit_classify(f)) {
+	case EXIT_EXITED:
+		buf_printf(b, "exited with status %d", WEXITSTATUS(f->status));
+		break;
+	case EXIT_CORE_DUMPED:
+		buf_add_string(b, "dumped core on ");
+		put_signal(b, WTERMSIG(f->status));
+		break;
+	case EXIT_OOM:
+		buf_add_string(b, "killed by SIGKILL (out of memory)");
+		break;
+	case EXIT_UNOBSERVED:
+		buf_add_string(b, "gone while nobody was looking");
+		break;
+	case EXIT_UNKNOWN:
+		buf_add_string(b, "ended for an unknown reason");
+		break;
+	default:
+		buf_add_string(b, "killed by ");
+		put_signal(b, WTERMSIG(f->status));
+	}
+}
+
+void exit_sentence(const struct exit_facts *f, struct buf *b)
+{
+	char lasted[RFC3339_MAX];
+
+	buf_printf(b, "Process %" PRIi64 " ", f->pid);
+	exit_phrase(f, b);
+	buf_printf(b, " (%s)", exit_reason_name(exit_classify(f)));
+	if (f->lasted > 0)
+		buf_printf(b, " after %s", clock_format_duration(f->lasted, lasted));
+	if (f->resident > 0)
+		buf_printf(b, "; it held %.1f MiB of memory", (double) f->resident / (1 << 20));
+	buf_add_char(b, '.');
+}

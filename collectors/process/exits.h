@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a process ended: the words of INTERFACES, and a phrase for people.
+ *
+ * Layer: collectors. Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
+
+enum exit_reason {
+	EXIT_EXITED,
+	EXIT_SIGNALLED,
+	EXIT_CORE_DUMPED,
+	EXIT_OOM,
+	EXIT_STOPPED,
+	EXIT_UNOBSERVED,
+	EXIT_UNKNOWN,
+	EXIT_REASONS,
+};
+
+const char *exit_reason_name(enum exit_reason reason);
+/* -EINVAL. */
+int exit_reason_parse(const char *name, enum exit_reason *ret);
+
+/* What is known of an end. */
+struct exit_facts {
+	bool observed;	/* we were there */
+	bool has_status;
+	int status;	/* as wait(2) gives it */
+	bool out_of_memory; /* the kernel killed for lack of memory around that time */
+	int64_t pid;
+	usec_t lasted;	/* how long it ran; 0 where unknown */
+	uint64_t resident; /* bytes at the last look; 0 where unknown */
+};
+
+enum exit_reason exit_classify(const struct exit_facts *f);
+
+/* "killed by SIGKILL (out of memory)". */
+void exit_phrase(const struct exit_facts *f, struct buf *b);
+/* One sentence with everything. */
+void exit_sentence(const struct exit_facts *f, struct buf *b);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which service a process belongs to, by the keys of its [service] section.
+ *
+ * Layer: collectors. Pure. Different keys must all hold, repeated keys are alternatives. Names and
+ * command lines are opaque bytes: globs alone, never regular expressions. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define MATCH_PORTS_MAX 64 /* listening ports of one process that are looked at */
+
+/* A configured service. The strings belong to the configuration. */
+struct service_match {
+	const char *name;
+	bool expected;
+	const char *const *executables;
+	size_t executable_count;
+	const char *const *command_lines;
+	size_t command_line_count;
+	const char *const *cgroups;
+	size_t cgroup_count;
+	const char *const *pid_files;
+	size_t pid_file_count;
+	const uint16_t *ports;
+	size_t port_count;
+	const uid_t *users;
+	size_t user_count;
+	bool unsupported; /* unit or container: nothing here can tell */
+};
+
+/* What a process shows of itself. */
+struct match_subject {
+	pid_t pid;
+	uid_t user;
+	const char *executable;   /* "" where it may not be read */
+	const char *command_line; /* arguments joined by blanks */
+	const char *cgroups;	  /* the text of /proc/PID/cgroup */
+	size_t cgroups_size;
+};
+
+/* True where every key but listen-port and pid-file holds. */
+bool match_process(const struct service_match *m, const struct match_subject *p);
+
+/* True where the cgroup PATH is PREFIX or lies beneath it, by whole components. */
+bool match_cgroup(const char *prefix, const char *path, size_t size);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collectors/process/procfs.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#define STAT_FIELD_STATE 3
+#define STAT_FIELD_LAST	 52	 /* exit_code, since Linux 3.5 */
+#define KIB		 1024ULL /* the unit that the kernel calls kB */
+#define TCP_LISTENING	 0x0a	 /* TCP_LISTEN of the kernel's net/tcp_states.h */
+
+/* A place in the bytes; once failed it stays at the end. */
+struct text {
+	const char *at, *end;
+	bool failed;
+};
+
+static struct text text_of(const char *bytes, size_t size)
+{
+	return (struct text){.at = bytes, .end = bytes + size};
+}
+
+static void skip_blanks(struct text *t)
+{
+	while (t->at < t->end && (*t->at == ' ' || *t->at == '\t'))
+		t->at++;
+}
+
+static int digit_of(char c, unsigned base)
+{
+	int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' ? (c | 0x20) - 'a' + 10 : -1;
+
+	return digit >= 0 && digit < (int) base ? digit : -1;
+}
+
+static uint64_t read_digits(struct text *t, unsigned base)
+{
+	const char *first = t->at;
+	uint64_t value = 0;
+
+	for (; t->at < t->end && digit_of(*t->at, base) >= 0; t->at++)
+		if (__builtin_mul_overflow(value, base, &value) ||
+			__builtin_add_overflow(value, (uint64_t) digit_of(*t->at, base), &value))
+			t->failed = true;
+	if (t->at == first)
+		t->failed = true;
+	return t->failed ? 0 : value;
+}
+
+/* A decimal number behind blanks. A negative one counts as 0: none that we use is ever negative. */
+static uint64_t read_number(struct text *t)
+{
+	bool negative;
+	uint64_t value;
+
+	skip_blanks(t);
+	negative = t->at < t->end && *t->at == '-';
+	if (negative)
+		t->at++;
+	value = read_digits(t, 10);
+	return negative ? 0 : value;
+}
+
+static pid_t to_pid(struct text *t, uint64_t value)
+{
+	if (value > INT32_MAX)
+		t->failed = true;
+	return t->failed ? 0 : (pid_t) value;
+}
+
+/* A command name may hold anything, blanks and parentheses too: what follows the last parenthesis
+ * is numbers. */
+static void read_stat_fields(struct text *t, uint64_t fields[STAT_FIELD_LAST + 1])
+{
+	for (size_t i = STAT_FIELD_STATE + 1; i <= STAT_FIELD_LAST; i++)
+		fields[i] = read_number(t);
+}
+
+int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret)
+{
+	uint64_t f[STAT_FIELD_LAST + 1] = {0};
+	struct text t = text_of(bytes, size);
+	struct proc_stat s = {0};
+	const char *close;
+
+	s.pid = to_pid(&t, read_number(&t));
+	close = size > 0 ? memrchr(bytes, ')', size) : NULL;
+	if (t.failed || !close || t.end - close < 4 || close[1] != ' ')
+		return -EBADMSG;
+	s.state = close[2];
+	t.at = close + 3;
+	read_stat_fields(&t, f);
+	s.parent = to_pid(&t, f[4]);
+	if (t.failed || s.pid == 0 || f[STAT_FIELD_LAST] > 0xffff)
+		return -EBADMSG;
+	s.major_faults = f[12];
+	s.waited_major_faults = f[13];
+	s.user = f[14];
+	s.system = f[15];
+	s.waited_user = f[16];
+	s.waited_system = f[17];
+	s.threads = f[20];
+	s.start = f[22];
+	s.permitted = f[26] > 1;
+	s.exit_status = (int) f[STAT_FIELD_LAST];
+	*ret = s;
+	return 0;
+}
+
+int proc_statm_parse(const char *bytes, size_t size, uint64_t *ret_pages)
+{
+	struct text t = text_of(bytes, size);
+	uint64_t pages;
+
+	read_number(&t);
+	pages = read_number(&t);
+	if (t.failed)
+		return -EBADMSG;
+	*ret_pages = pages;
+	return 0;
+}
+
+/* Stands behind KEY where a line begins with it. */
+static bool find_line(const char *bytes, size_t size, const char *key, struct text *ret)
+{
+	const char *line = bytes, *end = bytes + size;
+	size_t length = strlen(key);
+
+	while (line < end) {
+		const char *newline = memchr(line, '\n', (size_t) (end - line));
+		const char *stop = newline ? newline : end;
+
+		if ((size_t) (stop - line) > length && memcmp(line, key, length) == 0) {
+			*ret = text_of(line + length, (size_t) (stop - line) - length);
+			return true;
+		}
+		line = stop + 1;
+	}
+	return false;
+}
+
+static int find_number(const char *bytes, size_t size, const char *key, uint64_t *ret)
+{
+	struct text t;
+	uint64_t value;
+
+	if (!find_line(bytes, size, key, &t))
+		return -EBADMSG;
+	value = read_number(&t);
+	if (t.failed)
+		return -EBADMSG;
+	*ret = value;
+	return 0;
+}
+
+static int find_kib(const char *bytes, size_t size, const char *key, uint64_t *ret)
+{
+	uint64_t value;
+	int r = find_number(bytes, size, key, &value);
+
+	if (r < 0 || __builtin_mul_overflow(value, KIB, &value))
+		return -EBADMSG;
+	*ret = value;
+	return 0;
+}
+
+int proc_io_parse(const char *bytes, size_t size, uint64_t *ret_read, uint64_t *ret_written)
+{
+	uint64_t bytes_read, written;
+
+	if (find_number(bytes, size, "read_bytes:", &bytes_read) < 0 ||
+		find_number(bytes, size, "write_bytes:", &written) < 0)
+		return -EBADMSG;
+	*ret_read = bytes_read;
+	*ret_written = written;
+	return 0;
+}
+
+int proc_status_parse(const char *bytes, size_t size, uid_t *ret_effective, uint64_t *ret_swap)
+{
+	uint64_t uid, swap = 0;
+	struct text t;
+
+	if (!find_line(bytes, size, "Uid:", &t))
+		return -EBADMSG;
+	read_number(&t);
+	uid = read_number(&t);
+	if (t.failed || uid > UINT32_MAX)
+		return -EBADMSG;
+	if (find_line(bytes, size, "VmSwap:", &t) &&
+		find_kib(bytes, size, "VmSwap:", &swap) < 0)
+		return -EBADMSG;
+	*ret_effective = (uid_t) uid;
+	*ret_swap = swap;
+	return 0;
+}
+
+int proc_pss_parse(const char *bytes, size_t size, uint64_t *ret_bytes)
+{
+	return find_kib(bytes, size, "Pss:", ret_bytes);
+}
+
+int proc_limits_parse(const char *bytes, size_t size, uint64_t *ret_files)
+{
+	static const char unlimited[] = "unlimited";
+	struct text t;
+	uint64_t value;
+
+	if (!find_line(bytes, size, "Max open files", &t))
+		return -EBADMSG;
+	skip_blanks(&t);
+	if ((size_t) (t.end - t.at) >= sizeof(unlimited) - 1 &&
+		memcmp(t.at, unlimited, sizeof(unlimited) - 1) == 0) {
+		*ret_files = UINT64_MAX;
+		return 0;
+	}
+	value = read_number(&t);
+	if (t.failed)
+		return -EBADMSG;
+	*ret_files = value;
+	return 0;
+}
+
+int proc_oom_kills_parse(const char *bytes, size_t size, uint64_t *ret_kills)
+{
+	return find_number(bytes, size, "oom_kill ", ret_kills);
+}
+
+pid_t proc_children_next(const char *bytes, size_t size, size_t *position)
+{
+	struct text t;
+	pid_t pid;
+
+	if (*position >= size)
+		return 0;
+	t = text_of(bytes + *position, size - *position);
+	pid = to_pid(&t, read_number(&t));
+	*position = t.failed ? size : (size_t) (t.at - bytes);
+	return pid;
+}
+
+bool proc_cgroup_next(const char *bytes, size_t size, size_t *position, const char **ret_path,
+	size_t *ret_size, bool *ret_unified)
+{
+	while (*position < size) {
+		const char *line = bytes + *position;
+		const char *newline = memchr(line, '\n', size - *position);
+		const char *end = newline ? newline : bytes + size;
+		const char *id = memchr(line, ':', (size_t) (end - line));
+		const char *path = id ? memchr(id + 1, ':', (size_t) (end - id - 1)) : NULL;
+
+		*position = (size_t) (end - bytes) + (newline ? 1 : 0);
+		if (!path || path + 1 == end || path[1] != '/')
+			continue;
+		*ret_path = path + 1;
+		*ret_size = (size_t) (end - path - 1);
+		*ret_unified = line[0] == '0' && id == line + 1 && path == id + 1;
+		return true;
+	}
+	return false;
+}
+
+static bool read_char(struct text *t, char c)
+{
+	if (t->at < t->end && *t->at == c) {
+		t->at++;
+		return true;
+	}
+	t->failed = true;
+	return false;
+}
+
+/* An address is written as 32-bit words, each as the number that its bytes in network order make on
+ * this host. */
+static void read_address(struct text *t, struct listener *l)
+{
+	const char *colon;
+	size_t digits;
+
+	skip_blanks(t);
+	colon = memchr(t->at, ':', (size_t) (t->end - t->at));
+	digits = colon ? (size_t) (colon - t->at) : 0;
+	if (digits != 8 && digits != 32) {
+		t->failed = true;
+		return;
+	}
+	l->ipv6 = digits == 32;
+	for (size_t i = 0; i < digits / 8; i++) {
+		struct text word = text_of(t->at, 8);
+		uint32_t value = (uint32_t) read_digits(&word, 16);
+
+		if (word.failed || word.at != word.end)
+			t->failed = true;
+		memcpy(l->address + 4 * i, &value, sizeof(value));
+		t->at += 8;
+	}
+	read_char(t, ':');
+}
+
+int proc_listener_parse(const char *line, size_t size, struct listener *ret)
+{
+	struct text t = text_of(line, size);
+	struct listener l = {0}, peer = {0};
+	uint64_t port, state;
+
+	read_number(&t);
+	if (t.failed || !read_char(&t, ':'))
+		return -EBADMSG;
+	read_address(&t, &l);
+	port = t.failed ? 0 : read_digits(&t, 16);
+	if (!t.failed)
+		read_address(&t, &peer);
+	if (!t.failed)
+		read_digits(&t, 16);
+	skip_blanks(&t);
+	state = t.failed ? 0 : read_digits(&t, 16);
+	if (t.failed || port > UINT16_MAX)
+		return -EBADMSG;
+	if (state != TCP_LISTENING)
+		return 0;
+	/* Queues, timer, retransmissions, uid and timeout stand before the inode. */
+	for (int i = 0; i < 5; i++) {
+		skip_blanks(&t);
+		while (t.at < t.end && *t.at != ' ')
+			t.at++;
+	}
+	l.inode = read_number(&t);
+	if (t.failed || l.inode == 0)
+		return -EBADMSG;
+	l.port = (uint16_t) port;
+	*ret = l;
+	return 1;
+}
+
+uint64_t proc_socket_parse(const char *link, size_t size)
+{
+	static const char prefix[] = "socket:[";
+	struct text t = text_of(link, size);
+	uint64_t inode;
+
+	if (size < sizeof(prefix) || memcmp(link, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	t.at += sizeof(prefix) - 1;
+	inode = read_digits(&t, 10);
+	return t.failed || !read_char(&t, ']') ? 0 : inode;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's tables under /proc and in cgroups, as text: parsers without I/O.
+ *
+ * Layer: collectors. Each takes the bytes of one file, needs no final NUL, believes nothing and
+ * allocates nothing. They return 0 or -EBADMSG and write their result only on success. Format:
+ * proc(5), and Documentation/admin-guide/cgroup-v2.rst of the kernel. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Of /proc/PID/stat. Times are in clock ticks. */
+struct proc_stat {
+	pid_t pid;
+	pid_t parent;
+	char state; /* R S D T Z X ... */
+	uint64_t user, system;
+	uint64_t waited_user, waited_system; /* of children that were waited for, and theirs */
+	uint64_t major_faults, waited_major_faults;
+	uint64_t threads;
+	uint64_t start; /* since boot */
+	bool permitted; /* we may see exit_status: while it lives its code addresses are shown */
+	int exit_status; /* as wait(2) gives it; of a zombie */
+};
+int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret);
+
+/* Of /proc/PID/statm: resident pages. */
+int proc_statm_parse(const char *bytes, size_t size, uint64_t *ret_pages);
+
+/* Of /proc/PID/io: what went to and came from the disk, children that were waited for included. */
+int proc_io_parse(const char *bytes, size_t size, uint64_t *ret_read, uint64_t *ret_written);
+
+/* Of /proc/PID/status. A process without memory (a zombie) swaps nothing. */
+int proc_status_parse(const char *bytes, size_t size, uid_t *ret_effective, uint64_t *ret_swap);
+
+/* Of /proc/PID/smaps_rollup: bytes. */
+int proc_pss_parse(const char *bytes, size_t size, uint64_t *ret_bytes);
+
+/* Of /proc/PID/limits: the soft limit of open files; UINT64_MAX for none. */
+int proc_limits_parse(const char *bytes, size_t size, uint64_t *ret_files);
+
+/* Of a cgroup's memory.events, and of /proc/vmstat: processes killed for lack of memory. */
+int proc_oom_kills_parse(const char *bytes, size_t size, uint64_t *ret_kills);
+
+/* The next number of /proc/PID/task/PID/children from *POSITION on, or 0 at the end. */
+pid_t proc_children_next(const char *bytes, size_t size, size_t *position);
+
+/* The next path of /proc/PID/cgroup from *POSITION on: points into BYTES. False at the end.
+ * *RET_UNIFIED: it is the path in the one hierarchy of version 2. */
+bool proc_cgroup_next(const char *bytes, size_t size, size_t *position, const char **ret_path,
+	size_t *ret_size, bool *ret_unified);
+
+/* A TCP socket that listens. */
+struct listener {
+	uint8_t address[16]; /* network order; an IPv4 address has 4 bytes of it */
+	bool ipv6;
+	uint16_t port;
+	uint64_t inode;
+};
+/* One line of /proc/PID/net/tcp or tcp6. 1: it listens; 0: another state; -EBADMSG (so the heading). */
+int proc_listener_parse(const char *line, size_t size, struct listener *ret);
+
+/* The inode of a link in /proc/PID/fd such as "socket:[123]", or 0 where it is none. */
+uint64_t proc_socket_parse(const char *link, size_t size);

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* modelwatch-process: the process collector behind a sink of messages. What the engine may not have is
+ * kept: series, facts, and every event that it has not called durable, for the next engine. */
+#include <pwd.h>
+#include <string.h>
+
+#include "collectors/process/collector.h"
+#include "daemon/base/log.h"
+#include "daemon/base/map.h"
+#include "daemon/base/num.h"
+#include "daemon/role.h"
+
+#define EVENTS_MAX 4096 /* that the engine has not called durable; more, and a new start is better */
+
+struct waiting_event {
+	uint64_t number;
+	struct buf packet;
+};
+
+struct process_role {
+	struct role *role;
+	struct collector *collector;
+	bool started;
+	struct service_match *services;
+	size_t service_count;
+	struct sink sink;
+	struct map *series; /* metric and labels -> id + 1, as a pointer */
+	struct buf *declarations; /* packets, by id */
+	uint32_t series_count;
+	struct map *facts; /* topic, subject, key -> packet */
+	struct waiting_event *events;
+	size_t event_count;
+	uint64_t last_event;
+	struct buf samples; /* of the tick under way: ids and values */
+};
+
+/* What cannot be sent now is sent when the engine is there again. */
+static int send_packet(struct process_role *p, struct buf *packet)
+{
+	int r = role_send(p->role, packet, -1);
+
+	return r == -ENOTCONN || r == -EPIPE || r == -ENOBUFS ? 0 : r;
+}
+
+static int declare(void *userdata, const struct series *series, uint32_t *ret_id)
+{
+	struct process_role *p = userdata;
+	_cleanup_buf_ struct buf key = BUF_INIT;
+	struct buf *declarations, packet = BUF_INIT;
+	uintptr_t known;
+	int r;
+
+	buf_add_string(&key, series->metric);
+	labels_write(&series->labels, &key);
+	if (buf_error(&key) < 0)
+		return buf_error(&key);
+	known = (uintptr_t) map_get(p->series, key.data, key.size);
+	if (known > 0) {
+		*ret_id = (uint32_t) (known - 1);
+		return 0;
+	}
+	declarations =
+		reallocarray(p->declarations, p->series_count + 1, sizeof(*declarations));
+	if (!declarations)
+		return -ENOMEM;
+	p->declarations = declarations;
+	message_begin(&packet, MESSAGE_DECLARE);
+	message_put_u64(&packet, p->series_count);
+	message_put_string(&packet, series->metric);
+	for (size_t i = 0; i < series->labels.count; i++) {
+		message_put_string(&packet, series->labels.items[i].name);
+		message_put_string(&packet, series->labels.items[i].value);
+	}
+	r = send_packet(p, &packet);
+	if (r == 0)
+		r = map_put(p->series, key.data, key.size,
+			(void *) ((uintptr_t) p->series_count + 1), NULL);
+	if (r < 0) {
+		buf_done(&packet);
+		return r;
+	}
+	p->declarations[p->series_count] = packet;
+	*ret_id = p->series_count++;
+	return 0;
+}
+
+static int take_sample(void *userdata, uint32_t id, double value)
+{
+	struct process_role *p = userdata;
+
+	message_put_u64(&p->samples, id);
+	message_put_f64(&p->samples, value);
+	return buf_error(&p->samples);
+}
+
+static int tick(void *userdata, const char *collector, usec_t now)
+{
+	struct process_role *p = userdata;
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_SAMPLES);
+	message_put_string(&packet, collector);
+	message_put_u64(&packet, now);
+	buf_add(&packet, p->samples.data, p->samples.size);
+	buf_reset(&p->samples);
+	return send_packet(p, &packet);
+}
+
+static void put_event(struct buf *packet, uint64_t number, const struct event *event)
+{
+	_cleanup_buf_ struct buf evidence = BUF_INIT, samples = BUF_INIT;
+
+	evidence_write(event->evidence, event->evidence_count, &evidence);
+	samples_write(event->samples, event->sample_count, &samples);
+	message_begin(packet, MESSAGE_EVENT);
+	message_put_u64(packet, number);
+	message_put_string(packet, event->type);
+	message_put_string(packet, event->service);
+	message_put_u64(packet, event->time);
+	message_put_u64(packet, (uint64_t) event->pid);
+	message_put_u64(packet, event->start);
+	message_put_string(packet, event->reason);
+	message_put_bytes(packet, evidence.data, evidence.size);
+	message_put_bytes(packet, samples.data, samples.size);
+	if (packet->error == 0)
+		packet->error = buf_error(&evidence) < 0 ? buf_error(&evidence)
+							 : buf_error(&samples);
+}
+
+static int take_event(void *userdata, const struct event *event)
+{
+	struct process_role *p = userdata;
+	struct waiting_event *events, new = {.number = p->last_event + 1};
+	int r;
+
+	if (p->event_count >= EVENTS_MAX)
+		return -ENOBUFS;
+	events = reallocarray(p->events, p->event_count + 1, sizeof(*events));
+	if (!events)
+		return -ENOMEM;
+	p->events = events;
+	put_event(&new.packet, new.number, event);
+	r = send_packet(p, &new.packet);
+	if (r < 0) {
+		buf_done(&new.packet);
+		return r;
+	}
+	p->last_event = new.number;
+	p->events[p->event_count++] = new;
+	log_debug("%s event of %s", event->type, event->service);
+	return 0;
+}
+
+static int take_fact(void *userdata, const char *topic, const char *subject, const char *key,
+	const char *value)
+{
+	struct process_role *p = userdata;
+	_cleanup_buf_ struct buf name = BUF_INIT;
+	struct buf *packet = calloc(1, sizeof(*packet));
+	void *old = NULL;
+	int r;
+
+	if (!packet)
+		return -ENOMEM;
+	buf_put_string(&name, topic);
+	buf_put_string(&name, subject);
+	buf_put_string(&name, key);
+	message_begin(packet, MESSAGE_FACT);
+	message_put_string(packet, topic);
+	message_put_string(packet, subject);
+	message_put_string(packet, key);
+	message_put_string(packet, value);
+	r = buf_error(&name) < 0 ? buf_error(&name) : send_packet(p, packet);
+	if (r == 0)
+		r = map_put(p->facts, name.data, name.size, packet, &old);
+	if (r < 0)
+		old = packet;
+	if (old) {
+		buf_done(old);
+		free(old);
+	}
+	return r;
+}
+
+static void acknowledge(struct process_role *p, uint64_t number)
+{
+	size_t done = 0;
+
+	while (done < p->event_count && p->events[done].number <= number)
+		buf_done(&p->events[done++].packet);
+	p->event_count -= done;
+	memmove(p->events, p->events + done, p->event_count * sizeof(*p->events));
+}
+
+/* A new engine knows nothing of what was said to its predecessor. */
+static int repeat(struct process_role *p)
+{
+	const struct buf *fact;
+	size_t position = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < p->series_count && r == 0; i++)
+		r = link_send(role_engine(p->role), &p->declarations[i], -1);
+	while (r == 0 && (fact = map_next(p->facts, &position, NULL, NULL)))
+		r = link_send(role_engine(p->role), fact, -1);
+	for (size_t i = 0; i < p->event_count && r == 0; i++)
+		r = link_send(role_engine(p->role), &p->events[i].packet, -1);
+	return r;
+}
+
+static int begin(struct process_role *p, const void *bytes, size_t size)
+{
+	struct known known;
+	int r = known_read(bytes, size, &known);
+
+	if (r < 0)
+		return r;
+	r = collector_start(p->collector, &known);
+	known_done(&known);
+	p->started = r == 0;
+	if (r < 0)
+		log_error_errno(r, "cannot start to collect");
+	return r;
+}
+
+static int on_message(struct role *role, struct message *m)
+{
+	struct process_role *p = role_userdata(role);
+	const void *bytes;
+	size_t size;
+
+	switch (m->type) {
+	case MESSAGE_KNOWN:
+		bytes = message_bytes(m, &size);
+		return p->started ? repeat(p) : begin(p, bytes, size);
+	case MESSAGE_DONE:
+		acknowledge(p, message_u64(m));
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+/* Users by name or number; one that does not exist matches nothing. */
+static int read_users(const struct section *s, struct service_match *m)
+{
+	size_t count;
+	const char *const *names = section_list(s, OPTION_SERVICE_USER, &count);
+	uid_t *users = calloc(count + 1, sizeof(*users));
+
+	if (!users)
+		return -ENOMEM;
+	m->users = users;
+	for (size_t i = 0; i < count; i++) {
+		const struct passwd *user = getpwnam(names[i]);
+		uint32_t number;
+
+		if (user)
+			users[m->user_count++] = user->pw_uid;
+		else if (num_parse_u32(names[i], &number) == 0)
+			users[m->user_count++] = number;
+		else
+			log_warning("service %s: there is no user %s", m->name, names[i]);
+	}
+	/* All of them unknown is not the same as none given. */
+	m->unsupported |= count > 0 && m->user_count == 0;
+	return 0;
+}
+
+static int read_ports(const struct section *s, struct service_match *m)
+{
+	size_t count;
+	const char *const *texts = section_list(s, OPTION_SERVICE_LISTEN_PORT, &count);
+	uint16_t *ports = calloc(count + 1, sizeof(*ports));
+
+	if (!ports)
+		return -ENOMEM;
+	m->ports = ports;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t port;
+
+		if (num_parse_u32(texts[i], &port) == 0 && port <= UINT16_MAX)
+			ports[m->port_count++] = (uint16_t) port;
+	}
+	return 0;
+}
+
+static int read_service(const struct section *s, struct service_match *m)
+{
+	int r;
+
+	*m = (struct service_match){.name = section_name(s),
+		.expected = section_bool(s, OPTION_SERVICE_EXPECTED),
+		.unsupported = section_has(s, OPTION_SERVICE_UNIT) ||
+			       section_has(s, OPTION_SERVICE_CONTAINER)};
+	m->executables = section_list(s, OPTION_SERVICE_EXECUTABLE, &m->executable_count);
+	m->command_lines = section_list(s, OPTION_SERVICE_COMMAND_LINE, &m->command_line_count);
+	m->cgroups = section_list(s, OPTION_SERVICE_CGROUP, &m->cgroup_count);
+	m->pid_files = section_list(s, OPTION_SERVICE_PID_FILE, &m->pid_file_count);
+	r = read_users(s, m);
+	return r < 0 ? r : read_ports(s, m);
+}
+
+static int read_services(struct process_role *p)
+{
+	const struct config *c = role_config(p->role);
+	const struct section *s = NULL;
+	size_t count = 0;
+
+	while ((s = config_next(c, SECTION_SERVICE, s)))
+		count++;
+	p->services = calloc(count + 1, sizeof(*p->services));
+	if (!p->services)
+		return -ENOMEM;
+	s = NULL;
+	while ((s = config_next(c, SECTION_SERVICE, s))) {
+		int r = read_service(s, &p->services[p->service_count++]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void free_fact(void *packet)
+{
+	buf_done(packet);
+	free(packet);
+}
+
+static void keep_nothing(void *id)
+{
+}
+
+static void process_role_free(struct process_role *p)
+{
+	collector_free(p->collector);
+	for (size_t i = 0; i < p->service_count; i++) {
+		free((uid_t *) (uintptr_t) p->services[i].users);
+		free((uint16_t *) (uintptr_t) p->services[i].ports);
+	}
+	free(p->services);
+	for (uint32_t i = 0; i < p->series_count; i++)
+		buf_done(&p->declarations[i]);
+	free(p->declarations);
+	for (size_t i = 0; i < p->event_count; i++)
+		buf_done(&p->events[i].packet);
+	free(p->events);
+	map_free(p->series, keep_nothing);
+	map_free(p->facts, free_fact);
+	buf_done(&p->samples);
+	free(p);
+}
+
+static int prepare(struct process_role *p)
+{
+	const struct section *daemon = config_find(role_config(p->role), SECTION_DAEMON, "");
+	struct collector_options options = {.connector = -1};
+	int r;
+
+	p->series = map_new();
+	p->facts = map_new();
+	if (!p->series || !p->facts)
+		return -ENOMEM;
+	p->sink = (struct sink){declare, take_sample, tick, take_event, take_fact, p};
+	r = read_services(p);
+	if (r < 0)
+		return r;
+	options.services = p->services;
+	options.service_count = p->service_count;
+	options.discovery = section_bool(daemon, OPTION_DAEMON_DISCOVERY);
+	options.interval = section_duration(daemon, OPTION_DAEMON_INTERVAL);
+	options.connector = role_take_descriptor(p->role, "proc-events");
+	return collector_new(role_event(p->role), &p->sink, &options, &p->collector);
+}
+
+static int start(struct role *role)
+{
+	struct process_role *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->role = role;
+	role_set_userdata(role, p);
+	r = prepare(p);
+	if (r < 0) {
+		process_role_free(p);
+		return log_error_errno(r, "cannot prepare the process collector");
+	}
+	return 0;
+}
+
+static void stop(struct role *role)
+{
+	process_role_free(role_userdata(role));
+}
+
+static const struct role_program process_program = {
+	.name = "process",
+	.engine_says = FROM_ENGINE,
+	.start = start,
+	.message = on_message,
+	.stop = stop,
+};
+
+int main(void)
+{
+	return role_run(&process_program);
+}

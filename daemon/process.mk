@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# The role of the process collector.
+pkglibexec_PROGRAMS += modelwatch-process
+modelwatch_process_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+modelwatch_process_SOURCES = daemon/process.c
+modelwatch_process_LDADD = libprocess.a libdiscovery.a libconnector.a librole.a libconfig.a libschema.a libbase.a \
+	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) -lm

@@ -23,8 +23,15 @@
 #define BODY_DISCARDED_MAX (16 * 1024 * 1024) /* bytes read and thrown away to be polite */
 #define LOG_LINE_MAX       256
 
+/* A connection, as far as the library tells. */
+struct guest {
+	int fd;     /* -1 while free */
+	bool asked; /* its request is complete: what it does now is the library's affair */
+};
+
 struct listener {
 	struct server *server;
+	struct guest guests[CONNECTIONS_MAX];
 	struct MHD_Daemon *daemon;
 	sd_event_source *io, *timer;
 };
@@ -40,6 +47,7 @@ struct server {
 struct exchange {
 	struct listener *listener;
 	struct MHD_Connection *connection;
+	struct guest *guest; /* or NULL */
 	char *target;
 	struct buf body;
 	size_t body_size; /* read until now, with what was thrown away */
@@ -61,10 +69,56 @@ static const struct {
 	{"Cross-Origin-Resource-Policy", "same-origin"},
 };
 
+static void on_connection(void *userdata, struct MHD_Connection *connection, void **guest,
+	enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct listener *l = userdata;
+	struct guest *g = *guest;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (g)
+			g->fd = -1;
+		return;
+	}
+	for (size_t i = 0; i < CONNECTIONS_MAX && !g && info; i++)
+		if (l->guests[i].fd < 0)
+			g = &l->guests[i];
+	if (g)
+		*g = (struct guest){.fd = info->connect_fd};
+	*guest = g;
+}
+
+static struct guest *find_guest(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* The library watches edges and stops to read after a short read, so it misses an end that came
+ * together with the last bytes: who goes in the middle of a request would hold a place until the
+ * library's patience ends. Shut down, such a connection wakes the library once more. */
+static void see_off(struct listener *l)
+{
+	char byte;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		const struct guest *g = &l->guests[i];
+
+		if (g->fd >= 0 && !g->asked && recv(g->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+			shutdown(g->fd, SHUT_RDWR);
+	}
+}
+
 static void exchange_free(struct exchange *x)
 {
 	if (!x)
 		return;
+	if (x->guest)
+		x->guest->asked = false;
 	if (x->response)
 		MHD_destroy_response(x->response);
 	buf_done(&x->body);
@@ -95,6 +149,7 @@ static void *on_target(void *userdata, const char *target, struct MHD_Connection
 		return NULL;
 	x->listener = userdata;
 	x->connection = connection;
+	x->guest = find_guest(connection);
 	x->target = strdup(target);
 	if (!x->target) {
 		exchange_free(x);
@@ -154,6 +209,8 @@ static void ask(struct exchange *x, const char *method)
 	};
 	find_address(x->request.fd, &x->request.local, x->request.address);
 	x->asked = true;
+	if (x->guest)
+		x->guest->asked = true;
 	s->ops.request(x, &x->request, s->userdata);
 }
 
@@ -209,6 +266,7 @@ static int arm(struct listener *l)
 static int turn(struct listener *l)
 {
 	MHD_run(l->daemon);
+	see_off(l);
 	return arm(l);
 }
 
@@ -297,8 +355,9 @@ static struct MHD_Daemon *start_daemon(struct listener *l, int fd)
 	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
 		NULL, NULL, on_request, l, MHD_OPTION_EXTERNAL_LOGGER, on_log, l,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, l,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_UNESCAPE_CALLBACK,
-		on_unescape, l, MHD_OPTION_CONNECTION_LIMIT, (unsigned) CONNECTIONS_MAX,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, l, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, l,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned) CONNECTIONS_MAX,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) CONNECTIONS_OF_ONE,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) PATIENCE_S, MHD_OPTION_STRICT_FOR_CLIENT,
@@ -316,6 +375,8 @@ int server_listen(struct server *s, int fd)
 		return -E2BIG;
 	}
 	l->server = s;
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		l->guests[i].fd = -1;
 	l->daemon = start_daemon(l, fd);
 	if (!l->daemon) {
 		close_fd(&fd);

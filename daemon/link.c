@@ -14,6 +14,7 @@
 #define QUEUE_BYTES_MAX	  (4 * 1024 * 1024) /* waiting for a peer that does not read */
 #define QUEUE_PACKETS_MAX 4096
 #define BURST_MAX	  64 /* packets handled in one turn of the loop */
+#define DRAIN_MAX	  100000 /* packets of a peer that is dropped */
 #define DESCRIPTORS_MAX	  2  /* of one packet: a memory file and one more */
 
 struct packet {
@@ -127,8 +128,10 @@ static int receive(struct link *l, struct received *p)
 							 : -errno;
 	p->fd_count = 0;
 	take_descriptors(&header, p);
-	if (size == 0)
+	if (size == 0) {
+		received_done(p);
 		return -ENOTCONN;
+	}
 	p->size = (size_t) size;
 	if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || p->size < MESSAGE_HEADER) {
 		received_done(p);
@@ -337,7 +340,7 @@ int link_send(struct link *l, const struct buf *packet, int fd)
 
 void link_drain(struct link *l)
 {
-	read_packets(l, SIZE_MAX);
+	read_packets(l, DRAIN_MAX);
 }
 
 int link_flush(struct link *l, usec_t timeout)

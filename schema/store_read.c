@@ -277,6 +277,18 @@ int reader_notification(struct reader *r, int64_t id, struct notification *ret)
 	return read_one(&q, &notification_kind, ret);
 }
 
+int reader_has_event(struct reader *r, const struct event *event)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_HAS_EVENT);
+
+	query_put_i64(&q, usec_to_ms(event->time));
+	query_put_text(&q, event->type);
+	query_put_text(&q, event->service);
+	query_put_i64(&q, event->pid);
+	query_put_i64(&q, (int64_t) event->start);
+	return query_step(&q);
+}
+
 int reader_host_id(struct reader *r, char **ret)
 {
 	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_META);

@@ -45,6 +45,9 @@ int reader_notifications(struct reader *r, int64_t incident, struct notification
 	size_t *ret_count);
 int reader_notification(struct reader *r, int64_t id, struct notification *ret);
 
+/* 1 where this very event (its time, type, service and process) is a row already, else 0. */
+int reader_has_event(struct reader *r, const struct event *event);
+
 /* The newest moment that has values; 0 while there is none. */
 int reader_newest(struct reader *r, int64_t *ret_ms);
 

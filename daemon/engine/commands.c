@@ -5,6 +5,8 @@
 #include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -87,14 +89,19 @@ void commands_done(struct engine *e)
 	}
 }
 
-static struct command *add_command(struct peer *p, uint64_t request)
+static size_t count_commands(const struct engine *e)
 {
-	struct command *c;
 	size_t count = 0;
 
-	for (c = p->engine->commands; c; c = c->next)
+	for (const struct command *c = e->commands; c; c = c->next)
 		count++;
-	c = count < COMMANDS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	return count;
+}
+
+static struct command *add_command(struct peer *p, uint64_t request)
+{
+	struct command *c = calloc(1, sizeof(*c));
+
 	if (!c)
 		return NULL;
 	*c = (struct command){
@@ -131,6 +138,29 @@ static char *user_name(struct engine *e, uid_t uid)
 	return asprintf(&name, "uid %u", uid) < 0 ? NULL : name;
 }
 
+/* True for a connection that somebody made to a socket with a path. The credentials of a pair of
+ * sockets are its maker's, and every role holds one end of one that the supervisor made. */
+static bool is_connection(int fd)
+{
+	struct sockaddr_un address = {0};
+	socklen_t size = sizeof(address), type_size = sizeof(int);
+	int type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM &&
+	       getsockname(fd, (struct sockaddr *) &address, &size) == 0 &&
+	       address.sun_family == AF_UNIX && size > sizeof(address.sun_family) &&
+	       address.sun_path[0] == '/';
+}
+
+/* A role that was taken over has our user, but is no person. */
+static bool is_role(const struct engine *e, pid_t pid)
+{
+	for (size_t i = 0; i < e->peer_count; i++)
+		if (e->peers[i]->pid == pid)
+			return true;
+	return pid == getppid();
+}
+
 /* The known person behind the connection, or NULL. */
 static char *identify(struct engine *e, int fd)
 {
@@ -138,7 +168,8 @@ static char *identify(struct engine *e, int fd)
 	socklen_t size = sizeof(who);
 	gid_t group = role_group(e->role);
 
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+	if (fd < 0 || !is_connection(fd) ||
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 || is_role(e, who.pid))
 		return NULL;
 	if (who.uid != 0 && who.uid != geteuid() && !is_member(fd, group) &&
 		(group == (gid_t) -1 || who.gid != group))
@@ -218,6 +249,9 @@ static int run_verb(struct peer *p, uint64_t number,
 	struct command *c;
 	int r = num_parse_i64(argument, &request.incident);
 
+	/* Before anything changes: what is done must be answered. */
+	if (count_commands(p->engine) >= COMMANDS_MAX)
+		return refuse(p, number, 503, "too many requests wait");
 	if (r == 0)
 		r = run(p->engine, &request);
 	if (r == -ENOENT && incidents_recall(p->engine, request.incident) == 0)
@@ -231,9 +265,8 @@ static int run_verb(struct peer *p, uint64_t number,
 	if (r < 0)
 		return refuse(p, number, 500, strerror(-r));
 	c = add_command(p, number);
-	if (!c)
-		return refuse(p, number, 503, "too many requests wait");
-	c->ready = true;
+	if (c)
+		c->ready = true;
 	engine_commit(p->engine);
 	return 0;
 }
@@ -248,7 +281,7 @@ static int test_webhook(struct peer *p, uint64_t number, const char *webhook)
 
 	if (!config_find(role_config(e->role), SECTION_WEBHOOK, webhook))
 		return refuse(p, number, 404, "no such webhook");
-	c = add_command(p, number);
+	c = count_commands(e) < COMMANDS_MAX ? add_command(p, number) : NULL;
 	if (!c)
 		return refuse(p, number, 503, "too many requests wait");
 	r = alerting_test_notification(e->alerting, webhook, engine_now(e), &n);

@@ -86,15 +86,22 @@ static int store_value(struct engine *e, struct value *value)
 static int write_moment(struct engine *e, const struct moment *moment)
 {
 	struct sample *samples = calloc(moment->count + 1, sizeof(*samples));
+	size_t count = 0;
 	int r = samples ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < moment->count && r == 0; i++) {
 		r = store_value(e, moment->samples[i].value);
-		samples[i] = (struct sample){
-			moment->samples[i].value->id, moment->samples[i].number};
+		if (r == 0)
+			samples[count++] = (struct sample){
+				moment->samples[i].value->id, moment->samples[i].number};
+		/* The history is full of series: this one is judged by, but not stored. */
+		if (r == -E2BIG) {
+			e->ignored_samples++;
+			r = 0;
+		}
 	}
 	if (r == 0)
-		r = store_append(e->store, moment->time_ms, samples, moment->count);
+		r = store_append(e->store, moment->time_ms, samples, count);
 	free(samples);
 	return r;
 }
@@ -114,10 +121,11 @@ static int write_events(struct engine *e)
 
 	for (size_t i = 0; i < e->event_count && r == 0; i++)
 		r = store_put_event(e->store, &e->events[i].event);
+	/* One that came and went within this commit is in both. */
+	for (size_t i = 0; i < e->born_count && r >= 0; i++)
+		r = store_put_process(e->store, &e->born[i]);
 	for (size_t i = 0; i < e->gone_count && r >= 0; i++)
 		r = store_remove_process(e->store, &e->gone[i]);
-	for (size_t i = 0; e->processes_changed && i < e->process_count && r >= 0; i++)
-		r = store_put_process(e->store, &e->processes[i]);
 	return r < 0 ? r : 0;
 }
 
@@ -218,7 +226,7 @@ static bool has_changes(struct engine *e)
 	size_t position = 0;
 
 	if (e->moment_count > 0 || e->event_count > 0 || e->gone_count > 0 ||
-		e->processes_changed || alerting_has_changes(e->alerting))
+		e->born_count > 0 || alerting_has_changes(e->alerting))
 		return true;
 	while ((entry = map_next(e->services, &position, NULL, NULL)))
 		if (entry->changed || entry->removed)
@@ -248,25 +256,30 @@ static void settle_values(struct engine *e, bool committed)
 		}
 }
 
+void event_free(struct event *event)
+{
+	/* Of an event that keep_event() copied the strings are ours. */
+	free((char *) (uintptr_t) event->type);
+	free((char *) (uintptr_t) event->service);
+	free((char *) (uintptr_t) event->reason);
+	evidence_list_free((struct evidence *) (uintptr_t) event->evidence, event->evidence_count);
+}
+
 static void forget_events(struct engine *e)
 {
 	for (size_t i = 0; i < e->event_count; i++) {
 		struct event *event = &e->events[i].event;
 
 		log_debug("committed event %s of %s", event->type, event->service);
-		free((char *) (uintptr_t) event->type);
-		free((char *) (uintptr_t) event->service);
-		free((char *) (uintptr_t) event->reason);
-		evidence_list_free(
-			(struct evidence *) (uintptr_t) event->evidence, event->evidence_count);
+		event_free(event);
 	}
 	free(e->events);
 	e->events = NULL;
 	e->event_count = 0;
+	process_list_free(e->born, e->born_count);
 	process_list_free(e->gone, e->gone_count);
-	e->gone = NULL;
-	e->gone_count = 0;
-	e->processes_changed = false;
+	e->born = e->gone = NULL;
+	e->born_count = e->gone_count = 0;
 }
 
 static void forget_moments(struct engine *e)

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The outbox: what is pending lies here and in the database; `notify` posts it and says what came of
- * it. alerts/outbox.h decides. */
+ * it. alerts/outbox.h decides.
+ *
+ * The life of a delivery: pending (its row is durable) -> under way (a `notify` carries it) -> settled
+ * (delivered, failed, or due again later) -> durable (the row is written; delivered and failed ones
+ * leave memory). Until it is durable the next one of its incident waits, so that after a kill nothing
+ * is posted again behind its successor. */
 #include <string.h>
 #include <sys/random.h>
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+
+#define ERROR_MAX  1024 /* bytes of what a receiver's failure is called */
+#define STATUS_MAX 999	/* of HTTP */
 
 static int copy_notification(const struct notification *from, struct notification *ret)
 {
@@ -30,9 +38,12 @@ int deliveries_add(struct engine *e, const struct notification *n, struct comman
 	struct delivery_entry *entries, new = {.waiting = waiting};
 	int r;
 
-	/* More than that waits in the database until the daemon starts again. */
-	if (e->delivery_count >= DELIVERIES_MAX)
+	/* More than that waits in the database until there is room; behind one that waits there all
+	 * others do, so that they stay in order. */
+	if (e->overflowed || e->delivery_count >= DELIVERIES_MAX) {
+		e->overflowed = true;
 		return -ENOBUFS;
+	}
 	entries = reallocarray(e->deliveries, e->delivery_count + 1, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
@@ -70,10 +81,12 @@ void deliveries_done(struct engine *e)
 	map_free(e->disabled, free_nothing);
 }
 
-void deliveries_disconnected(struct engine *e)
+void deliveries_disconnected(struct engine *e, int64_t pid)
 {
 	for (size_t i = 0; i < e->delivery_count; i++)
-		e->deliveries[i].in_flight = false;
+		if (e->deliveries[i].carrier == pid)
+			e->deliveries[i].carrier = 0;
+	deliveries_send(e);
 }
 
 void deliveries_enable(struct engine *e)
@@ -104,6 +117,24 @@ static void count_result(struct engine *e, const char *webhook, const char *resu
 	engine_put_value(e, value, engine_now(e), value->time_ms > 0 ? value->current + 1 : 1);
 }
 
+/* Takes in what waited in the database for room. */
+static void refill(struct engine *e)
+{
+	int64_t last = e->delivery_count > 0
+			       ? e->deliveries[e->delivery_count - 1].notification.id
+			       : 0;
+	struct notification *list;
+	size_t count;
+
+	if (reader_notifications(store_reader(e->store), 0, &list, &count) < 0)
+		return;
+	e->overflowed = false;
+	for (size_t i = 0; i < count && !e->overflowed; i++)
+		if (list[i].id > last && deliveries_add(e, &list[i], NULL) < 0)
+			e->overflowed = true;
+	notification_list_free(list, count);
+}
+
 void deliveries_committed(struct engine *e)
 {
 	size_t kept = 0;
@@ -112,12 +143,40 @@ void deliveries_committed(struct engine *e)
 		struct delivery_entry *d = &e->deliveries[i];
 
 		d->changed = false;
-		if (d->notification.state == NOTIFICATION_PENDING)
+		if (d->notification.state == NOTIFICATION_PENDING) {
 			e->deliveries[kept++] = *d;
-		else
-			notification_done(&d->notification);
+			continue;
+		}
+		if (d->waiting)
+			command_tested(e, d->waiting, &d->notification, 0,
+				d->notification.last_error);
+		notification_done(&d->notification);
 	}
 	e->delivery_count = kept;
+	if (e->overflowed && kept < DELIVERIES_MAX / 2)
+		refill(e);
+}
+
+static int on_settled(sd_event_source *source, void *userdata)
+{
+	engine_commit(userdata);
+	return 0;
+}
+
+/* Commits when everything that waits to be read is read: results that come together are written
+ * together. */
+static void commit_soon(struct engine *e)
+{
+	int r;
+
+	if (!e->settled) {
+		r = sd_event_add_defer(role_event(e->role), &e->settled, on_settled, e);
+		if (r >= 0)
+			r = sd_event_source_set_priority(e->settled, SD_EVENT_PRIORITY_NORMAL + 1);
+	} else
+		r = sd_event_source_set_enabled(e->settled, SD_EVENT_ONESHOT);
+	if (r < 0)
+		engine_commit(e);
 }
 
 static void settle(struct engine *e, struct delivery_entry *d, const struct delivery *result)
@@ -145,45 +204,50 @@ static void settle(struct engine *e, struct delivery_entry *d, const struct deli
 					    : "failed");
 }
 
-int deliveries_result(struct engine *e, struct message *m)
+int deliveries_result(struct peer *p, struct message *m)
 {
-	int64_t id = (int64_t) message_u64(m);
-	unsigned status = (unsigned) message_u64(m);
-	int64_t retry_after = (int64_t) message_u64(m) - 1;
+	struct engine *e = p->engine;
+	uint64_t id = message_u64(m), status = message_u64(m), retry_after = message_u64(m);
 	const char *text = message_string(m);
-	struct delivery result = {status, retry_after, text};
+	struct delivery result = {.status = (unsigned) status, .text = text};
 
+	if (status > STATUS_MAX || retry_after > INT64_MAX || strlen(text) > ERROR_MAX)
+		return -EBADMSG;
+	result.retry_after = (int64_t) retry_after - 1;
 	for (size_t i = 0; i < e->delivery_count; i++) {
 		struct delivery_entry *d = &e->deliveries[i];
 
-		if (d->notification.id != id || !d->in_flight)
+		if (d->notification.id != (int64_t) id || d->carrier != p->pid)
 			continue;
-		d->in_flight = false;
+		d->carrier = 0;
 		settle(e, d, &result);
 		if (d->waiting) {
-			command_tested(e, d->waiting, &d->notification, status, text);
+			command_tested(e, d->waiting, &d->notification, result.status, text);
 			d->waiting = NULL;
 		}
+		commit_soon(e);
 		break;
 	}
-	deliveries_send(e);
 	return 0;
 }
 
 static int send_one(struct engine *e, struct delivery_entry *d)
 {
+	struct peer *notify = engine_newest(e, ROLE_NOTIFY);
 	_cleanup_buf_ struct buf packet = BUF_INIT;
 	const struct notification *n = &d->notification;
 	int r;
 
+	if (!notify)
+		return -ENOTCONN;
 	message_begin(&packet, MESSAGE_DELIVER);
 	message_put_u64(&packet, (uint64_t) n->id);
 	message_put_string(&packet, n->webhook);
 	message_put_string(&packet, n->message_id);
 	message_put_bytes(&packet, n->body, strlen(n->body));
-	r = engine_send(e, ROLE_NOTIFY, &packet);
+	r = peer_send(notify, &packet);
 	if (r == 0)
-		d->in_flight = true;
+		d->carrier = notify->pid;
 	return r;
 }
 
@@ -226,14 +290,15 @@ static void fail_orphans(struct engine *e)
 		n->last_error = error;
 		n->state = NOTIFICATION_FAILED;
 		e->deliveries[i].changed = true;
+		commit_soon(e);
 	}
 }
 
-/* What outbox_choose() takes: the pending ones, in order; INDEX says which delivery each is. */
+/* What outbox_choose() takes: all that is not durable, in order. */
 struct choice {
 	struct notification *pending; /* shallow: read only */
 	bool *in_flight, *disabled;
-	size_t *index, *chosen;
+	size_t *chosen;
 	size_t count;
 };
 
@@ -242,7 +307,6 @@ static void choice_done(struct choice *c)
 	free(c->pending);
 	free(c->in_flight);
 	free(c->disabled);
-	free(c->index);
 	free(c->chosen);
 }
 
@@ -254,21 +318,21 @@ static bool choice_init(struct engine *e, struct choice *c)
 		.pending = calloc(count, sizeof(*c->pending)),
 		.in_flight = calloc(count, sizeof(*c->in_flight)),
 		.disabled = calloc(count, sizeof(*c->disabled)),
-		.index = calloc(count, sizeof(*c->index)),
 		.chosen = calloc(count, sizeof(*c->chosen)),
 	};
-	if (!c->pending || !c->in_flight || !c->disabled || !c->index || !c->chosen)
+	if (!c->pending || !c->in_flight || !c->disabled || !c->chosen)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		const struct delivery_entry *d = &e->deliveries[i];
+		const struct notification *n = &d->notification;
 
-		if (d->notification.state != NOTIFICATION_PENDING)
-			continue;
-		c->pending[c->count] = d->notification;
-		c->in_flight[c->count] = d->in_flight;
-		c->disabled[c->count] = map_get_string(e->disabled, d->notification.webhook);
-		c->index[c->count++] = i;
+		c->pending[i] = *n;
+		/* One that is settled, but not durable, holds its place. */
+		c->in_flight[i] = d->carrier != 0 || d->changed;
+		/* A test is what a person asked for, also of a webhook that is disabled. */
+		c->disabled[i] = n->incident != 0 && map_get_string(e->disabled, n->webhook);
 	}
+	c->count = count;
 	return true;
 }
 
@@ -285,7 +349,7 @@ void deliveries_send(struct engine *e)
 			PER_WEBHOOK, engine_now(e), c.chosen, &next);
 
 		for (size_t i = 0; i < chosen; i++)
-			if (send_one(e, &e->deliveries[c.index[c.chosen[i]]]) < 0)
+			if (send_one(e, &e->deliveries[c.chosen[i]]) < 0)
 				break;
 		wait_until(e, next);
 	}

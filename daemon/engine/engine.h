@@ -31,6 +31,7 @@
 #define DELIVERIES_MAX	10000	/* notifications that wait for delivery */
 #define PER_WEBHOOK	4	/* of them under way at once */
 #define EVENT_SERIES_MAX 64	/* series that one event changes */
+#define SERVICES_MAX	2048	/* configured and discovered */
 
 struct engine;
 
@@ -80,8 +81,8 @@ struct service_entry {
 
 struct delivery_entry {
 	struct notification notification;
-	bool in_flight;
-	bool changed;
+	int64_t carrier; /* pid of the `notify` that has it under way, or 0 */
+	bool changed;	 /* its row is not written yet */
 	struct command *waiting; /* somebody asked for a test and waits for the answer */
 };
 
@@ -115,12 +116,12 @@ struct engine {
 	size_t role_count;
 	struct process_record *processes;
 	size_t process_count;
-	bool processes_changed;
-	struct process_record *gone; /* rows to remove */
-	size_t gone_count;
+	struct process_record *born, *gone; /* rows to add, rows to remove */
+	size_t born_count, gone_count;
 
 	struct delivery_entry *deliveries; /* pending, in the order of their ids */
 	size_t delivery_count;
+	bool overflowed; /* more are pending in the database alone */
 	struct map *disabled; /* webhooks that said 410 */
 	struct command *commands;
 
@@ -131,7 +132,8 @@ struct engine {
 	uint64_t samples_total, store_errors, ignored_samples;
 	int commit_error; /* of the last commit: reported once */
 	double evaluation_seconds;
-	sd_event_source *tick, *upkeep, *outbox;
+	bool restarted; /* a service restarted: its rules are to be evaluated */
+	sd_event_source *tick, *upkeep, *outbox, *settled;
 };
 
 /* Store time now. */
@@ -150,20 +152,24 @@ int engine_put_value(struct engine *e, struct value *value, int64_t time_ms, dou
 int engine_put(struct engine *e, const char *metric, const char *label, const char *text,
 	int64_t time_ms, double number);
 
+/* Frees the strings of a copied event. */
+void event_free(struct event *event);
 /* Frees what waits for a commit that will not come. */
 void commit_done(struct engine *e);
 
 /* peers.c */
 int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd);
 void engine_drop_peers(struct engine *e);
-/* Sends to the newest peer of that role. -ENOTCONN where there is none. */
-int engine_send(struct engine *e, enum role_number role, struct buf *packet);
+/* The newest peer of that role, or NULL: after a reload its predecessor may still be there. */
+struct peer *engine_newest(struct engine *e, enum role_number role);
 int peer_send(struct peer *p, struct buf *packet);
 void peers_acknowledge(struct engine *e);
 
 /* ingest.c */
 int ingest_message(struct peer *p, struct message *m);
 int ingest_known(struct peer *p);
+/* The main process at INDEX is no more. */
+int ingest_process_gone(struct engine *e, size_t index);
 
 /* services.c */
 int services_restore(struct engine *e);
@@ -172,6 +178,8 @@ int services_configure(struct engine *e);
 /* A value of a modelwatch_service_ series changed. */
 int services_value(struct engine *e, const struct value *value, int64_t time_ms);
 int services_event(struct engine *e, const struct event *event, int64_t time_ms);
+/* Judges by restarts that values told of, once for all of them. */
+void services_evaluate(struct engine *e);
 int services_tick(struct engine *e, int64_t now_ms);
 int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
 	const char *key, const char *value);
@@ -190,8 +198,9 @@ int incidents_recall(struct engine *e, int64_t id);
 int deliveries_restore(struct engine *e);
 void deliveries_done(struct engine *e);
 int deliveries_add(struct engine *e, const struct notification *n, struct command *waiting);
-int deliveries_result(struct engine *e, struct message *m);
-void deliveries_disconnected(struct engine *e);
+int deliveries_result(struct peer *p, struct message *m);
+/* A role is gone: what it had under way is sent again. */
+void deliveries_disconnected(struct engine *e, int64_t pid);
 void deliveries_enable(struct engine *e);
 /* Settled rows are durable: they leave memory. */
 void deliveries_committed(struct engine *e);

@@ -112,10 +112,12 @@ static int take_samples(struct peer *p, struct message *m)
 			e->ignored_samples++;
 			continue;
 		}
-		r = put(e, value, time_ms, number);
+		/* Not behind an event that changed it within this step. */
+		r = put(e, value, time_ms > value->time_ms ? time_ms : value->time_ms, number);
 		if (r < 0)
 			return r;
 	}
+	services_evaluate(e);
 	return engine_put(e, "modelwatch_collector_last_success_timestamp_seconds", "collector",
 		collector, time_ms, (double) now_ms / 1000);
 }
@@ -126,38 +128,47 @@ static bool same_process(const struct process_record *p, const struct event *eve
 	       text_equal(p->service, event->service);
 }
 
-static int process_started(struct engine *e, const struct event *event)
+/* Appends a copy to a list of records. */
+static int add_record(struct process_record **list, size_t *count, const char *service, int64_t pid,
+	uint64_t start, const char *boot)
 {
-	struct process_record *processes;
-	struct process_record new = {.pid = event->pid, .start = event->start};
+	struct process_record *grown = reallocarray(*list, *count + 1, sizeof(*grown));
+	struct process_record new = {.pid = pid, .start = start};
 
-	if (e->process_count >= PROCESSES_MAX)
-		return -E2BIG;
-	processes = reallocarray(e->processes, e->process_count + 1, sizeof(*processes));
-	if (!processes)
+	if (!grown)
 		return -ENOMEM;
-	e->processes = processes;
-	new.service = strdup(event->service);
-	new.boot = strdup(e->boot);
+	*list = grown;
+	new.service = strdup(service);
+	new.boot = strdup(boot);
 	if (!new.service || !new.boot) {
 		process_record_done(&new);
 		return -ENOMEM;
 	}
-	e->processes[e->process_count++] = new;
-	e->processes_changed = true;
+	grown[(*count)++] = new;
 	return 0;
 }
 
-static int process_gone(struct engine *e, size_t index)
+static int process_started(struct engine *e, const struct event *event)
 {
-	struct process_record *gone =
-		reallocarray(e->gone, e->gone_count + 1, sizeof(*gone));
+	int r;
 
-	if (!gone)
-		return -ENOMEM;
-	e->gone = gone;
-	e->gone[e->gone_count++] = e->processes[index];
-	e->processes[index] = e->processes[--e->process_count];
+	if (e->process_count >= PROCESSES_MAX)
+		return -E2BIG;
+	r = add_record(&e->born, &e->born_count, event->service, event->pid, event->start, e->boot);
+	return r < 0 ? r
+		     : add_record(&e->processes, &e->process_count, event->service, event->pid,
+			       event->start, e->boot);
+}
+
+int ingest_process_gone(struct engine *e, size_t index)
+{
+	struct process_record *p = &e->processes[index];
+	int r = add_record(&e->gone, &e->gone_count, p->service, p->pid, p->start, p->boot);
+
+	if (r < 0)
+		return r;
+	process_record_done(p);
+	*p = e->processes[--e->process_count];
 	return 0;
 }
 
@@ -167,8 +178,11 @@ static int track_process(struct engine *e, const struct event *event)
 {
 	bool started = text_equal(event->type, EVENT_PROCESS_STARTED);
 	bool exited = text_equal(event->type, EVENT_PROCESS_EXITED);
-	int r = 0;
+	int r = reader_has_event(store_reader(e->store), event);
 
+	/* Durable already: the engine that wrote it was gone before it could say so. */
+	if (r != 0)
+		return r < 0 ? r : 0;
 	if (!started && !exited)
 		return 1;
 	for (size_t i = 0; i < e->process_count; i++) {
@@ -176,7 +190,7 @@ static int track_process(struct engine *e, const struct event *event)
 			continue;
 		if (started)
 			return text_equal(e->processes[i].boot, e->boot) ? 0 : 1;
-		r = process_gone(e, i);
+		r = ingest_process_gone(e, i);
 		return r < 0 ? r : 1;
 	}
 	if (exited)
@@ -191,8 +205,6 @@ static int keep_event(struct engine *e, const struct event *event)
 	struct pending_event *events, new = {.event = *event};
 	int r;
 
-	if (e->event_count >= EVENTS_MAX)
-		return -ENOBUFS;
 	events = reallocarray(e->events, e->event_count + 1, sizeof(*events));
 	if (!events)
 		return -ENOMEM;
@@ -208,8 +220,12 @@ static int keep_event(struct engine *e, const struct event *event)
 		new.event.evidence = NULL;
 		new.event.evidence_count = 0;
 	}
+	if (r < 0 || !new.event.type || !new.event.service || !new.event.reason) {
+		event_free(&new.event);
+		return -ENOMEM;
+	}
 	e->events[e->event_count++] = new;
-	return new.event.type && new.event.service && new.event.reason ? r : -ENOMEM;
+	return 0;
 }
 
 /* Applies the values that the event changes and judges by them at once. */
@@ -239,13 +255,15 @@ static int apply_samples(
 	}
 	for (size_t i = 0; i < metric_count; i++)
 		engine_evaluate(e, metrics[i]);
+	services_evaluate(e);
 	return 0;
 }
 
 static int apply_event(struct peer *p, const struct event *event, int64_t time_ms)
 {
 	struct engine *e = p->engine;
-	int r = track_process(e, event);
+	/* Before anything changes: what cannot be kept is repeated when there is room. */
+	int r = e->event_count >= EVENTS_MAX ? -ENOBUFS : track_process(e, event);
 
 	if (r <= 0)
 		return r;

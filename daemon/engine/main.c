@@ -18,7 +18,7 @@
 #define BOOT_ID_MAX	64
 #define UPKEEP_EVERY	(30 * USEC_PER_SEC) /* checkpoint and retention */
 #define SELF_EVERY	(15 * USEC_PER_SEC) /* the engine's own metrics */
-#define CURRENT_MS	INT64_C(300000)	    /* a series without a newer value is over (staleness) */
+#define CURRENT_MS	INT64_C(86400000)   /* how long a collector may have been silent at the end */
 
 int64_t engine_now(struct engine *e)
 {
@@ -95,9 +95,7 @@ static int add_timers(struct engine *e)
 			USEC_PER_SEC, on_upkeep, e);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(e->upkeep, SD_EVENT_ON);
-	/* Events first, then people, then the tick, then what can wait. */
-	if (r >= 0)
-		r = sd_event_source_set_priority(e->tick, SD_EVENT_PRIORITY_NORMAL + 10);
+	/* The tick has the priority of the links: a role that never stops talking delays no rule. */
 	if (r >= 0)
 		r = sd_event_source_set_priority(e->upkeep, SD_EVENT_PRIORITY_IDLE);
 	return r;
@@ -233,6 +231,7 @@ static void engine_free(struct engine *e)
 	sd_event_source_disable_unref(e->tick);
 	sd_event_source_disable_unref(e->upkeep);
 	sd_event_source_disable_unref(e->outbox);
+	sd_event_source_disable_unref(e->settled);
 	commit_done(e);
 	commands_done(e);
 	deliveries_done(e);

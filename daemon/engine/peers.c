@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "daemon/base/log.h"
 #include "daemon/engine/engine.h"
 
@@ -27,8 +29,7 @@ static void remove_peer(struct peer *p)
 				(e->peer_count - i) * sizeof(e->peers[0]));
 			break;
 		}
-	if (p->row == &role_rows[ROLE_NOTIFY])
-		deliveries_disconnected(e);
+	deliveries_disconnected(e, p->pid);
 	link_free(p->link);
 	free(p->series);
 	free(p);
@@ -40,7 +41,7 @@ static int on_message(struct link *l, struct message *m, void *userdata)
 
 	switch (m->type) {
 	case MESSAGE_DELIVERED:
-		return deliveries_result(p->engine, m);
+		return deliveries_result(p, m);
 	case MESSAGE_COMMAND:
 		return commands_message(p, m);
 	default:
@@ -52,12 +53,19 @@ static void on_closed(struct link *l, int reason, void *userdata)
 {
 	struct peer *p = userdata;
 
+	struct engine *e = p->engine;
+	bool collector = p->row->sender == FROM_COLLECTOR;
+
 	if (reason < 0) {
 		log_error_errno(reason, "role %s (pid %" PRIi64 ") broke its link", p->row->name,
 			p->pid);
-		complain(p, "it sent what it may not send");
+		complain(p, reason == -EBADMSG ? "it sent what it may not send"
+					       : "what it sent could not be taken");
 	}
 	remove_peer(p);
+	/* What a predecessor said after a reload of services that are no longer configured. */
+	if (collector && services_configure(e) < 0)
+		log_error("out of memory: services that are no longer configured may stay");
 }
 
 static const struct link_ops ops = {on_message, on_closed};
@@ -70,6 +78,27 @@ static void drain_predecessors(struct engine *e, const struct role_row *row)
 			link_drain(e->peers[i - 1]->link);
 }
 
+/* What a role is told first. One that is gone already, or cannot be told, is no error of ours. */
+static void greet(struct peer *p)
+{
+	struct engine *e = p->engine;
+	int r = 0;
+
+	if (p->row->sender == FROM_COLLECTOR) {
+		r = services_configure(e);
+		if (r == 0)
+			r = ingest_known(p);
+	}
+	if (r < 0 && r != -EPIPE) {
+		log_error_errno(r, "cannot tell role %s what is known", p->row->name);
+		complain(p, "it could not be told what is known");
+	}
+	if (r < 0)
+		remove_peer(p);
+	else if (p->row->sender == FROM_NOTIFY)
+		deliveries_send(e);
+}
+
 int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd)
 {
 	const struct role_row *row = role_row_find(name);
@@ -77,8 +106,11 @@ int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd)
 	struct peer *p;
 	int r;
 
-	if (!row || row->sender == FROM_ENGINE || e->peer_count == PEERS_MAX)
-		return -EBADMSG;
+	if (!row || row->sender == FROM_ENGINE || e->peer_count == PEERS_MAX) {
+		log_error("cannot speak to role %s: %s", name,
+			row ? "too many roles" : "there is no such role");
+		return 0;
+	}
 	drain_predecessors(e, row);
 	p = calloc(1, sizeof(*p));
 	if (!p)
@@ -90,12 +122,7 @@ int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd)
 		return r;
 	}
 	e->peers[e->peer_count++] = p;
-	if (row->sender == FROM_COLLECTOR)
-		return ingest_known(p);
-	if (row->sender == FROM_NOTIFY) {
-		deliveries_disconnected(e);
-		deliveries_send(e);
-	}
+	greet(p);
 	return 0;
 }
 
@@ -122,12 +149,12 @@ int peer_send(struct peer *p, struct buf *packet)
 	return r;
 }
 
-int engine_send(struct engine *e, enum role_number role, struct buf *packet)
+struct peer *engine_newest(struct engine *e, enum role_number role)
 {
 	for (size_t i = e->peer_count; i > 0; i--)
 		if (e->peers[i - 1]->row == &role_rows[role])
-			return peer_send(e->peers[i - 1], packet);
-	return -ENOTCONN;
+			return e->peers[i - 1];
+	return NULL;
 }
 
 void peers_acknowledge(struct engine *e)

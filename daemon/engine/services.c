@@ -46,6 +46,8 @@ static int find(struct engine *e, const char *name, struct service_entry **ret)
 		*ret = entry;
 		return 0;
 	}
+	if (map_size(e->services) >= SERVICES_MAX)
+		return -E2BIG;
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
@@ -129,9 +131,12 @@ static int put_recent(struct engine *e, struct service_entry *entry, int64_t now
 static int take_restarts(
 	struct engine *e, struct service_entry *entry, double total, int64_t time_ms)
 {
-	int64_t restarts = (int64_t) total;
+	int64_t restarts;
 	int r;
 
+	if (!(total >= 0 && total < (double) (INT64_C(1) << 53)))
+		return -EBADMSG;
+	restarts = (int64_t) total;
 	if (restarts == entry->record.restarts)
 		return 0;
 	if (restarts > entry->record.restarts) {
@@ -140,11 +145,18 @@ static int take_restarts(
 			r = put_recent(e, entry, time_ms);
 		if (r < 0)
 			return r;
-		engine_evaluate(e, RECENT_RESTARTS);
+		e->restarted = true;
 	}
 	entry->record.restarts = restarts;
 	entry->changed = true;
 	return 0;
+}
+
+void services_evaluate(struct engine *e)
+{
+	if (e->restarted)
+		engine_evaluate(e, RECENT_RESTARTS);
+	e->restarted = false;
 }
 
 int services_value(struct engine *e, const struct value *value, int64_t time_ms)
@@ -169,6 +181,48 @@ int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 	return set_state(entry, value->current > 0 ? SERVICE_UP : SERVICE_DOWN, time_ms);
 }
 
+/* Ends every series of a service that is no longer there. */
+struct ending {
+	struct engine *engine;
+	const char *service;
+	int64_t time_ms;
+};
+
+static int end_series(void *userdata, struct value *value)
+{
+	const struct ending *ending = userdata;
+	const char *service = labels_get(&value->series.labels, "service");
+
+	if (!service || !text_equal(service, ending->service) || value->time_ms == 0 ||
+		sample_is_stale(value->current))
+		return 0;
+	return engine_put_value(ending->engine, value, ending->time_ms, sample_stale());
+}
+
+static int forget_processes(struct engine *e, const char *service)
+{
+	for (size_t i = e->process_count; i > 0; i--) {
+		int r = text_equal(e->processes[i - 1].service, service)
+				? ingest_process_gone(e, i - 1)
+				: 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int end_service(struct engine *e, struct service_entry *entry)
+{
+	struct ending ending = {e, entry->record.name, engine_now(e)};
+	int r = values_each(e->values, end_series, &ending);
+
+	if (r == 0)
+		r = forget_processes(e, entry->record.name);
+	entry->removed = true;
+	return r;
+}
+
 int services_event(struct engine *e, const struct event *event, int64_t time_ms)
 {
 	struct service_entry *entry;
@@ -180,8 +234,8 @@ int services_event(struct engine *e, const struct event *event, int64_t time_ms)
 	if (r < 0)
 		return r;
 	if (text_equal(event->type, EVENT_SERVICE_ENDED)) {
-		entry->removed = !entry->configured;
-		return set_state(entry, SERVICE_UNKNOWN, time_ms);
+		r = set_state(entry, SERVICE_UNKNOWN, time_ms);
+		return r < 0 || entry->configured ? r : end_service(e, entry);
 	}
 	entry->removed = false;
 	for (size_t i = 0; i < event->evidence_count; i++)
@@ -204,52 +258,6 @@ int services_tick(struct engine *e, int64_t now_ms)
 			return r;
 	}
 	return 0;
-}
-
-/* Ends every series of a service that is no longer configured. */
-struct ending {
-	struct engine *engine;
-	const char *service;
-	int64_t time_ms;
-};
-
-static int end_series(void *userdata, struct value *value)
-{
-	const struct ending *ending = userdata;
-	const char *service = labels_get(&value->series.labels, "service");
-
-	if (!service || !text_equal(service, ending->service) || value->time_ms == 0 ||
-		sample_is_stale(value->current))
-		return 0;
-	return engine_put_value(ending->engine, value, ending->time_ms, sample_stale());
-}
-
-static int forget_processes(struct engine *e, const char *service)
-{
-	for (size_t i = e->process_count; i > 0; i--) {
-		struct process_record *gone;
-
-		if (!text_equal(e->processes[i - 1].service, service))
-			continue;
-		gone = reallocarray(e->gone, e->gone_count + 1, sizeof(*gone));
-		if (!gone)
-			return -ENOMEM;
-		e->gone = gone;
-		e->gone[e->gone_count++] = e->processes[i - 1];
-		e->processes[i - 1] = e->processes[--e->process_count];
-	}
-	return 0;
-}
-
-static int end_service(struct engine *e, struct service_entry *entry)
-{
-	struct ending ending = {e, entry->record.name, engine_now(e)};
-	int r = values_each(e->values, end_series, &ending);
-
-	if (r == 0)
-		r = forget_processes(e, entry->record.name);
-	entry->removed = true;
-	return r;
 }
 
 int services_configure(struct engine *e)

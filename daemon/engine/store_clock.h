@@ -20,10 +20,12 @@ static inline int64_t store_clock_read(struct store_clock *c, usec_t wall, usec_
 	int64_t now = usec_to_ms(wall);
 
 	if (now < c->last_ms) {
-		now = c->last_ms + usec_to_ms(usec_since(monotonic, c->monotonic));
-		/* Less than a millisecond is not lost: it counts from the same anchor next time. */
-		if (now == c->last_ms)
-			return now;
+		int64_t elapsed = usec_to_ms(usec_since(monotonic, c->monotonic));
+
+		/* The rest of a millisecond is not lost: it counts from here next time. */
+		c->monotonic += usec_from_ms(elapsed);
+		c->last_ms += elapsed;
+		return c->last_ms;
 	}
 	c->last_ms = now;
 	c->monotonic = monotonic;

@@ -277,7 +277,7 @@ static void write_roles(const json_t *document, struct buf *headline, struct buf
 	json_array_foreach (json_object_get(document, "roles"), i, role) {
 		const char *state = json_string_value(json_object_get(role, "state"));
 
-		if (state && !text_equal(state, "running"))
+		if (state && !text_equal(state, "running") && !text_equal(state, "starting"))
 			buf_printf(subline, "%srole %s is %s", subline->size > 0 ? ", " : "",
 				json_string_value(json_object_get(role, "name")), state);
 	}

@@ -82,6 +82,14 @@ json_t *notification_json(const struct notification *n)
 		"last_error", text_or_null(n->last_error));
 }
 
+/* A role that starts is no trouble yet. */
+static bool is_in_trouble(const struct role_record *r, bool engine)
+{
+	const char *state = role_state(r, engine);
+
+	return !text_equal(state, "running") && !text_equal(state, "starting");
+}
+
 const char *status_rollup(const struct incident *incidents, size_t incident_count,
 	const struct role_record *roles, size_t role_count, bool engine)
 {
@@ -91,7 +99,7 @@ const char *status_rollup(const struct incident *incidents, size_t incident_coun
 		if (incidents[i].state == INCIDENT_OPEN && incidents[i].severity > worst)
 			worst = incidents[i].severity;
 	for (size_t i = 0; i < role_count && worst < SEVERITY_WARNING; i++)
-		if (!text_equal(role_state(&roles[i], engine), "running"))
+		if (is_in_trouble(&roles[i], engine))
 			worst = SEVERITY_WARNING;
 	return worst == SEVERITY_INFO ? "ok" : severity_name(worst);
 }

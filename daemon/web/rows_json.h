@@ -28,7 +28,8 @@ json_t *doctor_json(const struct fact *facts, size_t count);
  * configuration section ready to paste. */
 json_t *discover_json(const struct fact *facts, size_t count);
 
-/* "ok", "warning" or "critical": the worst of the open incidents and of the roles. */
+/* "ok", "warning" or "critical": the worst of the open incidents and of the roles, of which one that
+ * starts is no trouble. */
 const char *status_rollup(const struct incident *incidents, size_t incident_count,
 	const struct role_record *roles, size_t role_count, bool engine);
 

@@ -68,6 +68,7 @@ static void test_rollup(void **state)
 {
 	struct role_record running = {.name = TEXT("web"), .state = TEXT("running")};
 	struct role_record hung = {.name = TEXT("web"), .state = TEXT("hung")};
+	struct role_record starting = {.name = TEXT("web"), .state = TEXT("starting")};
 	struct role_record engine = {.name = TEXT("engine"), .state = TEXT("running")};
 	struct incident info = {.severity = SEVERITY_INFO};
 	struct incident warning = {.severity = SEVERITY_WARNING};
@@ -86,6 +87,7 @@ static void test_rollup(void **state)
 		{&critical, &running, true, "critical"},
 		{&critical, &hung, true, "critical"},
 		{NULL, &hung, true, "warning"},
+		{NULL, &starting, true, "ok"},
 		{NULL, &engine, true, "ok"},
 		{NULL, &engine, false, "warning"},
 		{&over, &engine, false, "warning"},

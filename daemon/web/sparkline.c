@@ -23,6 +23,7 @@ void sparkline_add(struct sparkline *s, int64_t time_ms, double value)
 		column--;
 	s->sum[column] += value;
 	s->count[column]++;
+	s->last = value;
 }
 
 static double column_value(const struct sparkline *s, size_t column)
@@ -37,24 +38,24 @@ void sparkline_sum(struct sparkline *a, const struct sparkline *b)
 
 		a->sum[i] = both ? column_value(a, i) + column_value(b, i) : 0;
 		a->count[i] = both;
+		a->last = both ? a->sum[i] : a->last;
 	}
 }
 
 bool sparkline_range(const struct sparkline *s, double *ret_low, double *ret_high, double *ret_last)
 {
-	double low = INFINITY, high = -INFINITY, last = 0;
+	double low = INFINITY, high = -INFINITY;
 
 	for (size_t i = 0; i < SPARKLINE_COLUMNS; i++)
 		if (s->count[i] > 0) {
-			last = column_value(s, i);
-			low = fmin(low, last);
-			high = fmax(high, last);
+			low = fmin(low, column_value(s, i));
+			high = fmax(high, column_value(s, i));
 		}
 	if (low > high)
 		return false;
 	*ret_low = low;
 	*ret_high = high;
-	*ret_last = last;
+	*ret_last = s->last;
 	return true;
 }
 

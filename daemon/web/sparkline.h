@@ -18,6 +18,7 @@ struct sparkline {
 	int64_t from_ms, to_ms;
 	double sum[SPARKLINE_COLUMNS];
 	uint32_t count[SPARKLINE_COLUMNS];
+	double last; /* value, not averaged: what holds now */
 };
 
 void sparkline_init(struct sparkline *s, int64_t from_ms, int64_t to_ms);
@@ -28,7 +29,7 @@ void sparkline_add(struct sparkline *s, int64_t time_ms, double value);
 /* Adds A's columns to B's where both have values, as for user and system time. */
 void sparkline_sum(struct sparkline *a, const struct sparkline *b);
 
-/* The least and greatest column and the last; false where there is none. */
+/* The least and greatest column and the last value; false where there is none. */
 bool sparkline_range(
 	const struct sparkline *s, double *ret_low, double *ret_high, double *ret_last);
 

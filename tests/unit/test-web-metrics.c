@@ -196,6 +196,11 @@ static void test_sparkline(void **state)
 	sparkline_add(&s, SPARKLINE_COLUMNS * 1000, 0);
 	assert_true(sparkline_range(&s, &low, &high, &last));
 	assert_true(low == 0 && high == 4 && last == 0);
+	sparkline_add(&s, SPARKLINE_COLUMNS * 1000, 6);
+	assert_true(sparkline_range(&s, &low, &high, &last));
+	assert_true(high == 4 && last == 6);
+	s.sum[SPARKLINE_COLUMNS - 1] = 0;
+	s.count[SPARKLINE_COLUMNS - 1] = 1;
 	assert_true(sparkline_mean(&s) == 2);
 	sparkline_write(&s, 0, 4, 1000, &line, &area);
 	assert_string_equal(line.data, "M1.0 24.0h0L3.0 2.0M359.0 46.0h0");

@@ -376,3 +376,23 @@ int engine_commit(struct engine *e)
 	commands_answer(e);
 	return 0;
 }
+
+static int on_soon(sd_event_source *source, void *userdata)
+{
+	engine_commit(userdata);
+	return 0;
+}
+
+void engine_commit_soon(struct engine *e)
+{
+	int r;
+
+	if (!e->soon) {
+		r = sd_event_add_defer(role_event(e->role), &e->soon, on_soon, e);
+		if (r >= 0)
+			r = sd_event_source_set_priority(e->soon, SD_EVENT_PRIORITY_NORMAL + 1);
+	} else
+		r = sd_event_source_set_enabled(e->soon, SD_EVENT_ONESHOT);
+	if (r < 0)
+		engine_commit(e);
+}

@@ -157,28 +157,6 @@ void deliveries_committed(struct engine *e)
 		refill(e);
 }
 
-static int on_settled(sd_event_source *source, void *userdata)
-{
-	engine_commit(userdata);
-	return 0;
-}
-
-/* Commits when everything that waits to be read is read: results that come together are written
- * together. */
-static void commit_soon(struct engine *e)
-{
-	int r;
-
-	if (!e->settled) {
-		r = sd_event_add_defer(role_event(e->role), &e->settled, on_settled, e);
-		if (r >= 0)
-			r = sd_event_source_set_priority(e->settled, SD_EVENT_PRIORITY_NORMAL + 1);
-	} else
-		r = sd_event_source_set_enabled(e->settled, SD_EVENT_ONESHOT);
-	if (r < 0)
-		engine_commit(e);
-}
-
 static void settle(struct engine *e, struct delivery_entry *d, const struct delivery *result)
 {
 	enum delivery_result outcome;
@@ -225,7 +203,7 @@ int deliveries_result(struct peer *p, struct message *m)
 			command_tested(e, d->waiting, &d->notification, result.status, text);
 			d->waiting = NULL;
 		}
-		commit_soon(e);
+		engine_commit_soon(e);
 		break;
 	}
 	return 0;
@@ -290,7 +268,7 @@ static void fail_orphans(struct engine *e)
 		n->last_error = error;
 		n->state = NOTIFICATION_FAILED;
 		e->deliveries[i].changed = true;
-		commit_soon(e);
+		engine_commit_soon(e);
 	}
 }
 

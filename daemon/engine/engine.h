@@ -133,7 +133,7 @@ struct engine {
 	int commit_error; /* of the last commit: reported once */
 	double evaluation_seconds;
 	bool restarted; /* a service restarted: its rules are to be evaluated */
-	sd_event_source *tick, *upkeep, *outbox, *settled;
+	sd_event_source *tick, *upkeep, *outbox, *soon;
 };
 
 /* Store time now. */
@@ -142,6 +142,9 @@ int64_t engine_now(struct engine *e);
 /* Writes everything that changed in one transaction; then acknowledges, answers and sends what waited
  * for it. 0, or -errno (logged once): everything stays marked. */
 int engine_commit(struct engine *e);
+
+/* The same when everything that waits to be read is read: what comes together is written together. */
+void engine_commit_soon(struct engine *e);
 
 /* Evaluates the rules; METRIC as in alerting_evaluate(). */
 void engine_evaluate(struct engine *e, const char *metric);

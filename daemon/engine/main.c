@@ -231,7 +231,7 @@ static void engine_free(struct engine *e)
 	sd_event_source_disable_unref(e->tick);
 	sd_event_source_disable_unref(e->upkeep);
 	sd_event_source_disable_unref(e->outbox);
-	sd_event_source_disable_unref(e->settled);
+	sd_event_source_disable_unref(e->soon);
 	commit_done(e);
 	commands_done(e);
 	deliveries_done(e);
@@ -360,6 +360,9 @@ static int role_told(struct role *role, struct message *m)
 		free(copy);
 		return entry ? -ENOMEM : -EBADMSG;
 	}
+	/* A turn is shown at once; what a role uses can wait for the tick. */
+	if (!entry->record.state || !text_equal(entry->record.state, state))
+		engine_commit_soon(e);
 	free(entry->record.state);
 	entry->record.state = copy;
 	entry->record.pid = pid;

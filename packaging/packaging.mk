@@ -39,5 +39,5 @@ EXTRA_DIST += \
 	packaging/demo/server.py \
 	packaging/demo/train.py \
 	packaging/demo/weights.py \
-	tests/integration/test_demo.py \
+	tests/integration/test_demo.py tests/integration/test_quickstart.py \
 	tests/integration/test_readme.py

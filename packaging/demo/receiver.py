@@ -65,6 +65,8 @@ def _dicts(value):
 
 def _alert_lines(alert):
     yield f"  {printable(alert.get('rule', '?'))}: {printable(alert.get('summary', ''))}"
+    if alert.get("state") == "resolved":
+        return  # the details were told when it fired
     if alert.get("description"):
         yield f"    {printable(alert['description'])}"
     for evidence in _dicts(alert.get("evidence")):

@@ -135,6 +135,35 @@ static bool load_program(void)
 	return syscall(SYS_bpf, 0, NULL, 0) >= 0 || errno != EPERM;
 }
 
+/* The kernel would signal the owner for us. */
+static bool own_descriptor(void)
+{
+	return fcntl(STDERR_FILENO, F_SETOWN, getppid()) == 0 ||
+	       fcntl(STDERR_FILENO, F_SETOWN_EX,
+		       &(struct f_owner_ex){.type = F_OWNER_PID, .pid = getppid()}) == 0 ||
+	       fcntl(STDERR_FILENO, F_SETSIG, SIGKILL) == 0;
+}
+
+static bool signal_by_descriptor(void)
+{
+	return fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) | O_ASYNC) == 0;
+}
+
+/* What SQLite, sd-event and libcurl ask of descriptors. */
+static bool use_descriptor(void)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	_cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	_cleanup_close_ int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	int flags = fcntl(fd, F_GETFL);
+
+	return copy >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+	       fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(fd, F_SETFD, 0) == 0 &&
+	       fcntl(fd, F_SETLK, &lock) == 0 && fcntl(fd, F_GETLK, &lock) == 0 &&
+	       fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0 &&
+	       fcntl(fd, F_GET_SEALS) == F_SEAL_WRITE;
+}
+
 static bool use_network_administration(void)
 {
 	return sandbox_capabilities() >> CAP_NET_ADMIN & 1 ||
@@ -160,6 +189,9 @@ static const struct {
 	{"use CAP_NET_ADMIN or CAP_SYS_ADMIN", use_network_administration, 0},
 	{"start a program", execute, 0},
 	{"fork", make_process, NOTIFY},
+	{"own a descriptor's signals", own_descriptor, 0},
+	{"have a descriptor signal", signal_by_descriptor, 0},
+	{"use a descriptor", use_descriptor, ENGINE | PROCESS | NOTIFY | WEB},
 };
 
 /* In the child: the number of attempts that went wrong. */

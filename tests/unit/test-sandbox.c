@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -164,6 +167,51 @@ static bool use_descriptor(void)
 	       fcntl(fd, F_GET_SEALS) == F_SEAL_WRITE;
 }
 
+static void *do_nothing(void *userdata)
+{
+	return userdata;
+}
+
+static bool make_thread(void)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, do_nothing, NULL) == 0 &&
+	       pthread_join(thread, NULL) == 0;
+}
+
+static bool make_namespace(void)
+{
+	long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid == 0)
+		_exit(0);
+	return pid > 0 || unshare(CLONE_NEWUSER) == 0;
+}
+
+/* A kernel without clone3() is what glibc must see, or it makes no threads. */
+static bool see_clone3(void)
+{
+	return syscall(SYS_clone3, NULL, 0) == 0 || errno != ENOSYS;
+}
+
+static bool open_netlink(int protocol)
+{
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+
+	return fd >= 0;
+}
+
+static bool ask_for_addresses(void)
+{
+	return open_netlink(NETLINK_ROUTE);
+}
+
+static bool ask_for_sockets(void)
+{
+	return open_netlink(NETLINK_SOCK_DIAG) || open_netlink(NETLINK_KOBJECT_UEVENT);
+}
+
 static bool use_network_administration(void)
 {
 	return sandbox_capabilities() >> CAP_NET_ADMIN & 1 ||
@@ -188,10 +236,15 @@ static const struct {
 	{"call bpf()", load_program, 0},
 	{"use CAP_NET_ADMIN or CAP_SYS_ADMIN", use_network_administration, 0},
 	{"start a program", execute, 0},
-	{"fork", make_process, NOTIFY},
+	{"fork", make_process, 0},
+	{"make a namespace", make_namespace, 0},
+	{"see clone3()", see_clone3, 0},
+	{"start a thread", make_thread, NOTIFY},
 	{"own a descriptor's signals", own_descriptor, 0},
 	{"have a descriptor signal", signal_by_descriptor, 0},
 	{"use a descriptor", use_descriptor, ENGINE | PROCESS | NOTIFY | WEB},
+	{"ask for this host's addresses", ask_for_addresses, NOTIFY},
+	{"ask for sockets and devices", ask_for_sockets, 0},
 };
 
 /* In the child: the number of attempts that went wrong. */

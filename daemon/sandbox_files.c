@@ -68,13 +68,21 @@ static int allow(int ruleset, const char *path, uint64_t access)
 	return 0;
 }
 
-/* What the resolver of glibc, its modules, and OpenSSL read. */
+/* What the resolver of glibc, its modules, and OpenSSL read. Of /run only what resolv.conf may point to
+ * and what the modules look up: the rest holds credentials. Landlock has no say in connecting to a
+ * socket by its path, so that nscd, resolved and Avahi answer without a rule. */
 static const struct {
 	const char *path;
 	uint64_t access;
 } resolver_paths[] = {
 	{"/etc", FILES_READ}, /* resolv.conf and the like are replaced, not rewritten */
-	{"/run", FILES_READ}, /* resolv.conf of systemd-resolved; sockets of the resolver */
+	{"/run/NetworkManager", FILES_READ},
+	{"/run/connman", FILES_READ},
+	{"/run/netconfig", FILES_READ},
+	{"/run/nscd", FILES_READ},
+	{"/run/resolvconf", FILES_READ},
+	{"/run/systemd/machines", FILES_READ},
+	{"/run/systemd/resolve", FILES_READ},
 	{"/lib", FILES_LOAD},
 	{"/lib64", FILES_LOAD},
 	{"/usr/lib", FILES_LOAD},

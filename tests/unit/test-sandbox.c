@@ -195,6 +195,13 @@ static bool see_clone3(void)
 	return syscall(SYS_clone3, NULL, 0) == 0 || errno != ENOSYS;
 }
 
+static bool list_run(void)
+{
+	_cleanup_close_ int fd = open("/run", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0;
+}
+
 static bool open_netlink(int protocol)
 {
 	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
@@ -243,6 +250,7 @@ static const struct {
 	{"own a descriptor's signals", own_descriptor, 0},
 	{"have a descriptor signal", signal_by_descriptor, 0},
 	{"use a descriptor", use_descriptor, ENGINE | PROCESS | NOTIFY | WEB},
+	{"list /run", list_run, PROCESS},
 	{"ask for this host's addresses", ask_for_addresses, NOTIFY},
 	{"ask for sockets and devices", ask_for_sockets, 0},
 };

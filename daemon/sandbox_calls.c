@@ -244,6 +244,8 @@ int sandbox_calls(const struct role_row *row)
 		return -ENOMEM;
 	r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (r == 0)
 		r = add_plain(filter, row->calls);
 	if (r == 0)
 		r = add_conditional(filter, row->calls);

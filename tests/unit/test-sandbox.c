@@ -290,6 +290,45 @@ static void test_roles(void **state)
 	}
 }
 
+struct bystander {
+	int wake[2];
+	bool signalled;
+};
+
+static void *stand_by(void *userdata)
+{
+	struct bystander *b = userdata;
+	char byte;
+
+	b->signalled = read(b->wake[0], &byte, 1) != 1 || kill_parent();
+	return NULL;
+}
+
+/* In the child: a thread that a library started before is in the sandbox, too. */
+static int try_thread(void)
+{
+	struct bystander b;
+	pthread_t thread;
+
+	if (pipe(b.wake) < 0 || pthread_create(&thread, NULL, stand_by, &b) != 0 ||
+		sandbox_enter(&role_rows[ROLE_WEB], state_directory) < 0 ||
+		write(b.wake[1], "x", 1) != 1 || pthread_join(thread, NULL) != 0)
+		return 100;
+	return b.signalled;
+}
+
+static void test_threads(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(try_thread());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static int make_state(void **state)
 {
 	char path[128];
@@ -318,6 +357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_roles),
+		cmocka_unit_test(test_threads),
 	};
 
 #ifdef MW_RELAXED_SANDBOX

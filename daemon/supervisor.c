@@ -2,6 +2,7 @@
 #include "daemon/supervisor.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <sysexits.h>
@@ -187,7 +188,9 @@ static gid_t find_group(void)
 static int take_resources(struct supervisor *s)
 {
 	_cleanup_free_ char *why = NULL;
-	uint64_t handed_on = 0;
+	/* Lowering a role's bounding set takes a right of its own; a unit that grants none has
+	 * lowered ours. */
+	uint64_t handed_on = UINT64_C(1) << CAP_SETPCAP;
 	char host[256] = "localhost";
 	int r;
 

@@ -44,7 +44,8 @@ tests_unit_test_message_LDADD = librole.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIB
 tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_sandbox_LDADD = librole.a libbase.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_supervisor_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_supervisor_LDADD = libsupervisor.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_supervisor_LDADD = libsupervisor.a libconfigload.a libbase.a $(SYSTEMD_LIBS) \
+	$(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz-message

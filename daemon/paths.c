@@ -96,7 +96,7 @@ int paths_directory(const char *given, const char *variable, const char *fallbac
 		path = strdup(fallback);
 	if (!path)
 		return -ENOMEM;
-	r = make_directories(path);
+	r = *path ? make_directories(path) : -ENOENT;
 	if (r == 0 && stat(path, &st) < 0)
 		r = -errno;
 	if (r == 0 && !S_ISDIR(st.st_mode))

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/paths.h"
 #include "daemon/restart.h"
 #include "daemon/usage.h"
 
@@ -65,12 +66,35 @@ static void test_usage(void **state)
 	}
 }
 
+/* An empty name is no directory, wherever it comes from. */
+static void test_empty_directory(void **state)
+{
+	static const struct {
+		const char *given, *variable, *fallback;
+	} cases[] = {
+		{"", "", "/tmp"},
+		{NULL, ":/tmp", "/tmp"},
+		{NULL, "", ""},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_free_ char *path = NULL, *why = NULL;
+
+		setenv("TEST_DIRECTORY", cases[i].variable, 1);
+		assert_int_equal(paths_directory(cases[i].given, "TEST_DIRECTORY",
+					 cases[i].fallback, &path, &why),
+			-ENOENT);
+		assert_non_null(why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_three_times_at_once_then_backoff),
 		cmocka_unit_test(test_a_long_run_forgives),
 		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_empty_directory),
 	};
 
 	return cmocka_run_group_tests_name("supervisor", tests, NULL, NULL);

@@ -12,6 +12,7 @@
 
 #define HUNG_AFTER   (15 * USEC_PER_SEC) /* without a heartbeat */
 #define REPORT_EVERY (15 * USEC_PER_SEC) /* the roles' usage */
+#define PLACES	     3			 /* instances of one role at a time */
 
 static void start_slot(struct slot *slot);
 
@@ -23,6 +24,14 @@ static struct slot *engine_slot(struct supervisor *s)
 static bool is_running(const struct instance *i)
 {
 	return i && instance_state(i) == INSTANCE_RUNNING;
+}
+
+/* All that may run of a role; any of them may be NULL. */
+static void get_instances(const struct slot *slot, struct instance *ret[static PLACES])
+{
+	ret[0] = slot->current;
+	ret[1] = slot->next;
+	ret[2] = slot->leaving;
 }
 
 int slots_prepare(struct supervisor *s)
@@ -191,33 +200,45 @@ static void on_ready(struct instance *i, void *userdata)
 	supervisor_changed(s);
 }
 
+/* The instance with that process, or NULL. */
+static struct instance *find_instance(const struct supervisor *s, int64_t pid)
+{
+	for (size_t n = 0; n < ROLES; n++) {
+		struct instance *all[PLACES];
+
+		get_instances(&s->slots[n], all);
+		for (size_t p = 0; p < PLACES; p++)
+			if (all[p] && instance_pid(all[p]) == pid)
+				return all[p];
+	}
+	return NULL;
+}
+
 static void on_complained(struct instance *i, int64_t pid, const char *why, void *userdata)
 {
-	struct slot *slot = userdata;
-	struct supervisor *s = slot->supervisor;
+	const struct slot *slot = userdata;
+	struct instance *other = find_instance(slot->supervisor, pid);
 
-	if (slot != engine_slot(s))
+	if (slot != engine_slot(slot->supervisor) || !other || other == i)
 		return;
-	for (size_t n = 0; n < ROLES; n++) {
-		struct instance *current = s->slots[n].current;
-
-		if (!current || instance_pid(current) != pid || current == i)
-			continue;
-		log_error("role %s (pid %" PRIi64 ") is ended: %s", s->slots[n].row->name, pid, why);
-		instance_kill(current, INSTANCE_STOPPING);
-	}
+	log_error("role %s (pid %" PRIi64 ") is ended: %s", instance_row(other)->name, pid, why);
+	instance_kill(other, INSTANCE_STOPPING);
 }
 
 static void log_exit(const struct slot *slot, const struct instance *i, int code, int status)
 {
 	const struct log_field fields[] = {{"MODELWATCH_ROLE", slot->row->name}};
+	const char *signal_name = code == CLD_EXITED ? NULL : sigabbrev_np(status);
 
 	if (code == CLD_EXITED)
 		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) exited with status %d",
 			slot->row->name, instance_pid(i), status);
-	else
+	else if (signal_name)
 		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) was killed by SIG%s",
-			slot->row->name, instance_pid(i), sigabbrev_np(status));
+			slot->row->name, instance_pid(i), signal_name);
+	else
+		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) was killed by signal %d",
+			slot->row->name, instance_pid(i), status);
 }
 
 static int on_delay(sd_event_source *source, uint64_t now, void *userdata)
@@ -404,10 +425,11 @@ void slots_stop(struct supervisor *s)
 void slots_kill(struct supervisor *s)
 {
 	for (size_t i = 0; i < ROLES; i++) {
-		struct instance *all[] = {s->slots[i].current, s->slots[i].next, s->slots[i].leaving};
+		struct instance *all[PLACES];
 
-		for (size_t n = 0; n < ELEMENTS(all); n++)
-			if (all[n])
-				instance_kill(all[n], INSTANCE_STOPPING);
+		get_instances(&s->slots[i], all);
+		for (size_t p = 0; p < PLACES; p++)
+			if (all[p])
+				instance_kill(all[p], INSTANCE_STOPPING);
 	}
 }

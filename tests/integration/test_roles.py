@@ -115,6 +115,16 @@ def test_hung_role_is_replaced(site, role):
     hook.wait("incident.opened", service="llama")
 
 
+@pytest.mark.parametrize("number, said", [(signal.SIGUSR1, "SIGUSR1"),
+                                          (signal.SIGRTMIN + 1, f"signal {signal.SIGRTMIN + 1}")])
+def test_cause_of_an_end_is_said(site, number, said):
+    """Also for signals that have no name."""
+    site.start()
+    os.kill(site.daemon.roles()["process"], number)
+    site.daemon.wait_log(rf"role process \(pid \d+\) was killed by {said}$")
+    eventually(lambda: site.role_states()["process"]["state"] == "running", "another process")
+
+
 def test_role_that_dies_again_and_again(site):
     """Backoff, not a busy loop, and no end of the daemon."""
     server = site.service("llama")

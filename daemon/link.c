@@ -122,10 +122,11 @@ static int receive(struct link *l, struct received *p)
 		.msg_controllen = sizeof(control)};
 	ssize_t size = recvmsg(l->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
+	/* Said once, where a peer closed without reading everything; what it sent is still there. */
+	if (size < 0 && errno == ECONNRESET)
+		size = recvmsg(l->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (size < 0)
-		return errno == EAGAIN || errno == EINTR ? 0
-		       : errno == ECONNRESET		 ? -ENOTCONN
-							 : -errno;
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	p->fd_count = 0;
 	take_descriptors(&header, p);
 	if (size == 0) {
@@ -201,7 +202,7 @@ static void read_packets(struct link *l, size_t burst)
 		free(l);
 }
 
-/* 0, or -EAGAIN where the socket is full. */
+/* 0, -EAGAIN where the socket is full, -EPIPE after the peer closed. */
 static int send_packet(struct link *l, const void *data, size_t size, const int *fds, size_t fd_count)
 {
 	union {
@@ -223,7 +224,9 @@ static int send_packet(struct link *l, const void *data, size_t size, const int 
 	}
 	while (sendmsg(l->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
-			return errno == ENOBUFS || errno == EWOULDBLOCK ? -EAGAIN : -errno;
+			return errno == ENOBUFS || errno == EWOULDBLOCK ? -EAGAIN
+			       : errno == ECONNRESET			? -EPIPE
+									: -errno;
 	return 0;
 }
 
@@ -254,8 +257,12 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 		r = write_queue(l);
 		if (r == 0)
 			sd_event_source_set_io_events(source, EPOLLIN);
-		else if (r != -EAGAIN) {
-			link_end(l, r == -EPIPE ? 0 : r);
+		else if (r == -EPIPE) {
+			/* What the peer sent before it closed is read yet, and then its end. */
+			drop_queue(l);
+			sd_event_source_set_io_events(source, EPOLLIN);
+		} else if (r != -EAGAIN) {
+			link_end(l, r);
 			return 0;
 		}
 	}

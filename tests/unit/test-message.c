@@ -258,6 +258,29 @@ static void test_drain_reads_all(void **state)
 	close_pair(event, &a, &b);
 }
 
+/* Whoever closes without having read everything has said things, too. */
+static void test_last_words_are_read(void **state)
+{
+	static const bool send_first[] = {false, true};
+
+	for (size_t i = 0; i < ELEMENTS(send_first); i++) {
+		struct side a = {0}, b = {0};
+		sd_event *event;
+
+		open_pair(&event, &a, &b);
+		assert_int_equal(send_body(b.link, 1, 10), 0);
+		for (uint64_t n = 1; n <= 100; n++)
+			assert_int_equal(send_body(a.link, n, 100), 0);
+		a.link = link_free(a.link);
+		if (send_first[i])
+			assert_int_equal(send_body(b.link, 2, 10), -EPIPE);
+		link_drain(b.link);
+		assert_int_equal(b.last, 100);
+		assert_int_equal(b.closed, 1);
+		close_pair(event, &a, &b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +293,7 @@ int main(void)
 		cmocka_unit_test(test_link_ends_on_bad_packet),
 		cmocka_unit_test(test_link_may_be_freed_inside),
 		cmocka_unit_test(test_drain_reads_all),
+		cmocka_unit_test(test_last_words_are_read),
 	};
 
 	return cmocka_run_group_tests_name("message", tests, NULL, NULL);

@@ -200,13 +200,20 @@ static int on_engine_message(struct link *l, struct message *m, void *userdata)
 	return r->program->message ? r->program->message(r, m) : -EBADMSG;
 }
 
+static void engine_failed(struct role *r, int reason)
+{
+	log_error_errno(reason, "the link to the engine failed");
+	role_exit(r, EX_SOFTWARE);
+}
+
 static void on_engine_closed(struct link *l, int reason, void *userdata)
 {
 	struct role *r = userdata;
 
-	if (reason < 0)
-		log_error_errno(reason, "the link to the engine failed");
 	r->engine = link_free(r->engine);
+	/* Where the engine is gone, another comes; a running one would never be heard of again. */
+	if (reason < 0 && reason != -EPIPE)
+		engine_failed(r, reason);
 }
 
 static const struct link_ops engine_ops = {on_engine_message, on_engine_closed};
@@ -269,8 +276,9 @@ int role_send(struct role *r, struct buf *packet, int fd)
 	if (!r->engine)
 		return -ENOTCONN;
 	e = link_send(r->engine, packet, fd);
-	if (e == -ENOBUFS || e == -EPIPE)
-		r->engine = link_free(r->engine);
+	/* After -EPIPE the loop reads what the engine said last, and then its end. */
+	if (e < 0 && e != -EPIPE)
+		engine_failed(r, e);
 	return e;
 }
 

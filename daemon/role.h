@@ -58,7 +58,8 @@ struct link *role_engine(struct role *r);
 /* The link to the supervisor. */
 struct link *role_supervisor(struct role *r);
 
-/* Sends to the engine; -ENOTCONN while there is none. A failed link is closed. */
+/* Sends to the engine; -ENOTCONN while there is none, -EPIPE where it is gone. Any other failure of
+ * the link ends the program: its successor gets a new one. */
 int role_send(struct role *r, struct buf *packet, int fd);
 
 /* Takes the descriptor passed under that name, or -1. Several of one name come in their order. */

@@ -123,6 +123,7 @@ static void connect_to_engine(struct supervisor *s, struct instance *i)
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
 		log_error_errno(-errno, "cannot connect role %s", instance_row(i)->name);
+		instance_kill(i, INSTANCE_STOPPING);
 		return;
 	}
 	send_connect(engine, instance_row(i)->name, instance_pid(i), pair[0]);

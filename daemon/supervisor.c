@@ -15,7 +15,7 @@
 #include "daemon/supervisor_private.h"
 
 #define WATCH_EVERY  (3 * USEC_PER_SEC)
-#define STOP_TIMEOUT (4 * USEC_PER_SEC) /* then what still runs is killed */
+#define STOP_TIMEOUT (2 * USEC_PER_SEC) /* for the roles, and then again for the engine */
 #define GROUP	     "modelwatch"	/* whose members may acknowledge */
 
 static void announce(struct supervisor *s)
@@ -38,12 +38,35 @@ void supervisor_changed(struct supervisor *s)
 		slots_stop(s);
 }
 
+/* Nothing holds the end up any more, not even what cannot be killed now. */
+static void give_up(struct supervisor *s)
+{
+	slots_kill(s);
+	sd_event_exit(s->event, s->status);
+}
+
+static int on_last_deadline(sd_event_source *source, uint64_t now, void *userdata)
+{
+	log_warning("not everything stopped in time: it is killed");
+	give_up(userdata);
+	return 0;
+}
+
+static void set_deadline(struct supervisor *s, sd_event_time_handler_t handler)
+{
+	s->deadline = sd_event_source_disable_unref(s->deadline);
+	if (sd_event_add_time_relative(s->event, &s->deadline, CLOCK_MONOTONIC, STOP_TIMEOUT, 0,
+		    handler, s) < 0)
+		give_up(s);
+}
+
 static int on_deadline(sd_event_source *source, uint64_t now, void *userdata)
 {
 	struct supervisor *s = userdata;
 
-	log_warning("some roles did not stop in time: they are killed");
-	slots_kill(s);
+	if (slots_kill_others(s))
+		log_warning("some roles did not stop in time: they are killed");
+	set_deadline(s, on_last_deadline);
 	return 0;
 }
 
@@ -54,10 +77,8 @@ static void stop(struct supervisor *s, int status)
 	s->stopping = true;
 	s->status = status;
 	sd_notify(0, "STOPPING=1\nSTATUS=Stopping.");
-	if (sd_event_add_time_relative(s->event, &s->deadline, CLOCK_MONOTONIC, STOP_TIMEOUT, 0,
-		    on_deadline, s) < 0)
-		slots_kill(s);
 	slots_stop(s);
+	set_deadline(s, on_deadline);
 	if (slots_all_gone(s))
 		sd_event_exit(s->event, s->status);
 }

@@ -2,6 +2,7 @@
 """Roles: what they may, that they are replaced, and that they keep secrets."""
 import os
 import pathlib
+import re
 import signal
 
 import pytest
@@ -123,6 +124,29 @@ def test_cause_of_an_end_is_said(site, number, said):
     os.kill(site.daemon.roles()["process"], number)
     site.daemon.wait_log(rf"role process \(pid \d+\) was killed by {said}$")
     eventually(lambda: site.role_states()["process"]["state"] == "running", "another process")
+
+
+@pytest.mark.parametrize("role", [r for r in places.ROLES if r != "engine"])
+def test_stop_with_a_hung_role(site, role):
+    """It is killed; the engine stops in order all the same, and closes the database."""
+    site.service("llama")
+    site.start()
+    site.wait_service("llama")
+    os.kill(site.daemon.roles()[role], signal.SIGSTOP)
+    site.daemon.stop()
+    assert re.search(rf"role {role} \(pid \d+\) was killed by SIGKILL", site.daemon.log)
+    assert not re.search(r"role engine \(pid \d+\) was killed", site.daemon.log)
+    assert not site.database.with_name("modelwatch.db-wal").exists()
+
+
+def test_stop_with_a_hung_engine(site):
+    site.service("llama")
+    site.start()
+    site.wait_service("llama")
+    roles = site.daemon.role_pids()
+    os.kill(site.daemon.roles()["engine"], signal.SIGSTOP)
+    site.daemon.stop()
+    eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in roles), "end of roles")
 
 
 def test_role_that_dies_again_and_again(site):

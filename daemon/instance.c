@@ -65,13 +65,17 @@ struct instance *instance_free(struct instance *i)
 {
 	if (!i)
 		return NULL;
-	link_free(i->link);
-	if (i->child) {
-		kill(i->pid, SIGKILL);
-		sd_event_source_disable_unref(i->child);
-		waitpid(i->pid, NULL, WNOHANG);
+	i->link = link_free(i->link);
+	if (!i->child) {
+		free(i);
+		return NULL;
 	}
-	free(i);
+	/* Nobody's any more, but it stays until its process can be reaped, or the loop is gone. */
+	i->ops = NULL;
+	kill(i->pid, SIGKILL);
+	sd_event_source_set_destroy_callback(i->child, free);
+	sd_event_source_set_floating(i->child, true);
+	sd_event_source_unref(i->child);
 	return NULL;
 }
 
@@ -93,6 +97,8 @@ static void __attribute__((noreturn)) run_program(
 		fcntl(channel, F_SETFD, 0);
 	else
 		dup2(channel, CHANNEL_FD);
+	/* What our own starter left open is no role's business. */
+	close_range(CHANNEL_FD + 1, ~0U, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (sandbox_limit_capabilities(row->capabilities) == 0)
@@ -137,6 +143,10 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *userda
 {
 	struct instance *i = userdata;
 
+	if (!i->ops) {
+		sd_event_source_set_floating(source, false);
+		return 0;
+	}
 	i->child = sd_event_source_disable_unref(i->child);
 	i->ops->exited(i, info->si_code, info->si_status, i->userdata);
 	return 0;
@@ -202,6 +212,10 @@ int instance_new(sd_event *event, const struct role_row *row, const char *progra
 	if (r >= 0)
 		r = sd_event_add_child(event, &i->child, i->pid, WEXITED, on_child, i);
 	if (r < 0) {
+		if (i->pid > 0) {
+			kill(i->pid, SIGKILL);
+			waitpid(i->pid, NULL, 0);
+		}
 		instance_free(i);
 		return r;
 	}

@@ -31,7 +31,7 @@ struct instance_ops {
 /* Starts PROGRAM. */
 int instance_new(sd_event *event, const struct role_row *row, const char *program,
 	const struct instance_ops *ops, void *userdata, struct instance **ret);
-/* Kills what still runs. */
+/* Kills what still runs; its process is reaped by the loop. */
 struct instance *instance_free(struct instance *i);
 
 const struct role_row *instance_row(const struct instance *i);

@@ -420,36 +420,33 @@ void slots_stop(struct supervisor *s)
 		others |= slot->current || slot->next || slot->leaving;
 	}
 	if (!others)
-		stop_instance(engine_slot(s)->current);
+		slots_stop_engine(s);
 }
 
-static bool kill_slot(const struct slot *slot)
+static void kill_slot(const struct slot *slot)
 {
 	struct instance *all[PLACES];
-	bool any = false;
 
 	get_instances(slot, all);
 	for (size_t p = 0; p < PLACES; p++)
-		if (all[p]) {
+		if (all[p])
 			instance_kill(all[p], INSTANCE_STOPPING);
-			any = true;
-		}
-	return any;
 }
 
-bool slots_kill_others(struct supervisor *s)
+void slots_kill_others(struct supervisor *s)
 {
-	bool any = false;
-
 	for (size_t i = 0; i < ROLES; i++)
 		if (i != ROLE_ENGINE)
-			any |= kill_slot(&s->slots[i]);
+			kill_slot(&s->slots[i]);
+}
+
+void slots_stop_engine(struct supervisor *s)
+{
 	stop_instance(engine_slot(s)->current);
-	return any;
 }
 
 void slots_kill(struct supervisor *s)
 {
-	for (size_t i = 0; i < ROLES; i++)
-		kill_slot(&s->slots[i]);
+	slots_kill_others(s);
+	kill_slot(engine_slot(s));
 }

@@ -14,9 +14,8 @@
 #include "daemon/sandbox.h"
 #include "daemon/supervisor_private.h"
 
-#define WATCH_EVERY  (3 * USEC_PER_SEC)
-#define STOP_TIMEOUT (2 * USEC_PER_SEC) /* for the roles, and then again for the engine */
-#define GROUP	     "modelwatch"	/* whose members may acknowledge */
+#define WATCH_EVERY (3 * USEC_PER_SEC)
+#define GROUP	    "modelwatch" /* whose members may acknowledge */
 
 static void announce(struct supervisor *s)
 {
@@ -41,33 +40,41 @@ void supervisor_changed(struct supervisor *s)
 /* Nothing holds the end up any more, not even what cannot be killed now. */
 static void give_up(struct supervisor *s)
 {
+	log_warning("not everything stopped in time: it is killed");
 	slots_kill(s);
 	sd_event_exit(s->event, s->status);
 }
 
-static int on_last_deadline(sd_event_source *source, uint64_t now, void *userdata)
-{
-	log_warning("not everything stopped in time: it is killed");
-	give_up(userdata);
-	return 0;
-}
+/* What is done when a stop takes longer than it should, one after the other: within the 5 s that
+ * are promised. */
+static const struct {
+	usec_t wait;
+	void (*act)(struct supervisor *s);
+} stop_steps[] = {
+	{2 * USEC_PER_SEC, slots_kill_others}, /* the engine is asked when they are gone */
+	{USEC_PER_SEC, slots_stop_engine},     /* or when they cannot go */
+	{USEC_PER_SEC, give_up},
+};
 
-static void set_deadline(struct supervisor *s, sd_event_time_handler_t handler)
-{
-	s->deadline = sd_event_source_disable_unref(s->deadline);
-	if (sd_event_add_time_relative(s->event, &s->deadline, CLOCK_MONOTONIC, STOP_TIMEOUT, 0,
-		    handler, s) < 0)
-		give_up(s);
-}
+static void set_deadline(struct supervisor *s);
 
 static int on_deadline(sd_event_source *source, uint64_t now, void *userdata)
 {
 	struct supervisor *s = userdata;
+	size_t step = s->stop_step++;
 
-	if (slots_kill_others(s))
-		log_warning("some roles did not stop in time: they are killed");
-	set_deadline(s, on_last_deadline);
+	if (s->stop_step < ELEMENTS(stop_steps))
+		set_deadline(s);
+	stop_steps[step].act(s);
 	return 0;
+}
+
+static void set_deadline(struct supervisor *s)
+{
+	s->deadline = sd_event_source_disable_unref(s->deadline);
+	if (sd_event_add_time_relative(s->event, &s->deadline, CLOCK_MONOTONIC,
+		    stop_steps[s->stop_step].wait, 0, on_deadline, s) < 0)
+		give_up(s);
 }
 
 static void stop(struct supervisor *s, int status)
@@ -78,7 +85,7 @@ static void stop(struct supervisor *s, int status)
 	s->status = status;
 	sd_notify(0, "STOPPING=1\nSTATUS=Stopping.");
 	slots_stop(s);
-	set_deadline(s, on_deadline);
+	set_deadline(s);
 	if (slots_all_gone(s))
 		sd_event_exit(s->event, s->status);
 }

@@ -36,7 +36,8 @@ struct supervisor {
 	gid_t group;
 	struct slot slots[ROLES];
 	sd_event_source *watch;	   /* looks after heartbeats */
-	sd_event_source *deadline; /* of a stop: first the roles', then everything's */
+	sd_event_source *deadline; /* of a stop's next step */
+	size_t stop_step;
 	usec_t reported;	   /* the roles' usage, monotonic */
 	bool announced;		   /* READY=1 was sent */
 	bool stopping;
@@ -59,9 +60,8 @@ void slots_check(struct supervisor *s);
 
 /* Stops every role but the engine, and that when the others are gone. */
 void slots_stop(struct supervisor *s);
-/* Kills every role but the engine, and asks that one to stop, even if another is not gone yet. True
- * where there were others. */
-bool slots_kill_others(struct supervisor *s);
+void slots_stop_engine(struct supervisor *s);
+void slots_kill_others(struct supervisor *s);
 void slots_kill(struct supervisor *s);
 bool slots_all_gone(const struct supervisor *s);
 bool slots_all_running(const struct supervisor *s);

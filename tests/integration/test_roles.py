@@ -155,8 +155,11 @@ def test_role_that_dies_again_and_again(site):
     hook = site.webhook()
     site.start()
     site.wait_service("llama")
+    killed = [None]
     for _ in range(5):
-        eventually(lambda: site.daemon.kill("process"), "process")
+        killed.append(eventually(lambda: (pid := site.daemon.roles().get("process"))
+                                 not in killed and pid, "process"))
+        os.kill(killed[-1], signal.SIGKILL)
     server.kill()
     hook.wait("incident.opened", service="llama")
     assert site.role_states()["process"]["restarts"] == 5

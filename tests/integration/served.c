@@ -73,6 +73,7 @@ int main(int argc, char **argv)
 			perror("listen");
 			return 1;
 		}
+	signal(SIGCHLD, SIG_IGN); /* children leave no zombies */
 	puts("ready");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin))

@@ -7,6 +7,7 @@ once more. Into each step falls the death of a role, of the supervisor or of eve
 moments before or after. After everything was killed the daemon is started again, sometimes only
 after the service died unobserved. The seed is printed; MW_TEST_SEED repeats it."""
 import collections
+import datetime
 import os
 import random
 import threading
@@ -25,9 +26,17 @@ class Killer:
         self.site = site
         self.rng = rng
         self.kills = collections.Counter()
+        self.history = []  # (wall time, what) of everything that was done, to understand a failure
 
-    def around(self, step):
-        """Does STEP, with a killing of something at a random moment around it."""
+    def note(self, what):
+        now = datetime.datetime.now(datetime.timezone.utc)
+        self.history.append(f"{now.isoformat(timespec='milliseconds')[:23]} {what}")
+
+    def around(self, verb, name):
+        """Does it to a server, with a killing of something at a random moment around it."""
+        def step():
+            self.note(f"{verb} {name}")
+            getattr(self.site.servers[name], verb)()
         victim = self.rng.choice([*ROLES, "all", "all", "supervisor"])
         before = self.rng.random() < 0.5
         pause = threading.Event()
@@ -43,10 +52,13 @@ class Killer:
             kill.start()
         kill.join()
         if down:
+            self.note("start the daemon")
             self.site.daemon.start()
+            self.note("it is ready")
 
     def kill(self, victim):
         daemon = self.site.daemon
+        self.note(f"kill -9 {victim}")
         if victim == "all":
             daemon.kill_all()
         elif victim == "supervisor":
@@ -62,22 +74,23 @@ def _stories(site, hook, killer, names):
     for number in range(1, times + 1):
         for verb, kind in (("kill", "incident.opened"), ("start", "incident.resolved")):
             for name in names:
-                killer.around(getattr(site.servers[name], verb))
+                killer.around(verb, name)
             for name in names:
                 hook.wait(kind, count=number, service=name)
     return times
 
 
-def _check_incident(site, hook, name, times):
+def _check_incident(site, hook, killer, name, times):
     """What database and receiver know of one service agrees with what happened to it."""
     incident, = [i for i in site.incidents() if i["service"] == name]
     whole = site.incident(incident["id"])
     assert incident["state"] == "resolved"
     turns = [t["type"] for t in whole["timeline"] if t["type"] in ("opened", "reopened")]
-    assert turns == ["opened"] + ["reopened"] * (times - 1), (name, turns)
     told = [p for p in hook.delivered() if p.service == name]
-    assert [p.type for p in told] == ["incident.opened", "incident.resolved"] * times, \
-        (name, [(p.type, p.id) for p in told])
+    story = "\n".join([f"the story of {name}:", *(f"{t['time']} {t}" for t in whole["timeline"]),
+                       *(f"{p.json['time']} {p.type} {p.id}" for p in told), *killer.history])
+    assert turns == ["opened"] + ["reopened"] * (times - 1), story
+    assert [p.type for p in told] == ["incident.opened", "incident.resolved"] * times, story
     rows = [n for n in whole["notifications"] if n["webhook"] == "oncall"]
     assert [n["type"] for n in rows] == [p.type for p in told]
 
@@ -108,7 +121,7 @@ def test_kill_anytime(site):
                             if n["state"] != "delivered"], "an empty outbox")
     assert {i["service"] for i in site.incidents()} == set(happened)
     for name, times in happened.items():
-        _check_incident(site, hook, name, times)
+        _check_incident(site, hook, killer, name, times)
     ids = collections.defaultdict(set)
     for post in hook.posts:
         ids[post.id].add(post.body)

@@ -97,7 +97,8 @@ def test_not_for_a_stranger(site, incident, verb):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"comment": 5}', b'{"comment": "\xff"}',
-                                  b'{"comment": "a\\u0000b"}', b"[" * 100000])
+                                  b'{"comment": "a\\u0000b"}', b"[" * 100000],
+                         ids=["empty", "open", "list", "number", "not-utf8", "nul", "deep"])
 def test_wrong_bodies_change_nothing(site, incident, body):
     before = site.incident(incident)
     answer = site.unix.request("POST", f"/v1/incidents/{incident}/note", body,

@@ -16,8 +16,8 @@ def test_nothing_wrong(site):
     service = site.wait_service("llama")
     assert service["processes"] == [site.servers["llama"].pid]
     assert service["restarts"] == 0 and service["discovered"] is False
-    status = site.status()
-    assert status["status"] == "ok" and status["incidents"] == []
+    status = eventually(lambda: (s := site.status())["status"] == "ok" and s, "status ok")
+    assert status["incidents"] == []
     assert {role["name"] for role in status["roles"]} >= {"engine", "process", "notify", "web"}
     assert eventually(lambda: site.unix.get("/healthz").status == 200, "health")
     assert site.cli("status").returncode == 0

@@ -32,8 +32,11 @@ def test_rights(site, role):
     assert status["NoNewPrivs"] == "1"
     if not places.sanitized():
         assert status["Seccomp"] == "2"
-    for kind in ("CapPrm", "CapEff", "CapBnd"):
+    for kind in ("CapPrm", "CapEff"):
         assert int(status[kind], 16) == mask, f"{kind} {status[kind]}"
+    # A bounding set can be cut by CAP_SETPCAP alone, which the supervisor has not kept for it.
+    handed_on = sum(1 << number for numbers in KEPT.values() for number in numbers)
+    assert int(status["CapBnd"], 16) & ~handed_on == 0
     assert int(status["CapInh"], 16) & ~mask == 0 and int(status["CapAmb"], 16) & ~mask == 0
 
 
@@ -162,7 +165,7 @@ def test_role_that_dies_again_and_again(site):
         os.kill(killed[-1], signal.SIGKILL)
     server.kill()
     hook.wait("incident.opened", service="llama")
-    assert site.role_states()["process"]["restarts"] == 5
+    eventually(lambda: site.role_states()["process"]["restarts"] == 5, "five restarts counted")
 
 
 def test_process_role_misses_nothing(site):

@@ -156,8 +156,9 @@ def test_twice_on_one_state_directory(site):
     site.wait_service("llama")
     other = site.config.with_name("other.conf")
     other.write_text(site.config.read_text().replace(str(site.port), str(free_port())))
-    site.daemon.config = other
+    site.daemon.config, site.daemon.runtime = other, site.directory / "other-run"
     result = site.run()
+    site.daemon.runtime = site.directory / "run"
     assert result.returncode == UNAVAILABLE and str(site.daemon.state) in result.stderr
     assert site.wait_service("llama") and site.daemon.running
     assert set(site.daemon.roles()) >= set(ROLES)
@@ -324,4 +325,3 @@ def test_database_is_whole_after_stop(site):
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()
-    assert not site.socket.exists()

@@ -65,7 +65,9 @@ def test_everything_arrives_in_order(watched, kind):
     notifications = eventually(lambda: [n for n in watched.incident(number)["notifications"]
                                         if n["state"] == "delivered"][1:2] and
                                watched.incident(number)["notifications"], "both delivered")
-    assert notifications[0]["attempts"] == failing + 1
+    # Where a kept connection is closed, the HTTP client itself may send once more.
+    closed = sum(isinstance(b, CloseEarly) for b in script)
+    assert failing + 1 - closed <= notifications[0]["attempts"] <= failing + 1
     assert [n["state"] for n in notifications] == ["delivered", "delivered"]
 
 

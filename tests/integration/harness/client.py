@@ -3,6 +3,7 @@
 import dataclasses
 import http.client
 import json
+import re
 import socket
 
 from .wait import DEADLINE
@@ -22,6 +23,13 @@ class Answer:
     @property
     def text(self):
         return self.body.decode()
+
+
+def _is_whole(answer):
+    """Whether all that an answer's Content-Length promises is there."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.I)
+    return bool(end and length and len(body) >= int(length[1]))
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -77,19 +85,18 @@ class Client:
         assert answer.status == 200, f"{path}: {answer.status} {answer.body[:300]!r}"
         return answer.json
 
-    def raw(self, data, finish=True):
-        """Sends bytes as they are and returns every byte of the answer until the peer closes."""
+    def raw(self, data, patience=0.05):
+        """Sends bytes as they are; returns the bytes of the answer until it is whole, the peer
+        closes or, where it waits for more of the request, patience (seconds) is over."""
         family = socket.AF_INET if isinstance(self.address, tuple) else socket.AF_UNIX
         answer = b""
         with socket.socket(family) as s:
-            s.settimeout(DEADLINE)
+            s.settimeout(patience)
             s.connect(self.address if isinstance(self.address, tuple) else str(self.address))
             try:
                 s.sendall(data)
-                if finish:
-                    s.shutdown(socket.SHUT_WR)
-                while chunk := s.recv(65536):
+                while not _is_whole(answer) and (chunk := s.recv(65536)):
                     answer += chunk
-            except (BrokenPipeError, ConnectionResetError):
+            except (BrokenPipeError, ConnectionResetError, TimeoutError):
                 pass
         return answer

@@ -155,6 +155,8 @@ class Receiver:
 
     def down(self):
         """Stops listening: connections are refused, open ones are closed."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

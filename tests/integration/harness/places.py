@@ -4,7 +4,6 @@ import itertools
 import os
 import pathlib
 import pwd
-import re
 import shutil
 import socket
 import tempfile
@@ -16,12 +15,26 @@ SCHEMA = SOURCE / "schema" / "webhook.schema.json"
 ROLES = ("engine", "process", "notify", "web")
 PROGRAMS = ("modelwatchd", "modelwatch") + tuple(f"modelwatch-{role}" for role in ROLES)
 
-# Below the kernel's ephemeral ports, so that nothing takes a port between two uses of it; each test
-# process has a range of its own.
-_FIRST_PORT, _PORTS_EACH = int(os.environ.get("MW_TEST_PORTS", "20000")), 400
-_worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
-_ports = itertools.cycle(range(_FIRST_PORT + _worker * _PORTS_EACH,
-                               _FIRST_PORT + (_worker + 1) * _PORTS_EACH))
+# Below the kernel's ephemeral ports, so that nothing takes a port between two uses of it.
+_FIRST_PORT, _PORTS_EACH, _RANGES = 20000, 400, 30
+
+
+def _own_range():
+    """A range of ports for this process, whoever else runs tests on this machine: the name of an
+    abstract socket, held until the process ends, is the claim to it."""
+    for number in range(_RANGES):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0modelwatch-test-ports-{number}")
+        except OSError:
+            claim.close()
+            continue
+        first = _FIRST_PORT + number * _PORTS_EACH
+        return claim, itertools.cycle(range(first, first + _PORTS_EACH))
+    raise RuntimeError("no free range of ports")
+
+
+_claim, _ports = _own_range()
 
 
 def free_port():

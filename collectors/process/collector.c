@@ -13,7 +13,9 @@
 
 #define LIST_WITHOUT_EVENTS 0 /* at every tick */
 #define LIST_WITH_EVENTS    (5 * USEC_PER_SEC)
-#define GLANCE_AFTER	    (20 * USEC_PER_MSEC) /* most of what is executed is gone by then */
+/* Other programs' processes come and go by the hundred: they wake us at most so often. Ends of main
+ * processes do not wait, their pidfds tell of them; and most of what is executed is gone by then. */
+#define GLANCE_AFTER	    (100 * USEC_PER_MSEC)
 #define EXECUTED_MAX	    4096
 #define FORGET_AFTER	    USEC_PER_DAY /* a discovered service that is gone */
 #define BOOT_ID		    "sys/kernel/random/boot_id"
@@ -37,30 +39,25 @@ bool collector_take_exit(struct collector *c, pid_t pid, int *ret)
 static int on_glance(sd_event_source *source, uint64_t now, void *userdata)
 {
 	struct collector *c = userdata;
+	int r;
 
+	collector_read_events(c);
+	r = sd_event_source_set_enabled(c->events, SD_EVENT_ON);
+	if (r < 0)
+		collector_fail(c, r);
 	for (size_t i = 0; i < c->executed_count; i++)
 		scan_examine(c, c->executed[i]);
 	c->executed_count = 0;
 	return 0;
 }
 
-/* What was executed is looked at a moment later, together with what else was. */
+/* What was executed is looked at behind all events that wait. */
 static void note_exec(struct collector *c, pid_t pid)
 {
-	int r = 0;
-
-	if (c->executed_count == EXECUTED_MAX) {
+	if (c->executed_count < EXECUTED_MAX)
+		c->executed[c->executed_count++] = pid;
+	else
 		c->listed = 0; /* too many: a listing finds them */
-		return;
-	}
-	c->executed[c->executed_count++] = pid;
-	if (c->executed_count > 1)
-		return;
-	r = sd_event_source_set_time_relative(c->glance, GLANCE_AFTER);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(c->glance, SD_EVENT_ONESHOT);
-	if (r < 0)
-		collector_fail(c, r);
 }
 
 /* Only main processes' ends are asked for. One whose pidfd has told already waits for this. */
@@ -97,9 +94,24 @@ void collector_read_events(struct collector *c)
 		collector_fail(c, r);
 }
 
+void collector_glance_soon(struct collector *c)
+{
+	int r;
+
+	if (!c->events)
+		return;
+	r = sd_event_source_set_enabled(c->events, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_source_set_time_relative(c->glance, GLANCE_AFTER);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(c->glance, SD_EVENT_ONESHOT);
+	if (r < 0)
+		collector_fail(c, r);
+}
+
 static int on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-	collector_read_events(userdata);
+	collector_glance_soon(userdata);
 	return 0;
 }
 

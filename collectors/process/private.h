@@ -100,7 +100,9 @@ struct collector {
 void collector_fail(struct collector *c, int r);
 /* The status of an ended process, if the connector told. */
 bool collector_take_exit(struct collector *c, pid_t pid, int *ret);
+/* Takes in what the connector has told; what was executed is looked at by the next glance. */
 void collector_read_events(struct collector *c);
+void collector_glance_soon(struct collector *c);
 
 /* scan.c */
 void scan_list(struct collector *c);

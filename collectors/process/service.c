@@ -277,6 +277,7 @@ static int on_death(sd_event_source *source, int fd, uint32_t events, void *user
 
 	p->death = sd_event_source_disable_unref(p->death);
 	collector_read_events(c);
+	collector_glance_soon(c);
 	if (collector_take_exit(c, p->pid, &status) || ask_pidfd(p, &status) ||
 		ask_zombie(p, &status)) {
 		service_exited(p, &status, true);

@@ -2,6 +2,7 @@
 /* modelwatch-notify: posts what the engine hands it and says what the receiver answered. It decides
  * nothing: what is tried when, and again, is the engine's. */
 #include <string.h>
+#include <sys/queue.h>
 
 #include "alerts/signature.h"
 #include "daemon/base/file.h"
@@ -12,6 +13,8 @@
 #include "daemon/trim.h"
 
 #define UNDER_WAY_MAX 64		 /* deliveries; the engine bounds those of a webhook */
+#define WAITING_MAX   10000		 /* deliveries; the engine knows no more */
+#define OVER_MAX      256		 /* deliveries whose result is kept */
 #define ANSWER_MAX    (64 * 1024)	 /* bytes of an answer; only its status counts */
 #define CA_FILE_MAX   (4 * 1024 * 1024)	 /* bytes */
 #define IDLE_AFTER    (30 * USEC_PER_SEC) /* without a delivery, memory is given back */
@@ -23,6 +26,26 @@ struct authority {
 	char *path;	     /* of the copy: what libcurl opens */
 };
 
+/* A delivery waits, is under way, is over. */
+struct delivery {
+	TAILQ_ENTRY(delivery) entry;
+	struct notify *notify;
+	uint64_t outbox_id;
+	char *message_id;
+	const struct section *webhook;
+	struct buf body;     /* while it waits */
+	uint64_t connection; /* the link over which its result is wanted */
+	/* Once it is over, what delivered() takes. */
+	unsigned status;
+	int64_t retry_after;
+	char *text; /* NULL: there was no memory for it */
+};
+
+struct queue {
+	TAILQ_HEAD(, delivery) list;
+	size_t count;
+};
+
 struct notify {
 	struct role *role;
 	struct fetcher *fetcher;
@@ -30,14 +53,69 @@ struct notify {
 	size_t authority_count;
 	sd_event_source *idle;
 	uint64_t connection; /* counts the links to the engine */
-	size_t under_way;
+	struct queue waiting, under_way, over;
 };
 
-struct delivery {
-	struct notify *notify;
-	uint64_t outbox_id;
-	uint64_t connection; /* the link over which it came */
-};
+static void queue_add(struct queue *q, struct delivery *d)
+{
+	TAILQ_INSERT_TAIL(&q->list, d, entry);
+	q->count++;
+}
+
+static void queue_remove(struct queue *q, struct delivery *d)
+{
+	TAILQ_REMOVE(&q->list, d, entry);
+	q->count--;
+}
+
+static struct delivery *queue_find(
+	const struct queue *q, uint64_t outbox_id, const char *message_id)
+{
+	struct delivery *d;
+
+	TAILQ_FOREACH(d, &q->list, entry)
+		if (d->outbox_id == outbox_id && text_equal(d->message_id, message_id))
+			return d;
+	return NULL;
+}
+
+static void delivery_free(struct delivery *d)
+{
+	free(d->message_id);
+	buf_done(&d->body);
+	free(d->text);
+	free(d);
+}
+
+/* NULL without memory. */
+static struct delivery *delivery_new(struct notify *n, uint64_t outbox_id, const char *message_id,
+	const struct section *webhook, const void *body, size_t size)
+{
+	struct delivery *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->notify = n;
+	d->outbox_id = outbox_id;
+	d->message_id = strdup(message_id);
+	d->webhook = webhook;
+	d->connection = n->connection;
+	buf_add(&d->body, body, size);
+	if (d->message_id && buf_error(&d->body) == 0)
+		return d;
+	delivery_free(d);
+	return NULL;
+}
+
+static void queue_clear(struct queue *q)
+{
+	struct delivery *d;
+
+	while ((d = TAILQ_FIRST(&q->list))) {
+		queue_remove(q, d);
+		delivery_free(d);
+	}
+}
 
 /* The answer to a delivery. STATUS 0 is a transport error. */
 static int delivered(struct notify *n, uint64_t outbox_id, unsigned status, int64_t retry_after,
@@ -53,6 +131,11 @@ static int delivered(struct notify *n, uint64_t outbox_id, unsigned status, int6
 	return role_send(n->role, &packet, -1);
 }
 
+static bool is_success(unsigned status)
+{
+	return status >= 200 && status < 300;
+}
+
 /* What went wrong, for people; "" after success. Of the receiver's answer only the status and the
  * host of a redirect: its text may repeat the URL, which is a secret. */
 static void describe(const struct fetch_response *response, struct buf *b)
@@ -60,7 +143,7 @@ static void describe(const struct fetch_response *response, struct buf *b)
 	_cleanup_free_ char *text = NULL;
 	unsigned status = response->status;
 
-	if (status >= 200 && status < 300)
+	if (is_success(status))
 		return;
 	if (status == 0) {
 		text = text_printable(response->error, strlen(response->error));
@@ -73,27 +156,36 @@ static void describe(const struct fetch_response *response, struct buf *b)
 		buf_printf(b, "answered %u", status);
 }
 
-static int on_idle(sd_event_source *source, uint64_t now, void *userdata)
+/* Tells the engine of a delivery that is over, and forgets it. Kept for the next engine is what none
+ * was told, and a success: if this engine is killed before that is durable, the next one sends it again. */
+static void tell(struct delivery *d)
 {
-	trim_memory();
-	return 0;
+	struct notify *n = d->notify;
+	int r = -ENOTCONN;
+
+	if (d->connection == n->connection)
+		r = delivered(n, d->outbox_id, d->status, d->retry_after, d->text ? d->text : "");
+	if (r < 0 || is_success(d->status))
+		return;
+	queue_remove(&n->over, d);
+	delivery_free(d);
 }
 
-static void on_answer(const struct fetch_response *response, void *userdata)
+static void finish(struct delivery *d, unsigned status, int64_t retry_after, const char *text)
 {
-	_cleanup_free_ struct delivery *d = userdata;
-	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct notify *n = d->notify;
+	struct delivery *oldest = TAILQ_FIRST(&n->over.list);
 
-	n->under_way--;
-	if (sd_event_source_set_time_relative(n->idle, IDLE_AFTER) >= 0)
-		sd_event_source_set_enabled(n->idle, SD_EVENT_ONESHOT);
-	/* An engine that was replaced sends it again: it does not know this try. */
-	if (d->connection != n->connection)
-		return;
-	describe(response, &text);
-	delivered(n, d->outbox_id, response->status, response->retry_after,
-		text.data ? text.data : "");
+	if (n->over.count == OVER_MAX) {
+		queue_remove(&n->over, oldest);
+		delivery_free(oldest);
+	}
+	queue_remove(&n->under_way, d);
+	queue_add(&n->over, d);
+	d->status = status;
+	d->retry_after = retry_after;
+	d->text = strdup(text);
+	tell(d);
 }
 
 /* The header lines of one try, the lines of the configuration last. */
@@ -162,16 +254,18 @@ static const char *authority_of(const struct notify *n, const struct section *we
 	return or_null(section_string(webhook, OPTION_WEBHOOK_CA));
 }
 
-static int post(struct delivery *d, const struct section *webhook, const char *message_id,
-	const void *body, size_t size)
+static void on_answer(const struct fetch_response *response, void *userdata);
+
+static int post(struct delivery *d)
 {
 	_cleanup_(headers_done) struct headers headers = {0};
+	const struct section *webhook = d->webhook;
 	size_t count;
 	const char *const *urls = section_list(webhook, OPTION_WEBHOOK_URL, &count);
 	struct fetch_request request = {
 		.method = "POST",
-		.body = body,
-		.body_size = size,
+		.body = d->body.data,
+		.body_size = d->body.size,
 		.timeout = section_duration(webhook, OPTION_WEBHOOK_TIMEOUT),
 		.body_limit = ANSWER_MAX,
 		.ca = authority_of(d->notify, webhook),
@@ -184,12 +278,65 @@ static int post(struct delivery *d, const struct section *webhook, const char *m
 	if (count == 0)
 		return -EINVAL;
 	request.url = urls[0];
-	r = headers_make(&headers, webhook, message_id, body, size);
+	r = headers_make(&headers, webhook, d->message_id, d->body.data, d->body.size);
 	if (r < 0)
 		return r;
 	request.headers = headers.lines;
 	request.header_count = headers.count;
 	return fetch_start(d->notify->fetcher, &request, on_answer, d);
+}
+
+/* While there is no engine nothing begins: the next one sends again what it wants delivered. */
+static void post_waiting(struct notify *n)
+{
+	struct delivery *d;
+	int r;
+
+	while (n->under_way.count < UNDER_WAY_MAX && role_engine(n->role) &&
+		(d = TAILQ_FIRST(&n->waiting.list))) {
+		queue_remove(&n->waiting, d);
+		queue_add(&n->under_way, d);
+		r = post(d);
+		buf_done(&d->body);
+		if (r < 0)
+			finish(d, 0, -1,
+				r == -EINVAL ? "the url or a header cannot be used" : strerror(-r));
+	}
+}
+
+static int on_idle(sd_event_source *source, uint64_t now, void *userdata)
+{
+	trim_memory();
+	return 0;
+}
+
+static void on_answer(const struct fetch_response *response, void *userdata)
+{
+	struct delivery *d = userdata;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct notify *n = d->notify;
+
+	if (sd_event_source_set_time_relative(n->idle, IDLE_AFTER) >= 0)
+		sd_event_source_set_enabled(n->idle, SD_EVENT_ONESHOT);
+	describe(response, &text);
+	finish(d, response->status, response->retry_after, text.data ? text.data : "");
+	post_waiting(n);
+}
+
+/* An engine that was replaced sends again what it does not know to be delivered: what the one before it
+ * had begun is not begun twice. */
+static bool is_known(struct notify *n, uint64_t outbox_id, const char *message_id)
+{
+	struct delivery *under_way = queue_find(&n->under_way, outbox_id, message_id);
+	struct delivery *over = queue_find(&n->over, outbox_id, message_id);
+
+	if (under_way)
+		under_way->connection = n->connection;
+	if (over) {
+		over->connection = n->connection;
+		tell(over);
+	}
+	return under_way || over;
 }
 
 static int deliver(struct notify *n, struct message *m)
@@ -198,26 +345,21 @@ static int deliver(struct notify *n, struct message *m)
 	const struct section *webhook =
 		config_find(role_config(n->role), SECTION_WEBHOOK, message_string(m));
 	const char *message_id = message_string(m);
-	_cleanup_free_ struct delivery *d = NULL;
+	struct delivery *d;
 	size_t size;
 	const void *body = message_bytes(m, &size);
-	int r;
 
 	if (!webhook)
 		return delivered(n, outbox_id, 0, -1, "no such webhook is configured");
-	if (n->under_way >= UNDER_WAY_MAX)
-		return delivered(n, outbox_id, 0, -1, "too many deliveries are under way");
-	d = malloc(sizeof(*d));
+	if (is_known(n, outbox_id, message_id))
+		return 0;
+	if (n->waiting.count >= WAITING_MAX)
+		return delivered(n, outbox_id, 0, -1, "too many deliveries wait");
+	d = delivery_new(n, outbox_id, message_id, webhook, body, size);
 	if (!d)
 		return delivered(n, outbox_id, 0, -1, "out of memory");
-	*d = (struct delivery){n, outbox_id, n->connection};
-	r = post(d, webhook, message_id, body, size);
-	if (r == -EINVAL)
-		return delivered(n, outbox_id, 0, -1, "the url or a header cannot be used");
-	if (r < 0)
-		return delivered(n, outbox_id, 0, -1, strerror(-r));
-	(void) TAKE_POINTER(d);
-	n->under_way++;
+	queue_add(&n->waiting, d);
+	post_waiting(n);
 	return 0;
 }
 
@@ -271,6 +413,9 @@ static void notify_stop(struct role *r)
 	struct notify *n = role_userdata(r);
 
 	fetcher_free(n->fetcher);
+	queue_clear(&n->waiting);
+	queue_clear(&n->under_way);
+	queue_clear(&n->over);
 	sd_event_source_disable_unref(n->idle);
 	for (size_t i = 0; i < n->authority_count; i++) {
 		close(n->authorities[i].fd);
@@ -288,6 +433,9 @@ static int notify_start(struct role *r)
 	if (!n)
 		return -ENOMEM;
 	n->role = r;
+	TAILQ_INIT(&n->waiting.list);
+	TAILQ_INIT(&n->under_way.list);
+	TAILQ_INIT(&n->over.list);
 	role_set_userdata(r, n);
 	e = fetcher_new(role_event(r), &n->fetcher);
 	if (e < 0)
@@ -306,6 +454,8 @@ static int notify_connected(struct role *r)
 	struct notify *n = role_userdata(r);
 
 	n->connection++;
+	/* Not begun: the new engine chooses anew. */
+	queue_clear(&n->waiting);
 	return 0;
 }
 

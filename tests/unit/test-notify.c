@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -21,11 +22,18 @@
 #include "tests/unit/server.h"
 
 #define DEADLINE (20 * USEC_PER_SEC)
+#define HELD_MAX 80 /* requests that this test answers itself */
 #define SECRET	 "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 struct result {
 	uint64_t id, status, retry_after;
 	char text[256];
+};
+
+/* A request to the webhook "held". */
+struct held {
+	int fd;
+	char request[1024];
 };
 
 struct fixture {
@@ -36,8 +44,12 @@ struct fixture {
 	int told[2]; /* what the server was sent, through a pipe */
 	char directory[32];
 	bool ready;
-	struct result results[16];
+	struct result results[HELD_MAX];
 	size_t count;
+	sd_event_source *listener; /* of "held" */
+	unsigned held_port;
+	struct held held[HELD_MAX];
+	size_t held_count;
 };
 
 static int on_alive(struct link *l, struct message *m, void *userdata)
@@ -83,13 +95,52 @@ static void put(struct config *c, struct section *s, enum option option, const c
 			value_set_content(c, section_value(s, option), 0, strdup(content)), 0);
 }
 
-static struct section *add_webhook(struct config *c, const struct fixture *f, const char *name,
+/* A connection is for one request: answer() closes it. */
+static int on_request(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct fixture *f = userdata;
+	struct held *held = &f->held[f->held_count];
+	size_t size = 0;
+
+	assert_true(f->held_count < ELEMENTS(f->held));
+	held->fd = accept(fd, NULL, NULL);
+	assert_true(held->fd >= 0);
+	while (!strstr(held->request, "\r\n\r\n{") || !text_ends_with(held->request, "}")) {
+		ssize_t n = read(held->fd, held->request + size, sizeof(held->request) - 1 - size);
+
+		assert_true(n > 0);
+		size += (size_t) n;
+	}
+	f->held_count++;
+	return 0;
+}
+
+static void hold_requests(struct fixture *f)
+{
+	int fd = server_listen(&f->held_port);
+
+	assert_int_equal(sd_event_add_io(f->event, &f->listener, fd, EPOLLIN, on_request, f), 0);
+	sd_event_source_set_io_fd_own(f->listener, true);
+}
+
+/* Returns when the answer was read. */
+static void answer(struct fixture *f, size_t i, const char *status)
+{
+	char byte;
+
+	dprintf(f->held[i].fd, "HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+		status);
+	assert_int_equal(read(f->held[i].fd, &byte, 1), 0);
+	close_fd(&f->held[i].fd);
+}
+
+static struct section *add_webhook(struct config *c, unsigned port, const char *name,
 	const char *path)
 {
 	struct section *s;
 	char url[128];
 
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", f->port, path);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", port, path);
 	assert_int_equal(
 		config_add_section(c, SECTION_WEBHOOK, name, &(struct place){0}, &s), 0);
 	put(c, s, OPTION_WEBHOOK_URL, url, NULL);
@@ -103,14 +154,15 @@ static void make_slice(const struct fixture *f, struct buf *slice)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/tell/%d", f->told[1]);
-	s = add_webhook(c, f, "tell", path);
+	s = add_webhook(c, f->port, "tell", path);
 	put(c, s, OPTION_WEBHOOK_SECRET, "file:/secret", SECRET);
 	put(c, s, OPTION_WEBHOOK_HEADER, "X-Team: ml", NULL);
-	add_webhook(c, f, "plain", path);
-	add_webhook(c, f, "failing", "/500");
-	add_webhook(c, f, "redirecting", "/redirect");
-	add_webhook(c, f, "huge", "/huge");
-	s = add_webhook(c, f, "hanging", "/hang?key=hidden");
+	add_webhook(c, f->port, "plain", path);
+	add_webhook(c, f->port, "failing", "/500");
+	add_webhook(c, f->port, "redirecting", "/redirect");
+	add_webhook(c, f->port, "huge", "/huge");
+	add_webhook(c, f->held_port, "held", "/");
+	s = add_webhook(c, f->port, "hanging", "/hang?key=hidden");
 	put(c, s, OPTION_WEBHOOK_TIMEOUT, "200ms", NULL);
 	assert_int_equal(config_slice(c, FOR_NOTIFY, slice), 0);
 }
@@ -175,6 +227,7 @@ static int setup(void **state)
 	assert_int_equal(pipe(f->told), 0);
 	f->server = server_start(listener);
 	assert_int_equal(sd_event_new(&f->event), 0);
+	hold_requests(f);
 	make_slice(f, &slice);
 	start_notify(f, &slice);
 	connect_engine(f);
@@ -196,6 +249,9 @@ static int teardown(void **state)
 	kill(f->server, SIGKILL);
 	link_free(f->engine);
 	link_free(f->supervisor);
+	for (size_t i = 0; i < f->held_count; i++)
+		close_fd(&f->held[i].fd);
+	sd_event_source_unref(f->listener);
 	sd_event_unref(f->event);
 	close(f->told[0]);
 	close(f->told[1]);
@@ -302,21 +358,115 @@ static void test_what_is_posted(void **state)
 	assert_null(strcasestr(request, "webhook-signature"));
 }
 
-/* The new engine sends again what it does not know to be delivered: results for the old one are not
- * for it. The second one that hangs ends behind the first. */
-static void test_engine_replaced(void **state)
+static void expect(struct fixture *f, size_t number, uint64_t id, uint64_t status)
+{
+	await(f, f->count == number);
+	assert_int_equal(f->results[number - 1].id, id);
+	assert_int_equal(f->results[number - 1].status, status);
+}
+
+/* That nothing was posted but what was expected shows the next request: it is another one's. */
+static void expect_request(struct fixture *f, size_t number, const char *body)
+{
+	await(f, f->held_count == number);
+	assert_true(text_ends_with(f->held[number - 1].request, body));
+}
+
+/* The new engine sends again what it does not know to be delivered, and hears of the try under way. */
+static void test_under_way_while_engine_is_replaced(void **state)
 {
 	struct fixture *f = *state;
 
-	deliver(f, 1, "hanging", "{}");
-	/* Its answer shows that the first was taken, too. */
-	deliver(f, 2, "unknown", "{}");
-	await(f, f->count == 1);
+	deliver(f, 1, "held", "{1}");
+	expect_request(f, 1, "{1}");
 	connect_engine(f);
-	deliver(f, 3, "hanging", "{}");
+	deliver(f, 1, "held", "{1}");
+	deliver(f, 2, "unknown", "{}");
+	expect(f, 1, 2, 0);
+	answer(f, 0, "204 No Content");
+	expect(f, 2, 1, 204);
+	deliver(f, 3, "held", "{3}");
+	expect_request(f, 2, "{3}");
+}
+
+/* What ends while there is no engine is told when it is asked for. */
+static void test_over_while_there_is_no_engine(void **state)
+{
+	static const struct {
+		const char *answer;
+		uint64_t status;
+	} cases[] = {{"204 No Content", 204}, {"503 Service Unavailable", 503}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		deliver(f, i, "held", "{1}");
+		expect_request(f, i + 1, "{1}");
+		f->engine = link_free(f->engine);
+		answer(f, i, cases[i].answer);
+		connect_engine(f);
+		deliver(f, i, "held", "{1}");
+		expect(f, i + 1, i, cases[i].status);
+	}
+	deliver(f, 3, "held", "{3}");
+	expect_request(f, 3, "{3}");
+}
+
+/* A success that the engine forgot is not posted twice; a failure is tried again when it says so. */
+static void test_delivered_again(void **state)
+{
+	struct fixture *f = *state;
+
+	deliver(f, 1, "held", "{1}");
+	expect_request(f, 1, "{1}");
+	answer(f, 0, "500 Internal Server Error");
+	expect(f, 1, 1, 500);
+	deliver(f, 1, "held", "{1}");
+	expect_request(f, 2, "{1}");
+	answer(f, 1, "200 OK");
+	expect(f, 2, 1, 200);
+	connect_engine(f);
+	deliver(f, 1, "held", "{1}");
+	expect(f, 3, 1, 200);
+	deliver(f, 2, "held", "{2}");
+	expect_request(f, 3, "{2}");
+}
+
+/* More than may be under way wait, and fail for no reason of ours. */
+static void test_many(void **state)
+{
+	const size_t under_way = 64, many = 70;
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < many; i++)
+		deliver(f, i, "held", "{}");
+	deliver(f, many, "unknown", "{}");
+	await(f, f->held_count == under_way && f->count == 1);
+	assert_int_equal(f->results[0].id, many);
+	for (size_t i = 0; i < many; i++) {
+		await(f, f->held_count > i);
+		answer(f, i, "200 OK");
+	}
+	await(f, f->count == many + 1);
+	for (size_t i = 1; i <= many; i++)
+		assert_int_equal(f->results[i].status, 200);
+}
+
+/* What waits for an engine that is gone is not posted: the next one chooses. */
+static void test_waiting_while_engine_is_replaced(void **state)
+{
+	const size_t under_way = 64;
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i <= under_way; i++)
+		deliver(f, i, "held", "{1}");
+	deliver(f, 100, "unknown", "{}");
+	await(f, f->held_count == under_way && f->count == 1);
+	connect_engine(f);
+	deliver(f, 101, "held", "{2}");
+	deliver(f, 102, "unknown", "{}");
 	await(f, f->count == 2);
-	assert_non_null(result_of(f, 3));
-	assert_null(result_of(f, 1));
+	answer(f, 0, "200 OK");
+	expect_request(f, under_way + 1, "{2}");
 }
 
 int main(void)
@@ -324,7 +474,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_results, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_posted, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_engine_replaced, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_under_way_while_engine_is_replaced, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_over_while_there_is_no_engine, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_delivered_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_waiting_while_engine_is_replaced, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("notify", tests, NULL, NULL);

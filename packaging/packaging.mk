@@ -41,3 +41,4 @@ EXTRA_DIST += \
 	packaging/demo/weights.py \
 	tests/integration/test_demo.py tests/integration/test_quickstart.py \
 	tests/integration/test_readme.py
+EXTRA_DIST += packaging/page.png

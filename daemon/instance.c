@@ -49,6 +49,11 @@ usec_t instance_alive(const struct instance *i)
 	return i->alive;
 }
 
+void instance_forgive(struct instance *i)
+{
+	i->alive = clock_monotonic();
+}
+
 const char *instance_state_name(enum instance_state state)
 {
 	static const char *const names[] = {
@@ -159,7 +164,8 @@ static int on_message(struct link *l, struct message *m, void *userdata)
 
 	switch (m->type) {
 	case MESSAGE_ALIVE:
-		i->alive = clock_monotonic();
+		if (i->state != INSTANCE_STOPPING)
+			i->alive = clock_monotonic();
 		if (i->state == INSTANCE_STARTING) {
 			i->state = INSTANCE_RUNNING;
 			i->ops->ready(i, i->userdata);
@@ -249,6 +255,7 @@ void instance_stop(struct instance *i)
 	_cleanup_buf_ struct buf packet = BUF_INIT;
 
 	i->state = INSTANCE_STOPPING;
+	i->alive = clock_monotonic();
 	message_begin(&packet, MESSAGE_STOP);
 	instance_send(i, &packet, -1);
 }

@@ -38,9 +38,11 @@ const struct role_row *instance_row(const struct instance *i);
 pid_t instance_pid(const struct instance *i);
 enum instance_state instance_state(const struct instance *i);
 const char *instance_state_name(enum instance_state state);
-/* Monotonic times. */
+/* Monotonic times: of its start; of its last sign of life, or when it was asked to stop. */
 usec_t instance_started(const struct instance *i);
 usec_t instance_alive(const struct instance *i);
+/* Its silence until now is forgiven. */
+void instance_forgive(struct instance *i);
 
 /* Sends a packet that is not completed yet. Failures end the instance, not the caller. */
 void instance_send(struct instance *i, struct buf *packet, int fd);

@@ -10,7 +10,6 @@
 #include "daemon/supervisor_private.h"
 #include "daemon/usage.h"
 
-#define HUNG_AFTER   (15 * USEC_PER_SEC) /* without a heartbeat */
 #define REPORT_EVERY (15 * USEC_PER_SEC) /* the roles' usage */
 #define PLACES	     3			 /* instances of one role at a time */
 
@@ -169,7 +168,7 @@ static void start_others(struct supervisor *s)
 
 		if (i == ROLE_ENGINE)
 			continue;
-		if (!slot->current && !slot->delayed)
+		if (!slot->current && !slot->next && !slot->delayed)
 			start_slot(slot);
 		else
 			connect_to_engine(s, slot->current);
@@ -185,6 +184,7 @@ static void on_ready(struct instance *i, void *userdata)
 	if (i == slot->next) {
 		/* The successor serves: now the predecessor may go. */
 		slot->next = NULL;
+		slot->delayed = sd_event_source_disable_unref(slot->delayed);
 		instance_free(slot->leaving);
 		slot->leaving = slot->current;
 		slot->current = i;
@@ -257,6 +257,8 @@ static void restart_later(struct slot *slot, usec_t started)
 	int r;
 
 	slot->restarts++;
+	if (slot->next)
+		return; /* it takes over, or its end is another reason to restart */
 	if (delay == 0) {
 		start_slot(slot);
 		return;
@@ -287,9 +289,10 @@ static void on_exited(struct instance *i, int code, int status, void *userdata)
 	if (i == slot->leaving)
 		slot->leaving = NULL;
 	else if (i == slot->next) {
-		log_error("the replacement of role %s failed: the one in force stays", slot->row->name);
+		log_error("the replacement of role %s failed%s", slot->row->name,
+			slot->current ? ": the one in force stays" : "");
 		slot->next = NULL;
-		expected = true;
+		expected |= slot->current || slot->delayed;
 	} else
 		slot->current = NULL;
 	instance_free(i);
@@ -319,7 +322,7 @@ static int start_instance(struct slot *slot, struct instance **ret)
 
 static void start_slot(struct slot *slot)
 {
-	if (slot->supervisor->stopping)
+	if (slot->supervisor->stopping || slot->current)
 		return;
 	if (start_instance(slot, &slot->current) < 0) {
 		restart_later(slot, clock_monotonic());
@@ -364,24 +367,57 @@ int slots_reconfigure(struct supervisor *s, const struct config *config, unsigne
 	return r;
 }
 
+static bool is_overdue(const struct slot *slot, const struct instance *i, usec_t now)
+{
+	usec_t patience = restart_patience(instance_state(i), slot->row == &role_rows[ROLE_ENGINE]);
+
+	return usec_since(now, instance_alive(i)) >= patience;
+}
+
+static void check_slot(struct slot *slot, usec_t now)
+{
+	struct instance *all[PLACES];
+
+	get_instances(slot, all);
+	for (size_t p = 0; p < PLACES; p++) {
+		if (!all[p] || !is_overdue(slot, all[p], now))
+			continue;
+		log_error("role %s (pid %d) does not answer: it is killed", slot->row->name,
+			instance_pid(all[p]));
+		instance_kill(all[p], INSTANCE_HUNG);
+		report_slot(slot);
+		/* A replacement that never came does not keep a reload from being over. */
+		supervisor_changed(slot->supervisor);
+	}
+}
+
 void slots_check(struct supervisor *s)
 {
 	usec_t now = clock_monotonic();
 
-	for (size_t n = 0; n < ROLES; n++) {
-		struct slot *slot = &s->slots[n];
-		struct instance *i = slot->current;
-
-		if (!i || instance_state(i) == INSTANCE_HUNG ||
-			usec_since(now, instance_alive(i)) < HUNG_AFTER)
-			continue;
-		log_error("role %s (pid %d) does not answer: it is killed", slot->row->name,
-			instance_pid(i));
-		instance_kill(i, INSTANCE_HUNG);
-		report_slot(slot);
-	}
+	for (size_t n = 0; n < ROLES; n++)
+		check_slot(&s->slots[n], now);
 	if (usec_since(now, s->reported) >= REPORT_EVERY)
 		report_all(s);
+}
+
+void slots_forgive(struct supervisor *s)
+{
+	for (size_t n = 0; n < ROLES; n++) {
+		struct instance *all[PLACES];
+
+		get_instances(&s->slots[n], all);
+		for (size_t p = 0; p < PLACES; p++)
+			if (all[p])
+				instance_forgive(all[p]);
+	}
+}
+
+bool slots_engine_starts(const struct supervisor *s)
+{
+	const struct instance *engine = s->slots[ROLE_ENGINE].current;
+
+	return engine && instance_state(engine) == INSTANCE_STARTING;
 }
 
 bool slots_all_gone(const struct supervisor *s)
@@ -394,9 +430,13 @@ bool slots_all_gone(const struct supervisor *s)
 
 bool slots_all_running(const struct supervisor *s)
 {
-	for (size_t i = 0; i < ROLES; i++)
-		if (!is_running(s->slots[i].current) || s->slots[i].next)
+	for (size_t i = 0; i < ROLES; i++) {
+		const struct instance *next = s->slots[i].next;
+
+		if (!is_running(s->slots[i].current) ||
+			(next && instance_state(next) == INSTANCE_STARTING))
 			return false;
+	}
 	return true;
 }
 

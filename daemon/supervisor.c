@@ -14,8 +14,9 @@
 #include "daemon/sandbox.h"
 #include "daemon/supervisor_private.h"
 
-#define WATCH_EVERY (3 * USEC_PER_SEC)
-#define GROUP	    "modelwatch" /* whose members may acknowledge */
+#define WATCH_EVERY	(3 * USEC_PER_SEC)
+#define START_EXTENSION (15 * USEC_PER_SEC) /* systemd waits that much longer, from each watch */
+#define GROUP		"modelwatch"	    /* whose members may acknowledge */
 
 static void announce(struct supervisor *s)
 {
@@ -165,10 +166,15 @@ static int on_reload_signal(
 	return 0;
 }
 
-static int on_watch(sd_event_source *source, uint64_t now, void *userdata)
+static int on_watch(sd_event_source *source, uint64_t due, void *userdata)
 {
 	struct supervisor *s = userdata;
 
+	if (restart_stood_still(due, WATCH_EVERY, clock_monotonic()))
+		slots_forgive(s);
+	/* How long the engine may take is for us to say, not for a time limit of the unit. */
+	if (!s->announced && slots_engine_starts(s))
+		sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, START_EXTENSION);
 	if (!s->stopping)
 		slots_check(s);
 	sd_event_source_set_time_relative(source, WATCH_EVERY);

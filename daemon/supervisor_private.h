@@ -55,8 +55,12 @@ void slots_start(struct supervisor *s);
  * FORCED (a bit for each role_number) says so. 0 or -errno; nothing changed then. */
 int slots_reconfigure(struct supervisor *s, const struct config *config, unsigned forced);
 
-/* Kills what missed its heartbeat; tells the engine of the roles' usage now and then. */
+/* Kills what missed its heartbeat, does not start or does not go; tells the engine of the roles' usage
+ * now and then. */
 void slots_check(struct supervisor *s);
+/* After a time in which nothing ran: everybody's silence begins anew. */
+void slots_forgive(struct supervisor *s);
+bool slots_engine_starts(const struct supervisor *s);
 
 /* Stops every role but the engine, and that when the others are gone. */
 void slots_stop(struct supervisor *s);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roles: what they may, that they are replaced, and that they keep secrets."""
+import fcntl
 import os
 import pathlib
 import re
@@ -150,6 +151,51 @@ def test_stop_with_a_hung_engine(site):
     os.kill(site.daemon.roles()["engine"], signal.SIGSTOP)
     site.daemon.stop()
     eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in roles), "end of roles")
+
+
+def test_hung_predecessor_is_ended(site):
+    """However often it is replaced: it is killed, and no zombie stays of it."""
+    site.webhook("one")
+    site.start()
+    old = site.daemon.roles()["notify"]
+    os.kill(old, signal.SIGSTOP)
+    site.webhook("two")
+    site.reload()
+    site.webhook("three")
+    site.reload()
+    eventually(lambda: not os.path.exists(f"/proc/{old}"), "its end")
+    server = site.service("llama")
+    site.reload()
+    site.wait_service("llama")
+    server.kill()
+    site.receivers["three"].wait("incident.opened", service="llama")
+
+
+def test_leaving_role_that_hangs_is_killed(site):
+    """It was replaced and asked to go, and nobody asks again."""
+    site.webhook("one")
+    site.start()
+    old = site.daemon.roles()["notify"]
+    os.kill(old, signal.SIGSTOP)
+    site.webhook("two")
+    site.reload()
+    assert site.daemon.roles()["notify"]
+    eventually(lambda: not os.path.exists(f"/proc/{old}"), "its end")
+    assert site.role_states()["notify"]["restarts"] == 0
+
+
+def test_slow_start_of_the_engine(site):
+    """systemd is told to wait, as long as the engine needs."""
+    site.configure()
+    with open(site.daemon.state / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        site.daemon.launch()
+        engine = eventually(lambda: site.daemon.roles().get("engine"), "engine")
+        os.kill(engine, signal.SIGSTOP)
+    eventually(lambda: site.daemon.notify.values("EXTEND_TIMEOUT_USEC"), "more time")
+    os.kill(engine, signal.SIGCONT)
+    site.daemon.wait_ready()
+    assert site.daemon.roles()["engine"] == engine
 
 
 def test_role_that_dies_again_and_again(site):

@@ -34,6 +34,47 @@ static void test_a_long_run_forgives(void **state)
 	assert_true(restart_delay(&r, 0, USEC_PER_SEC) == 0);
 }
 
+static void test_patience(void **state)
+{
+	static const struct {
+		enum instance_state state;
+		bool engine;
+		usec_t least, most;
+	} cases[] = {
+		{INSTANCE_STARTING, false, 10 * USEC_PER_SEC, 30 * USEC_PER_SEC},
+		{INSTANCE_STARTING, true, 2 * USEC_PER_MIN, USEC_PER_HOUR},
+		{INSTANCE_RUNNING, false, 10 * USEC_PER_SEC, 30 * USEC_PER_SEC},
+		{INSTANCE_RUNNING, true, 10 * USEC_PER_SEC, 30 * USEC_PER_SEC},
+		{INSTANCE_STOPPING, false, USEC_PER_SEC, 5 * USEC_PER_SEC},
+		{INSTANCE_STOPPING, true, USEC_PER_SEC, 5 * USEC_PER_SEC},
+		{INSTANCE_HUNG, false, USEC_INFINITY, USEC_INFINITY},
+		{INSTANCE_HUNG, true, USEC_INFINITY, USEC_INFINITY},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		usec_t patience = restart_patience(cases[i].state, cases[i].engine);
+
+		assert_true(patience >= cases[i].least && patience <= cases[i].most);
+	}
+}
+
+static void test_standing_still(void **state)
+{
+	static const struct {
+		usec_t due, now;
+		bool still;
+	} cases[] = {
+		{100, 100, false},
+		{100, 90, false},
+		{100, 120, false},
+		{100, 121, true},
+		{100, 100000, true},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++)
+		assert_int_equal(restart_stood_still(cases[i].due, 10, cases[i].now), cases[i].still);
+}
+
 static void test_usage(void **state)
 {
 	static const struct {
@@ -93,6 +134,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_three_times_at_once_then_backoff),
 		cmocka_unit_test(test_a_long_run_forgives),
+		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_standing_still),
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_empty_directory),
 	};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modelwatchd: the supervisor's program. Options, directories, configuration; then the loop. */
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
 #include "daemon/arguments.h"
@@ -36,6 +38,16 @@ static int run(const struct arguments *a, const struct config_paths *paths, stru
 	return supervisor_run(&options, config);
 }
 
+/* The configuration holds secrets: no core dump of them, no look from outside. */
+static int hide_memory(void)
+{
+	const struct rlimit core = {0, 0};
+
+	if (setrlimit(RLIMIT_CORE, &core) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_free_ char *rules = NULL;
@@ -48,6 +60,11 @@ int main(int argc, char **argv)
 	status = arguments_parse(argc, argv, &arguments);
 	if (status >= 0)
 		return status;
+	r = hide_memory();
+	if (r < 0) {
+		log_error_errno(r, "cannot keep secrets");
+		return EX_SOFTWARE;
+	}
 	r = paths_vendor_rules(&rules);
 	if (r < 0) {
 		log_error_errno(r, "cannot find the vendor rules");

@@ -13,13 +13,26 @@
 #include "daemon/base/text.h"
 
 #define BACKLOG	    64
-#define BUSY_TIMEOUT (2 * USEC_PER_SEC) /* for the `web` of a supervisor that was killed to end */
+#define BUSY_TIMEOUT (2 * USEC_PER_SEC) /* for all: the `web` of a killed supervisor is to end */
 #define BUSY_RETRY   (20 * USEC_PER_MSEC)
 #define SOCKET_MODE 0660
 
-void listeners_close(struct listeners *l)
+static const struct listener *find(const struct listeners *l, const char *address)
+{
+	for (size_t i = 0; l && i < l->count; i++)
+		if (text_equal(l->items[i].address, address))
+			return &l->items[i];
+	return NULL;
+}
+
+void listeners_close(struct listeners *l, const struct listeners *kept)
 {
 	for (size_t i = 0; i < l->count; i++) {
+		const char *path = text_after(l->items[i].address, "unix:");
+
+		/* Before it is closed: from then on another may have one of that name. */
+		if (path && !find(kept, l->items[i].address))
+			unlink(path);
 		free(l->items[i].address);
 		close_fd(&l->items[i].fd);
 	}
@@ -74,12 +87,14 @@ static int open_tcp(const char *address)
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
-/* True where somebody answers at PATH; a socket that nobody listens to is left from a crash. */
+/* True where somebody answers at PATH, be it too slowly (EAGAIN: its queue is full); a socket that
+ * nobody listens to is left from a crash. */
 static bool is_answered(const struct sockaddr_un *address)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	return fd >= 0 && connect(fd, (const struct sockaddr *) address, sizeof(*address)) == 0;
+	return fd >= 0 && (connect(fd, (const struct sockaddr *) address, sizeof(*address)) == 0 ||
+				  errno == EAGAIN);
 }
 
 static int open_unix(const char *path, gid_t group)
@@ -112,33 +127,39 @@ static int open_unix(const char *path, gid_t group)
 	return TAKE_FD(fd);
 }
 
-static int open_address(const char *address, gid_t group, const struct listeners *old)
+/* What all addresses of one call are opened with. */
+struct opening {
+	gid_t group;
+	const struct listeners *old;
+	usec_t until; /* a busy address is tried again until then */
+};
+
+static int open_address(const char *address, const struct opening *o)
 {
 	const char *path = text_after(address, "unix:");
+	const struct listener *old = find(o->old, address);
 
-	for (size_t i = 0; old && i < old->count; i++)
-		if (text_equal(old->items[i].address, address)) {
-			int fd = fcntl(old->items[i].fd, F_DUPFD_CLOEXEC, 3);
+	if (old) {
+		int fd = fcntl(old->fd, F_DUPFD_CLOEXEC, 3);
 
-			return fd < 0 ? -errno : fd;
-		}
-	return path ? open_unix(path, group) : open_tcp(address);
+		return fd < 0 ? -errno : fd;
+	}
+	return path ? open_unix(path, o->group) : open_tcp(address);
 }
 
-static int open_patiently(const char *address, gid_t group, const struct listeners *old)
+static int open_patiently(const char *address, const struct opening *o)
 {
-	usec_t until = usec_add(clock_monotonic(), BUSY_TIMEOUT);
 	int fd;
 
-	while ((fd = open_address(address, group, old)) == -EADDRINUSE && clock_monotonic() < until)
+	while ((fd = open_address(address, o)) == -EADDRINUSE && clock_monotonic() < o->until)
 		usleep(BUSY_RETRY);
 	return fd;
 }
 
-static int add(struct listeners *l, const char *address, gid_t group, const struct listeners *old,
-	char **ret_why)
+static int add(struct listeners *l, const char *address, const struct opening *o, char **ret_why)
 {
 	struct listener *item = &l->items[l->count];
+	char *copy;
 	int fd;
 
 	if (l->count == LISTENERS_MAX) {
@@ -146,16 +167,19 @@ static int add(struct listeners *l, const char *address, gid_t group, const stru
 			*ret_why = NULL;
 		return -E2BIG;
 	}
-	fd = open_patiently(address, group, old);
+	copy = strdup(address);
+	if (!copy)
+		return -ENOMEM;
+	fd = open_patiently(address, o);
 	if (fd < 0) {
 		if (asprintf(ret_why, "cannot listen on %s: %s", address, strerror(-fd)) < 0)
 			*ret_why = NULL;
+		free(copy);
 		return fd;
 	}
-	item->fd = fd;
-	item->address = strdup(address);
+	*item = (struct listener){.address = copy, .fd = fd};
 	l->count++;
-	return item->address ? 0 : -ENOMEM;
+	return 0;
 }
 
 int listeners_open(const struct config *c, const char *runtime_directory, gid_t group,
@@ -164,6 +188,7 @@ int listeners_open(const struct config *c, const char *runtime_directory, gid_t 
 	const struct section *page = config_find(c, SECTION_PAGE, "");
 	_cleanup_free_ char *own = NULL;
 	struct listeners l = {.count = 0};
+	struct opening o = {.group = group, .old = old};
 	const char *const *addresses;
 	size_t count;
 	int r;
@@ -173,12 +198,15 @@ int listeners_open(const struct config *c, const char *runtime_directory, gid_t 
 		own = NULL;
 		return -ENOMEM;
 	}
-	r = add(&l, own, group, old, ret_why);
+	/* Nobody waits for a reload: nobody is about to end then. */
+	if (!old)
+		o.until = usec_add(clock_monotonic(), BUSY_TIMEOUT);
+	r = add(&l, own, &o, ret_why);
 	addresses = section_list(page, OPTION_PAGE_LISTEN, &count);
 	for (size_t i = 0; i < count && r == 0; i++)
-		r = add(&l, addresses[i], group, old, ret_why);
+		r = add(&l, addresses[i], &o, ret_why);
 	if (r < 0) {
-		listeners_close(&l);
+		listeners_close(&l, old);
 		return r;
 	}
 	*ret = l;

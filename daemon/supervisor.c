@@ -122,31 +122,48 @@ static bool same_addresses(const struct listeners *a, const struct listeners *b)
 	return true;
 }
 
+/* Puts the new listeners and CONFIG in force, or leaves the old. */
+static int replace_configuration(struct supervisor *s, struct config *config,
+	const struct listeners *listeners)
+{
+	struct listeners old = s->listeners, unused = *listeners;
+	unsigned forced = same_addresses(&old, listeners) ? 0 : 1U << ROLE_WEB;
+	int r;
+
+	s->listeners = *listeners;
+	r = slots_reconfigure(s, config, forced);
+	if (r < 0) {
+		s->listeners = old;
+		listeners_close(&unused, &s->listeners);
+		return r;
+	}
+	listeners_close(&old, &s->listeners);
+	config_free(s->config);
+	s->config = config;
+	return 0;
+}
+
 static int reload(struct supervisor *s)
 {
 	struct listeners listeners = {.count = 0};
 	_cleanup_free_ char *why = NULL;
 	struct config *config;
-	unsigned forced;
 	int r = config_load(&s->options->paths, report_configuration, s, &config);
 
 	if (r < 0)
 		return r;
 	r = listeners_open(config, s->options->runtime_directory, s->group, &s->listeners,
 		&listeners, &why);
-	if (r < 0) {
+	if (r < 0)
 		log_error("%s", why ? why : strerror(-r));
+	else
+		r = replace_configuration(s, config, &listeners);
+	if (r < 0) {
 		config_free(config);
 		return r;
 	}
-	forced = same_addresses(&s->listeners, &listeners) ? 0 : 1U << ROLE_WEB;
-	listeners_close(&s->listeners);
-	s->listeners = listeners;
-	r = slots_reconfigure(s, config, forced);
-	config_free(s->config);
-	s->config = config;
 	config_report_unused(config, report_configuration, s);
-	return r;
+	return 0;
 }
 
 static int on_reload_signal(
@@ -252,7 +269,7 @@ static int take_resources(struct supervisor *s)
 static void supervisor_done(struct supervisor *s)
 {
 	slots_done(s);
-	listeners_close(&s->listeners);
+	listeners_close(&s->listeners, NULL);
 	close_fd(&s->process_events);
 	sd_event_source_disable_unref(s->watch);
 	sd_event_source_disable_unref(s->deadline);

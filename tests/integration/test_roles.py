@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roles: what they may, that they are replaced, and that they keep secrets."""
+import contextlib
+import errno
 import fcntl
 import os
 import pathlib
 import re
 import signal
+import socket
 
 import pytest
 from harness import places
@@ -60,6 +63,28 @@ def test_roles_are_programs_of_their_own(site):
     assert not any("libcurl" in libraries[r] for r in ("engine", "process", "web"))
     assert not any("libsqlite3" in libraries[r] for r in ("process", "notify"))
     assert not any("libmicrohttpd" in libraries[r] for r in ("engine", "process", "notify"))
+
+
+def test_memory_is_nobody_elses(nobody_site):
+    """No core dump, and no look at it by other processes of the same user: then /proc is root's."""
+    nobody_site.start()
+    for pid in (nobody_site.daemon.pid, *nobody_site.daemon.roles().values()):
+        assert pathlib.Path(f"/proc/{pid}/environ").stat().st_uid == 0
+        assert re.search(r"^Max core file size +0 +0 ",
+                         pathlib.Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)
+
+
+def test_no_descriptor_of_the_starter(site):
+    programs = site.directory / "programs"
+    programs.mkdir()
+    (programs / "modelwatchd").write_text(
+        f'#!/bin/sh\nexec 9<{site.config}\nexec {places.BUILD}/modelwatchd "$@"\n')
+    (programs / "modelwatchd").chmod(0o755)
+    site.daemon.programs = programs
+    site.start()
+    for role, pid in site.daemon.roles().items():
+        opened = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        assert str(site.config) not in opened, role
 
 
 def test_no_descriptor_too_many(site):
@@ -151,6 +176,48 @@ def test_stop_with_a_hung_engine(site):
     os.kill(site.daemon.roles()["engine"], signal.SIGSTOP)
     site.daemon.stop()
     eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in roles), "end of roles")
+
+
+def test_sockets_come_and_go(site):
+    """A unix socket that nobody listens to any more is not left behind."""
+    more = site.directory / "more.sock"
+    site.section("page", listen=[f"127.0.0.1:{site.port}", f"unix:{more}"])
+    site.start()
+    assert site.client(more).get("/v1/status").status == 200
+    site.section("page", listen=f"127.0.0.1:{site.port}")
+    site.reload()
+    assert not more.exists() and site.unix.get("/v1/status").status == 200
+    site.daemon.stop()
+    assert not site.socket.exists()
+
+
+def test_reload_with_an_address_in_use(site):
+    """The old configuration stays, with its sockets, and nothing stays of the new one."""
+    more = site.directory / "more.sock"
+    site.start()
+    before = site.daemon.roles()
+    with socket.create_server(("127.0.0.1", places.free_port())) as taken:
+        number = taken.getsockname()[1]
+        site.section("page", listen=[f"unix:{more}", f"127.0.0.1:{number}"])
+        site.reload()
+        site.daemon.wait_log(f"cannot listen on 127.0.0.1:{number}")
+    assert site.daemon.roles() == before and not more.exists()
+    assert site.unix.get("/v1/status").status == 200 and site.tcp.get("/v1/status").status == 200
+
+
+def test_socket_of_one_that_hangs(site):
+    """Somebody listens there and accepts nobody, and its queue is full."""
+    site.configure()
+    with socket.socket(socket.AF_UNIX) as owner, contextlib.ExitStack() as clients:
+        owner.bind(str(site.socket))
+        owner.listen(0)
+        full = False
+        while not full:
+            client = clients.enter_context(socket.socket(socket.AF_UNIX))
+            client.setblocking(False)
+            full = client.connect_ex(str(site.socket)) == errno.EAGAIN
+        result = site.run()
+    assert result.returncode == os.EX_UNAVAILABLE and str(site.socket) in result.stderr
 
 
 def test_hung_predecessor_is_ended(site):

@@ -22,8 +22,9 @@ struct listeners {
 };
 
 /* Opens what [page] listen names, and the unix socket RUNTIME_DIRECTORY/http.sock for GROUP
- * ((gid_t) -1 for none). What OLD (NULL for none) has open already is taken over as a copy; without OLD
- * addresses in use are waited for, 2 s in all. On failure *RET_WHY names the address and the port (free() it). */
+ * ((gid_t) -1 for none). What OLD (NULL for none) has open already is taken over as a copy; without
+ * OLD, addresses in use are waited for, 2 s in all. On failure *RET_WHY names the address and the
+ * port (free() it). */
 int listeners_open(const struct config *c, const char *runtime_directory, gid_t group,
 	const struct listeners *old, struct listeners *ret, char **ret_why);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How patient the supervisor is: how soon a role that died is started again (three times at once, then
- * with backoff), and how long one may be silent before it is killed.
+/* How patient the supervisor is: how soon a role that died is started again (three times at once,
+ * then with backoff), and how long one may be silent before it is killed.
  *
  * Layer: daemon. Pure. */
 #pragma once

@@ -156,8 +156,9 @@ static void describe(const struct fetch_response *response, struct buf *b)
 		buf_printf(b, "answered %u", status);
 }
 
-/* Tells the engine of a delivery that is over, and forgets it. Kept for the next engine is what none
- * was told, and a success: if this engine is killed before that is durable, the next one sends it again. */
+/* Tells the engine of a delivery that is over, and forgets it. Kept for the next engine is what
+ * none was told, and a success: killed before that is durable, this one leaves it to be sent again.
+ */
 static void tell(struct delivery *d)
 {
 	struct notify *n = d->notify;
@@ -323,8 +324,8 @@ static void on_answer(const struct fetch_response *response, void *userdata)
 	post_waiting(n);
 }
 
-/* An engine that was replaced sends again what it does not know to be delivered: what the one before it
- * had begun is not begun twice. */
+/* A new engine sends again what it does not know to be delivered: what the one before it had begun
+ * is not begun twice. */
 static bool is_known(struct notify *n, uint64_t outbox_id, const char *message_id)
 {
 	struct delivery *under_way = queue_find(&n->under_way, outbox_id, message_id);

@@ -228,8 +228,8 @@ static int add_own_signals(scmp_filter_ctx filter)
 	return 0;
 }
 
-/* clone3() has its flags in memory, where a filter sees nothing. glibc falls back on clone() where the
- * kernel has no clone3(), and upon no other error. */
+/* clone3() has its flags in memory, where a filter sees nothing. glibc falls back on clone() where
+ * the kernel has no clone3(), and upon no other error. */
 static int hide_clone3(scmp_filter_ctx filter)
 {
 	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);

@@ -68,9 +68,9 @@ static int allow(int ruleset, const char *path, uint64_t access)
 	return 0;
 }
 
-/* What the resolver of glibc, its modules, and OpenSSL read. Of /run only what resolv.conf may point to
- * and what the modules look up: the rest holds credentials. Landlock has no say in connecting to a
- * socket by its path, so that nscd, resolved and Avahi answer without a rule. */
+/* What the resolver of glibc, its modules, and OpenSSL read. Of /run only what resolv.conf may
+ * point to and what the modules look up: the rest holds credentials. Landlock has no say in
+ * connecting to a socket by its path: nscd, resolved and Avahi answer without a rule. */
 static const struct {
 	const char *path;
 	uint64_t access;

@@ -372,7 +372,7 @@ static void expect_request(struct fixture *f, size_t number, const char *body)
 	assert_true(text_ends_with(f->held[number - 1].request, body));
 }
 
-/* The new engine sends again what it does not know to be delivered, and hears of the try under way. */
+/* The new engine sends again what it does not know to be delivered, and hears of the one try. */
 static void test_under_way_while_engine_is_replaced(void **state)
 {
 	struct fixture *f = *state;
@@ -411,7 +411,7 @@ static void test_over_while_there_is_no_engine(void **state)
 	expect_request(f, 3, "{3}");
 }
 
-/* A success that the engine forgot is not posted twice; a failure is tried again when it says so. */
+/* A success that the engine forgot is not posted twice; a failure is tried again when it asks. */
 static void test_delivered_again(void **state)
 {
 	struct fixture *f = *state;

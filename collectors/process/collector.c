@@ -311,26 +311,50 @@ static int take_discovered(struct collector *c, const struct known *known)
 	return 0;
 }
 
-/* A main process that was known and still is there stays what it was, without an event. */
-static void resume_process(struct collector *c, const struct known_process *known)
+static bool still_lives(struct collector *c, const struct known_process *known,
+	struct proc_stat *ret)
+{
+	return text_equal(known->boot, c->boot) && known->pid > 0 && known->pid <= INT32_MAX &&
+	       proc_read_stat(c->root, (pid_t) known->pid, ret) == 0 &&
+	       ret->start == known->start && ret->state != 'Z';
+}
+
+/* A main process that was known and still is there stays what it was, without an event. True while
+ * the first listing has still to find it. */
+static bool resume_process(struct collector *c, const struct known_process *known)
 {
 	struct service *s = service_get(c, known->service);
 	struct proc_stat stat;
-	bool same = text_equal(known->boot, c->boot) && known->pid > 0 && known->pid <= INT32_MAX &&
-		    proc_read_stat(c->root, (pid_t) known->pid, &stat) == 0 &&
-		    stat.start == known->start && stat.state != 'Z';
 
 	if (!s)
-		return;
-	if (!same)
+		return false;
+	if (!still_lives(c, known, &stat)) {
 		service_missed(s, known);
-	else if (!s->match)
+		return false;
+	}
+	if (!s->match)
 		scan_resume(s, &stat);
+	return s->match != NULL;
+}
+
+/* What ended before the first listing came to it was found by nobody. */
+static void check_awaited(struct collector *c, const struct known *known, const bool *awaited)
+{
+	for (size_t i = 0; i < known->process_count; i++) {
+		const struct known_process *k = &known->processes[i];
+		const struct process *p = awaited[i] ? scan_find(c, (pid_t) k->pid) : NULL;
+		struct proc_stat stat;
+
+		if (awaited[i] && !(p && p->start == k->start && p->main) &&
+			!still_lives(c, k, &stat))
+			service_missed(service_get(c, k->service), k);
+	}
 }
 
 int collector_start(struct collector *c, const struct known *known)
 {
-	int r = add_services(c);
+	_cleanup_free_ bool *awaited = calloc(known->process_count + 1, sizeof(*awaited));
+	int r = awaited ? add_services(c) : -ENOMEM;
 
 	if (r == 0 && c->options.discovery)
 		r = take_discovered(c, known);
@@ -341,12 +365,13 @@ int collector_start(struct collector *c, const struct known *known)
 	for (size_t i = 0; i < known->value_count; i++)
 		take_value(c, &known->values[i]);
 	for (size_t i = 0; i < known->process_count; i++)
-		resume_process(c, &known->processes[i]);
+		awaited[i] = resume_process(c, &known->processes[i]);
 	/* From now on events are read: what ends while the first listing is under way is not missed. */
 	r = add_sources(c);
 	if (r < 0)
 		return r;
 	look_around(c);
+	check_awaited(c, known, awaited);
 	for (size_t i = 0; i < c->options.service_count; i++)
 		service_check_missing(service_get(c, c->options.services[i].name));
 	return 0;

@@ -41,9 +41,9 @@ def test_processes_of_others(nobody_site):
     hook = site.webhook()
     site.start()
     site.wait_service("llama")
+    eventually(lambda: "CAP_SYS_PTRACE" in site.cli("doctor").stdout, "what is not seen")
     server.kill()
     hook.wait("incident.opened", service="llama")
-    eventually(lambda: "CAP_SYS_PTRACE" in site.cli("doctor").stdout, "what is not seen")
 
 
 def test_sandbox_all_the_same(nobody_site):

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The web role as it runs, sandbox and all, for its tests: the program in a child process, and the
+ * test as its supervisor, its engine and its visitors. Failures here fail the test; so does a link
+ * that the role closes. Include after cmocka.h. */
+#pragma once
+
+#include <sys/types.h>
+
+#include <jansson.h>
+
+#include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
+#include "daemon/link.h"
+#include "schema/store.h"
+
+/* Shorter than the patience of the server with a silent connection. */
+#define DEADLINE (10 * USEC_PER_SEC)
+/* What fill_store() calls the service, and where its page is. */
+#define SERVICE   "a b<i>"
+#define PAGE_PATH "/services/a%20b%3Ci%3E"
+
+struct fixture {
+	sd_event *event;
+	struct link *supervisor, *engine; /* our ends; no engine before connect_engine() */
+	pid_t web;
+	char directory[64], path[96], database[96]; /* PATH: of the Unix socket */
+	unsigned port; /* on 127.0.0.1 */
+	bool ready;
+	struct store *store; /* NULL before fill_store() */
+	unsigned status; /* what the engine answers; at 200 it does what it is told */
+	unsigned commands;
+	char command[256]; /* the last: verb, argument, body */
+	pid_t peer; /* who asked */
+};
+
+/* Runs the loop until CONDITION holds; heartbeats alone do not put the end off. */
+#define await(f, condition)                                                                        \
+	for (usec_t end = clock_monotonic() + DEADLINE; !(condition);) {                           \
+		assert_true(sd_event_run((f)->event, DEADLINE) >= 0);                              \
+		assert_true(clock_monotonic() < end);                                              \
+	}
+
+/* cmocka set-up and tear-down of a group: ./modelwatch-web, listening and configured with one alert
+ * rule, without a database and without an engine; at the end it has to stop as told. */
+int setup(void **state);
+int teardown(void **state);
+
+/* Gives the role a link to the engine that the test plays. */
+void connect_engine(struct fixture *f);
+
+/* Makes the database: one service, one role, one incident (17), one fact, a minute of samples. */
+void fill_store(struct fixture *f);
+
+/* An answer, read to its end. */
+struct answer {
+	struct buf text;
+	bool done;
+	unsigned status;
+	const char *body; /* inside TEXT */
+};
+
+void answer_done(struct answer *a);
+
+/* Reads on into the answer that USERDATA is; as a sd_event_io_handler_t. */
+int on_answer(sd_event_source *source, int fd, uint32_t events, void *userdata);
+
+/* A connection of the caller's, over TCP or the Unix socket. */
+int dial(struct fixture *f, bool tcp);
+
+/* Sends REQUEST (method and target) with HEADERS (whole lines) and the SIZE bytes of BODY, and
+ * awaits the answer; over TCP where HOST is given, else over the Unix socket. */
+struct answer visit(struct fixture *f, const char *request, const char *host, const char *headers,
+	const char *body, size_t size);
+
+/* GET over the Unix socket. */
+struct answer get(struct fixture *f, const char *target);
+
+/* GET has to be answered with STATUS. */
+void assert_status(struct fixture *f, const char *target, unsigned status);
+
+/* GET has to be answered with 200 and JSON, which becomes the caller's. */
+json_t *get_json(struct fixture *f, const char *target);

@@ -253,7 +253,7 @@ static int tell(struct alerting *a, struct story *s, const struct telling *telli
 	a->notifications = list;
 	if (r >= 0)
 		r = make_rows(a, s, telling, now_ms, &count);
-	if (r >= 0)
+	if (r >= 0 && count > 0)
 		r = remember_told(s, telling, a->notifications + before, count);
 	if (r < 0) {
 		for (size_t i = 0; i < count; i++)

@@ -10,6 +10,9 @@ import urllib.request
 import pytest
 from harness.places import BUILD, SOURCE, free_port
 
+# They work in one folder, one behind the other.
+pytestmark = pytest.mark.xdist_group("quickstart")
+
 HOME = BUILD / "quickstart"
 PARTS = ("modelwatchd", "server", "client", "receiver")
 

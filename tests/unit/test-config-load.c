@@ -370,6 +370,11 @@ static void test_secret_owner(void **state)
 	files_write(&f, "secret", "hunter2", 7);
 	snprintf(path, sizeof(path), "%s/secret", f.directory);
 	assert_int_equal(chown(path, 12345, (gid_t) -1), 0);
+	/* Root without CAP_DAC_OVERRIDE cannot read it at all. */
+	if (access(path, R_OK) < 0) {
+		files_remove(&f);
+		skip();
+	}
 	assert_int_equal(load_webhook(&f, "file:", 0600, &c), -EINVAL);
 	assert_non_null(strstr(f.reports.data, "secret belongs to uid 12345, neither to root nor"));
 	/* Root that checks for the daemon's user sees a file of that user. */

@@ -86,6 +86,15 @@ def test_the_road_that_the_readme_promises(quickstart):
     assert all(f"{name} runs (process " in said for name in PARTS), said
 
 
+def test_breaking_it_again_and_again(quickstart):
+    """From the third time on there is an incident of too many restarts that stays open."""
+    quickstart.run("demo")
+    for _ in range(4):
+        assert "demo is down" in quickstart.run("break")
+        said = quickstart.run()
+    assert re.search(r"Still open:\n +\d+ .*demo", said), said
+
+
 def test_a_stop_is_no_incident(quickstart):
     quickstart.run("demo")
     said = quickstart.run("stop")

@@ -56,7 +56,8 @@ static json_t *url_json(const struct incident *incident, const char *external_ur
 
 static json_t *runbook_json(const char *runbook)
 {
-	bool is_url = runbook && (text_after(runbook, "https://") || text_after(runbook, "http://"));
+	bool is_url = runbook && (text_after(runbook, "https://") || text_after(runbook, "http://") ||
+					 text_after(runbook, "man:"));
 
 	for (const char *p = runbook; is_url && *p; p++)
 		is_url = !isspace((unsigned char) *p);

@@ -10,7 +10,8 @@
 
 #define BASE_MS	       INT64_C(1000)		  /* the longest first wait */
 #define CAP_MS	       (5 * INT64_C(60000))	  /* the longest wait of our own */
-#define RETRY_AFTER_MS (60 * INT64_C(60000))	  /* the longest that a receiver may ask for */
+#define RETRY_AFTER_MS (23 * 60 * INT64_C(60000)) /* the longest that a receiver may ask for: one
+						   * more try comes before it is given up */
 #define GIVE_UP_MS     (24 * 60 * INT64_C(60000)) /* since it was made */
 
 /* The statuses that stand for something other than their hundred. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modelwatchd: the supervisor's program. Options, directories, configuration; then the loop. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -13,7 +14,13 @@
 
 static void report(void *userdata, int level, const char *text)
 {
-	log_message(level, "%s", text);
+	const struct arguments *arguments = userdata;
+
+	/* Who checks wants the lines as an editor or a compiler's log has them. */
+	if (arguments->check_config)
+		fprintf(stderr, "%s\n", text);
+	else
+		log_message(level, "%s", text);
 }
 
 /* Returns an exit status. */
@@ -73,11 +80,11 @@ int main(int argc, char **argv)
 	paths.file = arguments.config;
 	paths.vendor_rules = rules;
 	paths.check_only = arguments.check_config;
-	r = config_load(&paths, report, NULL, &config);
+	r = config_load(&paths, report, &arguments, &config);
 	if (r < 0)
 		return r == -ENOMEM ? EX_SOFTWARE : EX_CONFIG;
 	if (arguments.check_config) {
-		config_report_unused(config, report, NULL);
+		config_report_unused(config, report, &arguments);
 		config_free(config);
 		return EXIT_SUCCESS;
 	}

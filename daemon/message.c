@@ -17,11 +17,6 @@ static const struct {
 #undef MESSAGE
 };
 
-const char *message_name(enum message_type type)
-{
-	return type < MESSAGE_TYPES ? messages[type].name : "unknown";
-}
-
 /* A string as message_put_string() wrote it, or NULL (and failed). */
 static const char *read_string(struct cursor *c)
 {

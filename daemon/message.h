@@ -43,8 +43,6 @@ struct message {
 	int fd; /* a descriptor that came with it, or -1; the receiver takes it or it is closed */
 };
 
-const char *message_name(enum message_type type);
-
 /* 0, or -EBADMSG: the type is unknown or not for this sender (a FROM_ bit), or the body is not of
  * its form. */
 int message_decode(const void *header, const void *body, size_t size, unsigned sender,

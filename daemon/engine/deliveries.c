@@ -157,6 +157,27 @@ void deliveries_committed(struct engine *e)
 		refill(e);
 }
 
+/* The receiver is gone for good, it says: until a reload nothing is sent there, and what waits says why. */
+static void disable(struct engine *e, const char *webhook)
+{
+	map_put_string(e->disabled, webhook, e, NULL);
+	log_error("webhook %s answered 410: it is disabled until the next reload", webhook);
+	for (size_t i = 0; i < e->delivery_count; i++) {
+		struct delivery_entry *d = &e->deliveries[i];
+		char *error;
+
+		if (!text_equal(d->notification.webhook, webhook) ||
+			d->notification.state != NOTIFICATION_PENDING)
+			continue;
+		error = strdup("the webhook answered 410: it is disabled until the next reload");
+		if (!error)
+			continue;
+		free(d->notification.last_error);
+		d->notification.last_error = error;
+		d->changed = true;
+	}
+}
+
 static void settle(struct engine *e, struct delivery_entry *d, const struct delivery *result)
 {
 	enum delivery_result outcome;
@@ -168,8 +189,8 @@ static void settle(struct engine *e, struct delivery_entry *d, const struct deli
 	if (outbox_settle(n, result, engine_now(e), random, &outcome) < 0)
 		return;
 	d->changed = true;
-	if (outcome == DELIVERY_DISABLED)
-		map_put_string(e->disabled, n->webhook, e, NULL);
+	if (outcome == DELIVERY_DISABLED && n->incident != 0)
+		disable(e, n->webhook);
 	if (outcome == DELIVERY_DONE)
 		log_debug("notification %s delivered to webhook %s", n->message_id, n->webhook);
 	else

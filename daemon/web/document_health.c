@@ -92,3 +92,16 @@ int document_health(struct documents *d, const struct document_request *q, json_
 	role_list_free(roles, count);
 	return r;
 }
+
+int document_is_late(struct documents *d, const struct document_request *q, bool *ret)
+{
+	_cleanup_(collectors_done) struct collectors collectors = {.count = 0};
+	int r = reader_latest(d->reader, q->now_ms - COLLECTOR_MS, take_collector, &collectors);
+	bool late = false;
+
+	for (size_t i = 0; i < collectors.count; i++)
+		late |= health_is_late(collectors.items[i].last_ms, d->interval_ms, q->now_ms);
+	if (r == 0)
+		*ret = late;
+	return r;
+}

@@ -85,78 +85,6 @@ static int give(json_t *json, json_t **ret)
 	return 0;
 }
 
-static int document_status(struct documents *d, const struct document_request *q, json_t **ret)
-{
-	_cleanup_(rows_done) struct rows rows = {0};
-	struct reader *reader = d->reader;
-	json_t *services, *incidents, *roles;
-	int r;
-
-	r = reader_services(reader, &rows.services, &rows.service_count);
-	if (r == 0)
-		r = reader_processes(reader, &rows.processes, &rows.process_count);
-	if (r == 0)
-		r = reader_roles(reader, &rows.roles, &rows.role_count);
-	if (r == 0)
-		r = reader_incidents(reader, INCIDENTS_OPEN, INCIDENTS_MAX, &rows.incidents,
-			&rows.incident_count);
-	if (r < 0)
-		return r;
-	services = json_array();
-	incidents = json_array();
-	roles = json_array();
-	for (size_t i = 0; i < rows.service_count; i++)
-		json_list_add(&services, service_json(&rows.services[i], rows.processes,
-						 rows.process_count, d->external_url));
-	for (size_t i = 0; i < rows.incident_count; i++)
-		json_list_add(&incidents, incident_json(&rows.incidents[i], d->external_url));
-	for (size_t i = 0; i < rows.role_count; i++)
-		json_list_add(&roles, role_json(&rows.roles[i], q->engine));
-	return give(
-		json_pack("{s:s,s:o,s:[],s:o,s:o}", "status",
-			status_rollup(rows.incidents, rows.incident_count, rows.roles,
-				rows.role_count, q->engine),
-			"services", services, "weights", "incidents", incidents, "roles", roles),
-		ret);
-}
-
-int document_incident_list(
-	struct documents *d, enum incident_filter filter, const char *service, json_t **ret)
-{
-	struct incident *incidents;
-	json_t *list;
-	size_t count;
-	int r = reader_incidents(d->reader, filter, INCIDENTS_MAX, &incidents, &count);
-
-	if (r < 0)
-		return r;
-	list = json_array();
-	for (size_t i = 0; i < count; i++)
-		if (!service || text_equal(incidents[i].service, service))
-			json_list_add(&list, incident_json(&incidents[i], d->external_url));
-	incident_list_free(incidents, count);
-	return give(list, ret);
-}
-
-static int document_incidents(struct documents *d, const struct document_request *q, json_t **ret)
-{
-	static const char *const names[] = {
-		[INCIDENTS_OPEN] = "open",
-		[INCIDENTS_RESOLVED] = "resolved",
-		[INCIDENTS_ALL] = "all",
-	};
-	size_t filter = 0;
-	json_t *list;
-	int r;
-
-	while (*q->query && filter < ELEMENTS(names) && !text_equal(names[filter], q->query))
-		filter++;
-	if (filter == ELEMENTS(names))
-		return -EINVAL;
-	r = document_incident_list(d, (enum incident_filter) filter, NULL, &list);
-	return r < 0 ? r : give(json_pack("{s:o}", "incidents", list), ret);
-}
-
 /* Adds what belongs to an incident: alerts, timeline, notifications. */
 static int add_story(struct reader *reader, int64_t id, json_t *incident)
 {
@@ -190,10 +118,119 @@ static int add_story(struct reader *reader, int64_t id, json_t *incident)
 	return r;
 }
 
+/* An incident with everything that belongs to it. */
+static int story_json(struct documents *d, const struct incident *incident, json_t **ret)
+{
+	json_t *json = incident_json(incident, d->external_url);
+	int r = json ? add_story(d->reader, incident->id, json) : -ENOMEM;
+
+	if (r < 0) {
+		json_decref(json);
+		return r;
+	}
+	*ret = json;
+	return 0;
+}
+
+static int stories_json(
+	struct documents *d, const struct incident *incidents, size_t count, json_t **ret)
+{
+	json_t *list = json_array(), *story;
+	int r = list ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		r = story_json(d, &incidents[i], &story);
+		if (r == 0 && json_array_append_new(list, story) < 0)
+			r = -ENOMEM;
+	}
+	if (r < 0) {
+		json_decref(list);
+		return r;
+	}
+	*ret = list;
+	return 0;
+}
+
+static int document_status(struct documents *d, const struct document_request *q, json_t **ret)
+{
+	_cleanup_(rows_done) struct rows rows = {0};
+	struct reader *reader = d->reader;
+	json_t *services, *incidents, *roles;
+	bool late;
+	int r;
+
+	r = reader_services(reader, &rows.services, &rows.service_count);
+	if (r == 0)
+		r = reader_processes(reader, &rows.processes, &rows.process_count);
+	if (r == 0)
+		r = reader_roles(reader, &rows.roles, &rows.role_count);
+	if (r == 0)
+		r = reader_incidents(reader, INCIDENTS_OPEN, INCIDENTS_MAX, &rows.incidents,
+			&rows.incident_count);
+	if (r == 0)
+		r = document_is_late(d, q, &late);
+	if (r == 0)
+		r = stories_json(d, rows.incidents, rows.incident_count, &incidents);
+	if (r < 0)
+		return r;
+	services = json_array();
+	roles = json_array();
+	for (size_t i = 0; i < rows.service_count; i++)
+		json_list_add(&services, service_json(&rows.services[i], rows.processes,
+						 rows.process_count, d->external_url));
+	for (size_t i = 0; i < rows.role_count; i++)
+		json_list_add(&roles, role_json(&rows.roles[i], q->engine));
+	return give(
+		json_pack("{s:s,s:o,s:[],s:o,s:o}", "status",
+			status_rollup(rows.incidents, rows.incident_count, rows.roles,
+				rows.role_count, q->engine, late),
+			"services", services, "weights", "incidents", incidents, "roles", roles),
+		ret);
+}
+
+int document_incident_list(
+	struct documents *d, enum incident_filter filter, const char *service, json_t **ret)
+{
+	struct incident *incidents;
+	json_t *list;
+	size_t count;
+	int r = reader_incidents(d->reader, filter, INCIDENTS_MAX, &incidents, &count);
+
+	if (r < 0)
+		return r;
+	if (!service)
+		r = stories_json(d, incidents, count, &list);
+	else
+		list = json_array();
+	for (size_t i = 0; service && i < count; i++)
+		if (text_equal(incidents[i].service, service))
+			json_list_add(&list, incident_json(&incidents[i], d->external_url));
+	incident_list_free(incidents, count);
+	return r < 0 ? r : give(list, ret);
+}
+
+static int document_incidents(struct documents *d, const struct document_request *q, json_t **ret)
+{
+	static const char *const names[] = {
+		[INCIDENTS_OPEN] = "open",
+		[INCIDENTS_RESOLVED] = "resolved",
+		[INCIDENTS_ALL] = "all",
+	};
+	size_t filter = 0;
+	json_t *list;
+	int r;
+
+	while (*q->query && filter < ELEMENTS(names) && !text_equal(names[filter], q->query))
+		filter++;
+	if (filter == ELEMENTS(names))
+		return -EINVAL;
+	r = document_incident_list(d, (enum incident_filter) filter, NULL, &list);
+	return r < 0 ? r : give(json_pack("{s:o}", "incidents", list), ret);
+}
+
 static int document_incident(struct documents *d, const struct document_request *q, json_t **ret)
 {
 	struct incident incident;
-	json_t *json;
 	int64_t id;
 	int r;
 
@@ -202,17 +239,9 @@ static int document_incident(struct documents *d, const struct document_request 
 	r = reader_incident(d->reader, id, &incident);
 	if (r < 0)
 		return r;
-	json = incident_json(&incident, d->external_url);
+	r = story_json(d, &incident, ret);
 	incident_done(&incident);
-	if (!json)
-		return -ENOMEM;
-	r = add_story(d->reader, id, json);
-	if (r < 0) {
-		json_decref(json);
-		return r;
-	}
-	*ret = json;
-	return 0;
+	return r;
 }
 
 /* A rule as its section says it, with how many alerts it has pending and firing. */

@@ -46,5 +46,7 @@ int documents_metrics(
 /* For the builders of documents in files of their own. */
 int document_service(struct documents *d, const struct document_request *q, json_t **ret);
 int document_health(struct documents *d, const struct document_request *q, json_t **ret);
+/* True where a collector has been silent for too long. */
+int document_is_late(struct documents *d, const struct document_request *q, bool *ret);
 int document_incident_list(
 	struct documents *d, enum incident_filter filter, const char *service, json_t **ret);

@@ -19,20 +19,24 @@ static void check_roles(const struct health *h, json_t *reasons)
 				json_sprintf("role %s is %s", h->roles[i].name, h->roles[i].state));
 }
 
+bool health_is_late(int64_t last_ms, int64_t interval_ms, int64_t now_ms)
+{
+	int64_t limit = interval_ms * LATE_INTERVALS;
+
+	return now_ms - last_ms > (limit < LATE_MS ? LATE_MS : limit);
+}
+
 static void check_collectors(const struct health *h, json_t *reasons)
 {
-	int64_t limit = h->interval_ms * LATE_INTERVALS;
 	char text[RFC3339_MAX];
 
-	if (limit < LATE_MS)
-		limit = LATE_MS;
 	for (size_t i = 0; i < h->collector_count; i++) {
 		const struct collector_report *c = &h->collectors[i];
 
 		if (c->last_ms == 0)
 			json_array_append_new(reasons,
 				json_sprintf("collector %s has not reported yet", c->name));
-		else if (h->now_ms - c->last_ms > limit)
+		else if (health_is_late(c->last_ms, h->interval_ms, h->now_ms))
 			json_array_append_new(reasons,
 				json_sprintf("collector %s last reported %s ago", c->name,
 					clock_format_duration(

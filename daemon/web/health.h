@@ -25,6 +25,9 @@ struct health {
 	int64_t now_ms;
 };
 
+/* A collector whose last report is so old says nothing about now. */
+bool health_is_late(int64_t last_ms, int64_t interval_ms, int64_t now_ms);
+
 /* {"status":"ok"|"failing","reasons":[...]}, or NULL without memory. */
 json_t *health_json(const struct health *h);
 

@@ -91,9 +91,9 @@ static bool is_in_trouble(const struct role_record *r, bool engine)
 }
 
 const char *status_rollup(const struct incident *incidents, size_t incident_count,
-	const struct role_record *roles, size_t role_count, bool engine)
+	const struct role_record *roles, size_t role_count, bool engine, bool late)
 {
-	enum severity worst = SEVERITY_INFO;
+	enum severity worst = late ? SEVERITY_WARNING : SEVERITY_INFO;
 
 	for (size_t i = 0; i < incident_count; i++)
 		if (incidents[i].state == INCIDENT_OPEN && incidents[i].severity > worst)

@@ -29,9 +29,9 @@ json_t *doctor_json(const struct fact *facts, size_t count);
 json_t *discover_json(const struct fact *facts, size_t count);
 
 /* "ok", "warning" or "critical": the worst of the open incidents and of the roles, of which one that
- * starts is no trouble. */
+ * starts is no trouble. LATE: a collector is silent, so that what is shown may be over. */
 const char *status_rollup(const struct incident *incidents, size_t incident_count,
-	const struct role_record *roles, size_t role_count, bool engine);
+	const struct role_record *roles, size_t role_count, bool engine, bool late);
 
 /* Appends NAME as a segment of an URL's path. */
 void url_segment_write(struct buf *b, const char *name);

@@ -75,8 +75,8 @@ static void test_waits(void **state)
 		{0, 0, SECOND, 1},
 		{0, 30, 30 * SECOND, 30 * SECOND},
 		{9, 30, 5 * MINUTE, 30 * SECOND},
-		{0, 7200, HOUR, HOUR},
-		{0, INT64_MAX, HOUR, HOUR},
+		{0, 7200, 2 * HOUR, 2 * HOUR},
+		{0, INT64_MAX, 23 * HOUR, 23 * HOUR},
 	};
 	static const uint64_t randoms[] = {0, 1, 999, 1000, 299999, 12345678901, UINT64_MAX};
 

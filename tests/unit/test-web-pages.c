@@ -95,8 +95,11 @@ static void test_rollup(void **state)
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)
 		assert_string_equal(status_rollup(cases[i].incident, cases[i].incident != NULL,
-					    cases[i].role, 1, cases[i].engine),
+					    cases[i].role, 1, cases[i].engine, false),
 			cases[i].expected);
+	/* Nothing is wrong that is known, but nothing newer is known either. */
+	assert_string_equal(status_rollup(NULL, 0, &running, 1, true, true), "warning");
+	assert_string_equal(status_rollup(&critical, 1, &running, 1, true, true), "critical");
 }
 
 static void test_health(void **state)

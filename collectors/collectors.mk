@@ -15,14 +15,19 @@ libprocess_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 libprocess_a_SOURCES = \
 	collectors/process/collector.c collectors/process/collector.h \
 	collectors/process/exits.c collectors/process/exits.h \
+	collectors/process/glob.c collectors/process/glob.h \
 	collectors/process/match.c collectors/process/match.h \
 	collectors/process/private.h \
 	collectors/process/proc_reader.c collectors/process/proc_reader.h \
+	collectors/process/proc_sockets.c collectors/process/proc_sockets.h \
 	collectors/process/procfs.c collectors/process/procfs.h \
 	collectors/process/sample.c \
 	collectors/process/scan.c \
+	collectors/process/search.c \
 	collectors/process/series.def \
-	collectors/process/service.c
+	collectors/process/service.c \
+	collectors/process/tell.c \
+	collectors/process/watch.c
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test-discovery

@@ -10,6 +10,8 @@
 #include "daemon/base/num.h"
 #include "daemon/role.h"
 
+#define BURST_MAX  1024 /* packets that are queued before the engine is waited for: less than a link takes */
+#define BURST_WAIT USEC_PER_SEC
 #define EVENTS_MAX 4096 /* that the engine has not called durable; more, and a new start is better */
 
 struct waiting_event {
@@ -32,13 +34,25 @@ struct process_role {
 	size_t event_count;
 	uint64_t last_event;
 	struct buf samples; /* of the tick under way: ids and values */
+	unsigned burst;	    /* packets since the last tick, or the last wait */
 };
+
+/* Many services make more packets at once than a link queues. */
+static void pace(struct process_role *p)
+{
+	if (++p->burst < BURST_MAX)
+		return;
+	p->burst = 0;
+	if (role_engine(p->role))
+		link_flush(role_engine(p->role), BURST_WAIT);
+}
 
 /* What cannot be sent now is sent when the engine is there again. */
 static int send_packet(struct process_role *p, struct buf *packet)
 {
 	int r = role_send(p->role, packet, -1);
 
+	pace(p);
 	return r == -ENOTCONN || r == -EPIPE || r == -ENOBUFS ? 0 : r;
 }
 
@@ -103,6 +117,7 @@ static int tick(void *userdata, const char *collector, usec_t now)
 	message_put_u64(&packet, now);
 	buf_add(&packet, p->samples.data, p->samples.size);
 	buf_reset(&p->samples);
+	p->burst = 0;
 	return send_packet(p, &packet);
 }
 
@@ -151,6 +166,12 @@ static int take_event(void *userdata, const struct event *event)
 	return 0;
 }
 
+static void free_fact(void *packet)
+{
+	buf_done(packet);
+	free(packet);
+}
+
 static int take_fact(void *userdata, const char *topic, const char *subject, const char *key,
 	const char *value)
 {
@@ -171,14 +192,16 @@ static int take_fact(void *userdata, const char *topic, const char *subject, con
 	message_put_string(packet, key);
 	message_put_string(packet, value);
 	r = buf_error(&name) < 0 ? buf_error(&name) : send_packet(p, packet);
-	if (r == 0)
+	/* A new engine forgets every fact: what was taken back need not be repeated. */
+	if (r == 0 && !*value) {
+		old = map_remove(p->facts, name.data, name.size);
+		free_fact(packet);
+	} else if (r == 0)
 		r = map_put(p->facts, name.data, name.size, packet, &old);
 	if (r < 0)
 		old = packet;
-	if (old) {
-		buf_done(old);
-		free(old);
-	}
+	if (old)
+		free_fact(old);
 	return r;
 }
 
@@ -188,8 +211,19 @@ static void acknowledge(struct process_role *p, uint64_t number)
 
 	while (done < p->event_count && p->events[done].number <= number)
 		buf_done(&p->events[done++].packet);
+	if (done == 0)
+		return;
 	p->event_count -= done;
 	memmove(p->events, p->events + done, p->event_count * sizeof(*p->events));
+}
+
+/* What was sent before, to a new engine. */
+static int send_again(struct process_role *p, const struct buf *packet)
+{
+	struct link *engine = role_engine(p->role);
+
+	pace(p);
+	return engine ? link_send(engine, packet, -1) : -ENOTCONN;
 }
 
 /* A new engine knows nothing of what was said to its predecessor. */
@@ -200,11 +234,11 @@ static int repeat(struct process_role *p)
 	int r = 0;
 
 	for (uint32_t i = 0; i < p->series_count && r == 0; i++)
-		r = link_send(role_engine(p->role), &p->declarations[i], -1);
+		r = send_again(p, &p->declarations[i]);
 	while (r == 0 && (fact = map_next(p->facts, &position, NULL, NULL)))
-		r = link_send(role_engine(p->role), fact, -1);
+		r = send_again(p, fact);
 	for (size_t i = 0; i < p->event_count && r == 0; i++)
-		r = link_send(role_engine(p->role), &p->events[i].packet, -1);
+		r = send_again(p, &p->events[i].packet);
 	return r;
 }
 
@@ -320,12 +354,6 @@ static int read_services(struct process_role *p)
 			return r;
 	}
 	return 0;
-}
-
-static void free_fact(void *packet)
-{
-	buf_done(packet);
-	free(packet);
 }
 
 static void keep_nothing(void *id)

@@ -2,6 +2,7 @@
 #include "collectors/process/collector.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -11,47 +12,74 @@
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
 
-#define LIST_WITHOUT_EVENTS 0 /* at every tick */
-#define LIST_WITH_EVENTS    (5 * USEC_PER_SEC)
+#define LIST_WITH_EVENTS (5 * USEC_PER_SEC) /* without events /proc is listed at every tick */
 /* Other programs' processes come and go by the hundred: they wake us at most so often. Ends of main
  * processes do not wait, their pidfds tell of them; and most of what is executed is gone by then. */
-#define GLANCE_AFTER	    (100 * USEC_PER_MSEC)
-#define EXECUTED_MAX	    4096
-#define FORGET_AFTER	    USEC_PER_DAY /* a discovered service that is gone */
-#define BOOT_ID		    "sys/kernel/random/boot_id"
+#define GLANCE_AFTER	 (100 * USEC_PER_MSEC)
+#define EXECUTED_MAX	 4096
+#define GLANCE_MAX	 64    /* executed processes that are looked at in one turn of the loop */
+#define EVENTS_AT_ONCE	 65536 /* events of one turn of the loop */
+#define FORGET_AFTER	 USEC_PER_DAY /* a discovered service that is gone */
+#define COUNTER_MAX	 0x1p63 /* beyond any counter */
+#define BOOT_ID		 "sys/kernel/random/boot_id"
 
 void collector_fail(struct collector *c, int r)
 {
 	sd_event_exit(c->event, r == -ENOMEM ? EX_OSERR : EX_SOFTWARE);
 }
 
-bool collector_take_exit(struct collector *c, pid_t pid, int *ret)
+/* An identity that can have changed is told of anew. */
+static void look_at_executed(struct collector *c, pid_t pid)
 {
-	for (size_t i = 0; i < EXITS_MAX; i++)
-		if (c->exits[i].pid == pid) {
-			*ret = c->exits[i].status;
-			c->exits[i].pid = 0;
-			return true;
-		}
-	return false;
+	const struct process *before = scan_find(c, pid);
+	bool was_main = before && before->main;
+	struct process *p = scan_examine(c, pid);
+
+	if (p && p->main && was_main)
+		tell_identity(p);
+}
+
+/* Looks at what the connector tells after DURATION, and leaves it alone until then. */
+static void glance_after(struct collector *c, usec_t duration)
+{
+	int r;
+
+	if (c->glancing)
+		return;
+	c->glancing = true;
+	r = sd_event_source_set_enabled(c->events, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_source_set_time_relative(c->glance, duration);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(c->glance, SD_EVENT_ONESHOT);
+	if (r < 0)
+		collector_fail(c, r);
 }
 
 static int on_glance(sd_event_source *source, uint64_t now, void *userdata)
 {
 	struct collector *c = userdata;
+	size_t count;
 	int r;
 
 	collector_read_events(c);
-	r = sd_event_source_set_enabled(c->events, SD_EVENT_ON);
-	if (r < 0)
-		collector_fail(c, r);
-	for (size_t i = 0; i < c->executed_count; i++)
-		scan_examine(c, c->executed[i]);
-	c->executed_count = 0;
+	count = c->executed_count < GLANCE_MAX ? c->executed_count : GLANCE_MAX;
+	for (size_t i = 0; i < count; i++)
+		look_at_executed(c, c->executed[i]);
+	c->executed_count -= count;
+	memmove(c->executed, c->executed + count, c->executed_count * sizeof(*c->executed));
+	c->glancing = false;
+	/* The rest in the next turn: the end of a main process is not to wait for it. */
+	if (c->executed_count > 0)
+		glance_after(c, 0);
+	else {
+		r = sd_event_source_set_enabled(c->events, SD_EVENT_ON);
+		if (r < 0)
+			collector_fail(c, r);
+	}
 	return 0;
 }
 
-/* What was executed is looked at behind all events that wait. */
 static void note_exec(struct collector *c, pid_t pid)
 {
 	if (c->executed_count < EXECUTED_MAX)
@@ -60,58 +88,47 @@ static void note_exec(struct collector *c, pid_t pid)
 		c->listed = 0; /* too many: a listing finds them */
 }
 
-/* Only main processes' ends are asked for. One whose pidfd has told already waits for this. */
+/* One whose pidfd has told already waits for this. */
 static void note_exit(struct collector *c, pid_t pid, int status)
 {
 	struct process *p = scan_find(c, pid);
 
 	if (!p || !p->main)
 		return;
-	if (p->patience) {
-		service_exited(p, &status, true);
-		return;
-	}
-	c->exits[c->next_exit] = (struct exit_status){pid, status};
-	c->next_exit = (c->next_exit + 1) % EXITS_MAX;
+	p->status_known = true;
+	p->status = status;
+	if (p->patience)
+		service_exited(p, &status);
 }
 
 void collector_read_events(struct collector *c)
 {
 	struct connector_event event;
-	int r;
+	int r = 0;
 
 	if (c->options.connector < 0)
 		return;
-	while ((r = connector_read(c->options.connector, &event)) > 0) {
+	for (size_t i = 0; i < EVENTS_AT_ONCE; i++) {
+		r = connector_read(c->options.connector, &event);
+		if (r <= 0)
+			break;
 		if (event.kind == CONNECTOR_EXEC)
 			note_exec(c, event.pid);
 		else
 			note_exit(c, event.pid, event.status);
 	}
-	if (r == -ENOBUFS)
-		c->listed = 0; /* some were lost: the next tick lists anew */
-	else if (r < 0)
-		collector_fail(c, r);
-}
-
-void collector_glance_soon(struct collector *c)
-{
-	int r;
-
-	if (!c->events)
-		return;
-	r = sd_event_source_set_enabled(c->events, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_source_set_time_relative(c->glance, GLANCE_AFTER);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(c->glance, SD_EVENT_ONESHOT);
-	if (r < 0)
+	if (c->executed_count > 0)
+		glance_after(c, GLANCE_AFTER);
+	if (r == -ENOBUFS) {
+		c->listed = 0; /* some were lost: the next tick lists anew and looks at all again */
+		c->recheck_owed = (double) map_size(c->processes);
+	} else if (r < 0)
 		collector_fail(c, r);
 }
 
 static int on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-	collector_glance_soon(userdata);
+	glance_after(userdata, GLANCE_AFTER);
 	return 0;
 }
 
@@ -130,12 +147,23 @@ static void forget_old(struct collector *c)
 
 static void look_around(struct collector *c)
 {
-	usec_t every = c->options.connector < 0 ? LIST_WITHOUT_EVENTS : LIST_WITH_EVENTS;
-
-	if (usec_since(clock_monotonic(), c->listed) >= every || c->listed == 0)
+	if (c->options.connector < 0 || c->listed == 0 ||
+		usec_since(clock_monotonic(), c->listed) >= LIST_WITH_EVENTS)
 		scan_list(c);
-	scan_search(c);
+	scan_recheck(c);
+	search_all(c);
 	forget_old(c);
+}
+
+/* Ticks stay in step; those that the host slept through are left out. */
+static int set_next_tick(struct collector *c)
+{
+	usec_t now = clock_monotonic(), interval = c->options.interval;
+
+	c->next_tick += interval;
+	if (c->next_tick <= now)
+		c->next_tick = now + interval - (now - c->next_tick) % interval;
+	return sd_event_source_set_time(c->tick, c->next_tick);
 }
 
 static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
@@ -145,31 +173,39 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 
 	look_around(c);
 	sample_all(c);
-	proc_read_oom_kills(c->root, &c->oom_kills);
+	watch_memory(c);
 	r = c->sink->tick(c->sink->userdata, "process", clock_wall());
+	if (r >= 0)
+		r = set_next_tick(c);
 	if (r < 0)
 		collector_fail(c, r);
-	sd_event_source_set_time_relative(source, c->options.interval);
 	return 0;
+}
+
+static int add_connector(struct collector *c)
+{
+	int r = sd_event_add_io(c->event, &c->events, c->options.connector, EPOLLIN, on_events, c);
+
+	if (r >= 0)
+		r = sd_event_add_time_relative(c->event, &c->glance, CLOCK_MONOTONIC, GLANCE_AFTER,
+			USEC_PER_MSEC, on_glance, c);
+	return r < 0 ? r : sd_event_source_set_enabled(c->glance, SD_EVENT_OFF);
 }
 
 static int add_sources(struct collector *c)
 {
-	int r = sd_event_add_time_relative(c->event, &c->tick, CLOCK_MONOTONIC, c->options.interval,
-		c->options.interval / 20, on_tick, c);
+	usec_t accuracy = c->options.interval / 20;
+	int r;
 
+	c->next_tick = clock_monotonic() + c->options.interval;
+	/* An accuracy of 0 would stand for a quarter of a second. */
+	r = sd_event_add_time(c->event, &c->tick, CLOCK_MONOTONIC, c->next_tick,
+		accuracy > 0 ? accuracy : 1, on_tick, c);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(c->tick, SD_EVENT_ON);
 	if (r >= 0)
 		r = sd_event_source_set_priority(c->tick, SD_EVENT_PRIORITY_NORMAL + 10);
-	if (r >= 0)
-		r = sd_event_add_time_relative(c->event, &c->glance, CLOCK_MONOTONIC, GLANCE_AFTER,
-			USEC_PER_MSEC, on_glance, c);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(c->glance, SD_EVENT_OFF);
-	if (r >= 0 && c->options.connector >= 0)
-		r = sd_event_add_io(c->event, &c->events, c->options.connector, EPOLLIN, on_events, c);
-	return r;
+	return r < 0 || c->options.connector < 0 ? r : add_connector(c);
 }
 
 static int read_boot(struct collector *c)
@@ -182,6 +218,22 @@ static int read_boot(struct collector *c)
 			(int) strcspn(text.data ? text.data : "", "\n"),
 			text.data ? text.data : "");
 	return r;
+}
+
+/* What of a process must be read to tell whose it is. */
+static unsigned wanted_identity(const struct collector_options *o)
+{
+	unsigned parts = o->discovery ? IDENTITY_EXECUTABLE | IDENTITY_ARGUMENTS | IDENTITY_COMM : 0;
+
+	for (size_t i = 0; i < o->service_count; i++) {
+		const struct service_match *m = &o->services[i];
+
+		parts |= (m->executable_count > 0 ? IDENTITY_EXECUTABLE : 0U) |
+			 (m->command_line_count > 0 ? IDENTITY_ARGUMENTS : 0U) |
+			 (m->cgroup_count > 0 ? IDENTITY_CGROUPS : 0U) |
+			 (m->user_count > 0 ? IDENTITY_USER : 0U);
+	}
+	return parts;
 }
 
 static int add_services(struct collector *c)
@@ -199,8 +251,11 @@ static int add_services(struct collector *c)
 
 static void report_rights(struct collector *c)
 {
+	/* Other users' processes show everything to who has both. */
+	const uint64_t needed = UINT64_C(1) << CAP_SYS_PTRACE | UINT64_C(1) << CAP_DAC_READ_SEARCH;
 	const struct sink *sink = c->sink;
 	bool events = c->options.connector >= 0;
+	uint64_t held;
 
 	sink->fact(sink->userdata, "doctor", "process-events", "state", events ? "ok" : "missing");
 	sink->fact(sink->userdata, "doctor", "process-events", "text",
@@ -209,6 +264,8 @@ static void report_rights(struct collector *c)
 			 "unknown, and a new one is found at the next interval.");
 	sink->fact(sink->userdata, "doctor", "process-events", "remedy",
 		events ? "" : "Start the daemon by its unit, or as root, outside of containers.");
+	if (proc_read_capabilities(c->root, &held) < 0 || (held & needed) != needed)
+		tell_denied(c);
 }
 
 int collector_new(sd_event *event, const struct sink *sink, const struct collector_options *options,
@@ -221,6 +278,8 @@ int collector_new(sd_event *event, const struct sink *sink, const struct collect
 		return -ENOMEM;
 	*c = (struct collector){.event = sd_event_ref(event), .sink = sink, .options = *options};
 	c->ticks = (double) sysconf(_SC_CLK_TCK);
+	c->page = (uint64_t) sysconf(_SC_PAGESIZE);
+	c->identity = wanted_identity(options);
 	c->root = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	c->processes = map_new();
 	c->services = map_new();
@@ -262,26 +321,28 @@ static void take_value(struct collector *c, const struct known_value *v)
 	struct service *s = name ? service_get(c, name) : NULL;
 	const char *metric = text_after(v->series.metric, "modelwatch_service_");
 	enum exit_reason known_reason;
+	uint64_t count;
 
-	if (!s || !metric || !(v->value >= 0))
+	if (!s || !metric || !(v->value >= 0 && v->value < COUNTER_MAX))
 		return;
+	count = (uint64_t) v->value;
 	if (text_equal(metric, "up"))
 		s->was_up = true;
 	else if (text_equal(metric, "restarts_total"))
-		s->restarts = (uint64_t) v->value;
+		s->restarts = count;
 	else if (text_equal(metric, "oom_kills_total"))
-		s->oom_kills = (uint64_t) v->value;
+		s->oom_kills = count;
 	else if (text_equal(metric, "exits_total") && reason &&
 		 exit_reason_parse(reason, &known_reason) == 0)
-		s->exits[known_reason] = (uint64_t) v->value;
+		s->exits[known_reason] = count;
 	else if (text_equal(metric, "cpu_seconds_total") && mode)
 		*(text_equal(mode, "user") ? &s->told.user : &s->told.system) = v->value;
 	else if (text_equal(metric, "major_faults_total"))
-		s->told.major_faults = (uint64_t) v->value;
+		s->told.major_faults = count;
 	else if (text_equal(metric, "read_bytes_total"))
-		s->told.bytes_read = (uint64_t) v->value;
+		s->told.bytes_read = count;
 	else if (text_equal(metric, "written_bytes_total"))
-		s->told.bytes_written = (uint64_t) v->value;
+		s->told.bytes_written = count;
 }
 
 /* Services that were discovered before and are not configured: they are gone on with. */
@@ -311,68 +372,95 @@ static int take_discovered(struct collector *c, const struct known *known)
 	return 0;
 }
 
-static bool still_lives(struct collector *c, const struct known_process *known,
-	struct proc_stat *ret)
+/* True where it is there still: the same number, start and boot. */
+static bool lives_on(struct collector *c, const struct known_process *known, struct proc_stat *ret)
 {
 	return text_equal(known->boot, c->boot) && known->pid > 0 && known->pid <= INT32_MAX &&
 	       proc_read_stat(c->root, (pid_t) known->pid, ret) == 0 &&
-	       ret->start == known->start && ret->state != 'Z';
+	       ret->start == known->start && !proc_stat_is_dead(ret);
 }
 
-/* A main process that was known and still is there stays what it was, without an event. True while
- * the first listing has still to find it. */
-static bool resume_process(struct collector *c, const struct known_process *known)
+static bool is_main(struct collector *c, const struct known_process *known)
 {
-	struct service *s = service_get(c, known->service);
+	const struct process *p = scan_find(c, (pid_t) known->pid);
+
+	return p && p->main && p->start == known->start;
+}
+
+/* Processes of discovered services go on with them; those of configured ones are found by the first
+ * listing. What is gone is told before that, so that successors count as restarts. LIVED[i] is set for
+ * those that are there. */
+static void resume(struct collector *c, const struct known *known, bool *lived)
+{
 	struct proc_stat stat;
 
-	if (!s)
-		return false;
-	if (!still_lives(c, known, &stat)) {
-		service_missed(s, known);
-		return false;
+	for (size_t i = 0; i < known->process_count; i++) {
+		struct service *s = service_get(c, known->processes[i].service);
+
+		lived[i] = !s || lives_on(c, &known->processes[i], &stat);
+		if (!s || !lived[i])
+			continue;
+		if (s->match)
+			s->survivors++;
+		else if (!scan_resume(s, &stat) && s->mains == 0)
+			service_end(s);
 	}
-	if (!s->match)
-		scan_resume(s, &stat);
-	return s->match != NULL;
+	for (size_t i = 0; i < known->process_count; i++) {
+		struct service *s = service_get(c, known->processes[i].service);
+
+		if (s && !lived[i])
+			service_missed(s, &known->processes[i]);
+	}
 }
 
-/* What ended before the first listing came to it was found by nobody. */
-static void check_awaited(struct collector *c, const struct known *known, const bool *awaited)
+/* What ended between the two looks. */
+static void settle(struct collector *c, const struct known *known, const bool *lived)
 {
-	for (size_t i = 0; i < known->process_count; i++) {
-		const struct known_process *k = &known->processes[i];
-		const struct process *p = awaited[i] ? scan_find(c, (pid_t) k->pid) : NULL;
-		struct proc_stat stat;
+	struct proc_stat stat;
+	struct service *s;
+	size_t position = 0;
 
-		if (awaited[i] && !(p && p->start == k->start && p->main) &&
-			!still_lives(c, k, &stat))
-			service_missed(service_get(c, k->service), k);
+	while ((s = map_next(c->services, &position, NULL, NULL)))
+		s->survivors = 0;
+	for (size_t i = 0; i < known->process_count; i++) {
+		s = service_get(c, known->processes[i].service);
+		if (s && s->match && lived[i] && !is_main(c, &known->processes[i]) &&
+			!lives_on(c, &known->processes[i], &stat))
+			service_missed(s, &known->processes[i]);
 	}
+}
+
+static int first_look(struct collector *c, const struct known *known)
+{
+	_cleanup_free_ bool *lived = calloc(known->process_count + 1, sizeof(*lived));
+	int r;
+
+	if (!lived)
+		return -ENOMEM;
+	resume(c, known, lived);
+	/* From now on events are read: what ends while the first listing is under way is not missed. */
+	r = add_sources(c);
+	if (r < 0)
+		return r;
+	c->rechecked = clock_monotonic();
+	look_around(c);
+	settle(c, known, lived);
+	for (size_t i = 0; i < c->options.service_count; i++)
+		service_check_missing(service_get(c, c->options.services[i].name));
+	return 0;
 }
 
 int collector_start(struct collector *c, const struct known *known)
 {
-	_cleanup_free_ bool *awaited = calloc(known->process_count + 1, sizeof(*awaited));
-	int r = awaited ? add_services(c) : -ENOMEM;
+	int r = add_services(c);
 
 	if (r == 0 && c->options.discovery)
 		r = take_discovered(c, known);
 	if (r < 0)
 		return r;
 	report_rights(c);
-	proc_read_oom_kills(c->root, &c->oom_kills);
+	watch_memory(c);
 	for (size_t i = 0; i < known->value_count; i++)
 		take_value(c, &known->values[i]);
-	for (size_t i = 0; i < known->process_count; i++)
-		awaited[i] = resume_process(c, &known->processes[i]);
-	/* From now on events are read: what ends while the first listing is under way is not missed. */
-	r = add_sources(c);
-	if (r < 0)
-		return r;
-	look_around(c);
-	check_awaited(c, known, awaited);
-	for (size_t i = 0; i < c->options.service_count; i++)
-		service_check_missing(service_get(c, c->options.services[i].name));
-	return 0;
+	return first_look(c, known);
 }

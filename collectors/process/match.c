@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collectors/process/match.h"
 
-#include <fnmatch.h>
 #include <string.h>
 
+#include "collectors/process/glob.h"
 #include "collectors/process/procfs.h"
+#include "daemon/base/text.h"
 
 #define CGROUP_LINES_MAX 64 /* hierarchies of a process */
 
@@ -13,19 +14,43 @@ static bool match_globs(const char *const *globs, size_t count, const char *text
 	if (count == 0)
 		return true;
 	for (size_t i = 0; i < count; i++)
-		if (fnmatch(globs[i], text, 0) == 0)
+		if (glob_match(globs[i], text))
 			return true;
 	return false;
 }
 
+/* A program that was replaced on disk while it runs is still the same to who named its path. */
+static bool match_executable(const struct service_match *m, const char *path)
+{
+	static const char mark[] = " (deleted)";
+	size_t length = strlen(path);
+	char undeleted[MATCH_PATH_MAX];
+
+	if (match_globs(m->executables, m->executable_count, path))
+		return true;
+	if (!text_ends_with(path, mark) || length >= sizeof(undeleted))
+		return false;
+	memcpy(undeleted, path, length - strlen(mark));
+	undeleted[length - strlen(mark)] = '\0';
+	return match_globs(m->executables, m->executable_count, undeleted);
+}
+
 bool match_cgroup(const char *prefix, const char *path, size_t size)
 {
-	size_t length = strlen(prefix);
+	size_t length;
 
-	while (length > 1 && prefix[length - 1] == '/')
+	if (!*prefix)
+		return false;
+	/* The kernel's paths begin with a slash; people's do not always. */
+	while (*prefix == '/')
+		prefix++;
+	length = strlen(prefix);
+	while (length > 0 && prefix[length - 1] == '/')
 		length--;
-	if (length == 1 && prefix[0] == '/')
+	if (length == 0)
 		return true;
+	path++;
+	size--;
 	return size >= length && memcmp(prefix, path, length) == 0 &&
 	       (size == length || path[length] == '/');
 }
@@ -57,10 +82,16 @@ static bool match_user(const struct service_match *m, uid_t user)
 	return m->user_count == 0;
 }
 
+static bool has_key(const struct service_match *m)
+{
+	return m->executable_count > 0 || m->command_line_count > 0 || m->cgroup_count > 0 ||
+	       m->user_count > 0 || m->port_count > 0 || m->pid_file_count > 0;
+}
+
 bool match_process(const struct service_match *m, const struct match_subject *p)
 {
-	return !m->unsupported && match_user(m, p->user) &&
-	       match_globs(m->executables, m->executable_count, p->executable) &&
+	return !m->unsupported && has_key(m) && match_user(m, p->user) &&
+	       match_executable(m, p->executable) &&
 	       match_globs(m->command_lines, m->command_line_count, p->command_line) &&
 	       match_cgroups(m, p);
 }

@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define MATCH_PORTS_MAX 64 /* listening ports of one process that are looked at */
+#define MATCH_PORTS_MAX 64   /* listening ports of one process that are looked at */
+#define MATCH_PATH_MAX	4096 /* bytes of a path of an executable */
 
 /* A configured service. The strings belong to the configuration. */
 struct service_match {
@@ -35,14 +36,15 @@ struct service_match {
 struct match_subject {
 	pid_t pid;
 	uid_t user;
-	const char *executable;   /* "" where it may not be read */
+	const char *executable;   /* "" where it may not be read; perhaps with " (deleted)" */
 	const char *command_line; /* arguments joined by blanks */
 	const char *cgroups;	  /* the text of /proc/PID/cgroup */
 	size_t cgroups_size;
 };
 
-/* True where every key but listen-port and pid-file holds. */
+/* True where every key but listen-port and pid-file holds. Without any key nothing matches. */
 bool match_process(const struct service_match *m, const struct match_subject *p);
 
-/* True where the cgroup PATH is PREFIX or lies beneath it, by whole components. */
+/* True where the cgroup PATH, which begins with a slash, is PREFIX or lies beneath it, by whole
+ * components. */
 bool match_cgroup(const char *prefix, const char *path, size_t size);

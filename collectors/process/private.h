@@ -2,8 +2,13 @@
 /* What the collector's parts share.
  *
  * Layer: collectors; included by the files of this folder alone:
- *   collector.c  the loop: descriptors, timers, start     scan.c     finding processes of services
- *   service.c    a service's life: started, exited, ended  sample.c   what its processes use */
+ *   collector.c  the loop: descriptors, timers, start     scan.c     which processes there are, and whose
+ *   search.c     by pid file and port; discovered ports    watch.c    the end of a main process
+ *   service.c    a service's life: started, exited, ended  tell.c     its events, facts and series
+ *   sample.c     what its processes use
+ *
+ * A process row is freed by scan_lose() and service_exited() alone, and a service by service_end().
+ * Whoever calls something that may reach these looks up again what it goes on with. */
 #pragma once
 
 #include "collectors/process/collector.h"
@@ -12,9 +17,8 @@
 #include "collectors/process/proc_reader.h"
 #include "daemon/base/map.h"
 
-#define PROCESSES_MAX 65536 /* processes of the host that are kept in mind */
-#define SERVICES_MAX  1024  /* configured and discovered */
-#define EXITS_MAX     1024  /* ends that the connector told of and nobody has asked for yet */
+#define TABLE_PROCESSES_MAX 65536 /* processes of the host that are kept in mind */
+#define SERVICES_MAX	    1024  /* configured and discovered */
 
 enum series_number {
 #define SERIES(identifier, ...) SERIES_##identifier,
@@ -35,22 +39,34 @@ struct service {
 	const struct service_match *match; /* NULL: discovered */
 	const struct server_kind *kind;	   /* of a discovered one */
 	unsigned mains, members;	   /* living processes */
-	unsigned owed;	   /* mains that ended without a successor yet: the next one is a restart */
-	bool was_up;	   /* a main process was seen, now or before */
-	bool ended;	   /* told to be over; up has no value */
-	usec_t down_since; /* monotonic */
+	unsigned survivors; /* at the start: known mains that live and are not found yet */
+	unsigned owed;	    /* mains that ended without a successor yet: the next one is a restart */
+	unsigned ending;    /* ends of its mains that are being told: it is not freed meanwhile */
+	bool was_up;	    /* a main process was seen, now or before */
+	bool ended;	    /* told to be over; up has no value */
+	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
+	usec_t down_since;  /* monotonic */
+	usec_t refused_until;	/* monotonic: nobody was found who has the sockets of its ports */
+	uint64_t refused_sockets; /* their sum */
 	uint64_t restarts, oom_kills;
 	uint64_t exits[EXIT_REASONS];
 	struct usage gone; /* of processes that ended and that no living one counts */
 	struct usage told; /* counters never fall */
 	bool calibrated;   /* `gone` makes up for what predecessors of this collector counted */
-	uint64_t proportional;
-	usec_t proportional_due; /* monotonic */
-	uint64_t refused_inode;	 /* a listening socket whose owner could not be found */
+	double start_time; /* as told: Unix time */
+	usec_t proportional_due; /* monotonic: a process that joins is not asked before */
+	bool proportional_read;
 	uint32_t ids[SERIES_COUNT];
 	bool declared[SERIES_COUNT];
 	bool live[SERIES_COUNT]; /* a gauge that has a value */
 	size_t number;		 /* among all, while they are sampled */
+};
+
+/* What cannot be read for lack of rights. */
+enum denied {
+	DENIED_IO = 1 << 0,
+	DENIED_FDS = 1 << 1,
+	DENIED_MEMORY = 1 << 2,
 };
 
 struct process {
@@ -60,61 +76,104 @@ struct process {
 	struct service *service; /* whose member it is, for the rest of its life */
 	bool matched;		 /* it matches by itself, not by its parent */
 	bool main;
+	bool dead;    /* a member that nobody waited for yet */
+	bool kernel;  /* a thread of the kernel */
 	bool present; /* seen by the listing under way */
+	bool permitted;	   /* its exit status will be shown to us when it is a zombie */
+	bool status_known; /* the connector told how it ends */
+	int status;
 	const struct server_kind *kind; /* a model server whose port is not known yet */
-	unsigned attempts;		/* at finding the port */
+	usec_t port_due, found;		/* monotonic: its ports are looked at again; first seen */
 	int pidfd;
 	sd_event_source *death;
 	sd_event_source *patience; /* it died; its status may still come */
 	char *executable, *command_line; /* of a main process, for people */
+	int stat_fd, io_fd; /* kept open for a member */
 	struct usage used;
-	uint64_t resident;
+	bool active; /* it did something that was not looked at yet */
+	uint64_t threads, resident, open_fds, max_fds, swap, proportional; /* resident in bytes */
+	usec_t proportional_due; /* monotonic */
+	unsigned denied;	 /* of enum denied */
 };
 
-struct exit_status {
-	pid_t pid;
-	int status;
+/* Kills for lack of memory on the whole host, at the last two looks. */
+struct oom_watch {
+	uint64_t before, last;
+	usec_t looked; /* monotonic */
 };
 
 struct collector {
 	sd_event *event;
 	const struct sink *sink;
 	struct collector_options options;
-	int root; /* /proc */
+	int root;	       /* /proc */
 	struct map *processes; /* pid -> struct process */
 	struct map *services;  /* name -> struct service */
-	struct exit_status exits[EXITS_MAX];
-	size_t next_exit;
-	pid_t *executed; /* told by the connector, not looked at yet */
+	unsigned identity;     /* enum identity_part: what services and discovery look at */
+	pid_t *executed;       /* told by the connector, not looked at yet */
 	size_t executed_count;
 	sd_event_source *events, *tick, *glance;
-	usec_t listed;	      /* monotonic: when /proc was listed last */
+	usec_t next_tick;     /* monotonic */
+	usec_t listed;	      /* monotonic: when /proc was listed last; 0 to list at the next tick */
+	bool listing;
+	bool glancing; /* the connector is left alone until the glance */
+	size_t recheck_next;  /* row of the table */
+	double recheck_owed;  /* rows that should have been looked at again */
+	usec_t rechecked;     /* monotonic */
+	usec_t search_due;    /* monotonic: ports are dear to look for */
 	usec_t slow_due;      /* monotonic: what is dear to read is read again */
-	uint64_t oom_kills;   /* of the host, at the last look */
+	unsigned kept;	      /* descriptors kept open */
+	struct oom_watch oom;
 	char boot[64];
 	double ticks;	      /* clock ticks a second */
-	bool told_io;	      /* that some counters may not be read */
+	uint64_t page;	      /* bytes */
+	bool told_denied;
 };
 
 /* Ends the loop: what the engine must know could not be told. */
 void collector_fail(struct collector *c, int r);
-/* The status of an ended process, if the connector told. */
-bool collector_take_exit(struct collector *c, pid_t pid, int *ret);
-/* Takes in what the connector has told; what was executed is looked at by the next glance. */
+/* Reads what the connector has told until now; main processes that wait for it may be told of. */
 void collector_read_events(struct collector *c);
-void collector_glance_soon(struct collector *c);
 
 /* scan.c */
 void scan_list(struct collector *c);
-void scan_examine(struct collector *c, pid_t pid);
-/* A main process of a service that was known before we were started. */
-void scan_resume(struct service *s, const struct proc_stat *stat);
-/* What a listing does not find: by pid file, by port; ports of discovered servers. */
-void scan_search(struct collector *c);
+/* Looks at some that belong to no service again: they may have become another program unseen. */
+void scan_recheck(struct collector *c);
+/* The living process, known from now on and classified; or NULL. */
+struct process *scan_examine(struct collector *c, pid_t pid);
+/* A main process of a discovered service that was known before we were started. False where it is a
+ * configured one's now. */
+bool scan_resume(struct service *s, const struct proc_stat *stat);
 struct process *scan_find(struct collector *c, pid_t pid);
-/* Takes it out of the table; it lives until process_free(). */
-void scan_detach(struct process *p);
+/* True where a member matches its service by itself now: it may be another program by now. */
+bool scan_matches(struct process *p);
+/* What descends from members is a member. */
+void scan_adopt_descendants(struct service *s);
+/* A process is gone, or its number belongs to another one now. A main process that is watched stays
+ * until its pidfd tells. */
+void scan_lose(struct process *p);
 void process_free(void *process);
+/* The descriptors that are kept for a member. */
+void process_close_kept(struct process *p);
+
+/* search.c */
+/* True where all keys of a service but listen-port and pid-file tell about a process. */
+bool search_matches(const struct service_match *m, const struct identity *i);
+bool search_is_needed(const struct service_match *m);
+/* By pid file or port, where it needs that. */
+void search_service(struct service *s);
+/* All services without a main process, and the ports of discovered servers. */
+void search_all(struct collector *c);
+
+/* watch.c */
+void watch_begin(struct process *p);
+void watch_end(struct process *p);
+/* How a dead process ended, as far as that can be known now. */
+bool watch_status(struct process *p, int *ret);
+/* Looks at the host's kills for lack of memory, now and then. */
+void watch_memory(struct collector *c);
+/* True where one of them explains a SIGKILL just seen. */
+bool watch_claim_kill(struct collector *c);
 
 /* service.c */
 struct service *service_get(struct collector *c, const char *name);
@@ -123,18 +182,34 @@ int service_new(struct collector *c, const char *name, const struct service_matc
 void service_free(void *service);
 /* The process becomes a member; a main one if its parent is no member. */
 void service_adopt(struct service *s, struct process *p);
-/* A main process is gone. STATUS may be NULL. */
-void service_exited(struct process *p, const int *status, bool observed);
+/* A member that is no main process is gone: what it used counts on unless its parent, which waited
+ * for it, counts it. */
+void service_leave(struct process *p, bool counted_by_parent);
+/* A main process is gone; its row is freed, and perhaps its service. STATUS may be NULL. */
+void service_exited(struct process *p, const int *status);
 /* A main process that the engine knew is not there any more. */
 void service_missed(struct service *s, const struct known_process *known);
 /* After the first look: what should be there and is not. */
 void service_check_missing(struct service *s);
+/* A discovered service is over: its processes are nobody's, and it is freed. */
 void service_end(struct service *s);
-int service_series(struct service *s, enum series_number number, uint32_t *ret_id);
-void service_fact(struct service *s, const char *key, const char *value);
+
+/* tell.c */
+int tell_series(struct service *s, enum series_number number, uint32_t *ret_id);
+void tell_fact(struct service *s, const char *key, const char *value);
+/* Keeps what is shown to people of a main process, and tells of a discovered server. */
+void tell_identity(struct process *p);
+void tell_forget(struct service *s);
+void tell_started(struct service *s, const struct process *p);
+/* P or KNOWN: who it was. */
+void tell_exited(struct service *s, const struct process *p, const struct known_process *known,
+	const struct exit_facts *f);
+void tell_missing(struct service *s);
+void tell_ended(struct service *s);
+/* Says once that rights do not suffice for everything. */
+void tell_denied(struct collector *c);
 
 /* sample.c */
 void sample_all(struct collector *c);
+/* 0; -ESRCH where it is gone or dead. */
 int sample_process(struct process *p);
-/* A member is gone: what it used counts on unless its parent, which waited for it, counts it. */
-void sample_bury(struct process *p, bool counted_by_parent);

@@ -10,13 +10,24 @@
 #include "daemon/base/file.h"
 #include "daemon/base/num.h"
 
-#define SMALL_MAX   (16 * 1024)	      /* bytes of a file of one process */
-#define CMDLINE_MAX (128 * 1024)      /* the kernel's limit for one argument */
-#define TABLE_MAX   (8 * 1024 * 1024) /* bytes of a table of sockets: some 50,000 lines */
-#define FDS_MAX	    65536	      /* open files of one process that are counted by hand */
-#define LISTENERS_MAX 1024	      /* listening sockets of a network namespace */
-#define PROCESSES_MAX 65536	      /* processes of the host that are looked at */
-#define LINK_MAX    4096
+#define SMALL_MAX     (16 * 1024)   /* bytes of a file of one process that is always small */
+#define STAT_MAX      4096	    /* bytes: a name of at most 64 and some fifty numbers */
+#define STATUS_MAX    (1024 * 1024) /* bytes: it names up to 65,536 groups */
+#define CGROUP_MAX    (64 * 1024)   /* bytes: a path for each hierarchy */
+#define CMDLINE_MAX   (32 * 1024)   /* bytes of a command line that are looked at */
+#define FDS_MAX	      65536	    /* open files of one process that are counted by hand */
+#define PROCESSES_MAX 65536	    /* processes of the host that are looked at */
+#define LINK_MAX      4096
+
+static int open_file(int root, pid_t pid, const char *name)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/%s", pid, name);
+	fd = openat(root, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
 
 static int read_file(int root, pid_t pid, const char *name, size_t limit, struct buf *b)
 {
@@ -26,12 +37,49 @@ static int read_file(int root, pid_t pid, const char *name, size_t limit, struct
 	return file_read_at(root, path, limit, b);
 }
 
+/* A small file in one read. The bytes read, or -errno. */
+static ssize_t read_at_once(int fd, char *bytes, size_t size)
+{
+	ssize_t got;
+
+	do
+		got = pread(fd, bytes, size, 0);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
 int proc_read_stat(int root, pid_t pid, struct proc_stat *ret)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	int r = read_file(root, pid, "stat", SMALL_MAX, &text);
+	_cleanup_close_ int fd = -1;
 
-	return r < 0 ? r : proc_stat_parse(text.data ? text.data : "", text.size, ret);
+	return proc_read_stat_kept(root, pid, &fd, ret);
+}
+
+int proc_read_stat_kept(int root, pid_t pid, int *fd, struct proc_stat *ret)
+{
+	char bytes[STAT_MAX];
+	ssize_t size;
+
+	if (*fd < 0)
+		*fd = open_file(root, pid, "stat");
+	if (*fd < 0)
+		return *fd;
+	size = read_at_once(*fd, bytes, sizeof(bytes));
+	return size < 0 ? (int) size : proc_stat_parse(bytes, (size_t) size, ret);
+}
+
+int proc_read_io_kept(int root, pid_t pid, int *fd, uint64_t *ret_read, uint64_t *ret_written)
+{
+	char bytes[STAT_MAX];
+	ssize_t size;
+
+	if (*fd < 0)
+		*fd = open_file(root, pid, "io");
+	if (*fd < 0)
+		return *fd;
+	size = read_at_once(*fd, bytes, sizeof(bytes));
+	return size < 0 ? (int) size
+			: proc_io_parse(bytes, (size_t) size, ret_read, ret_written);
 }
 
 void identity_done(struct identity *i)
@@ -46,7 +94,7 @@ void identity_done(struct identity *i)
 static int read_link(int root, const char *path, char **ret)
 {
 	char target[LINK_MAX];
-	ssize_t size = readlinkat(root, path, target, sizeof(target) - 1);
+	ssize_t size = *path ? readlinkat(root, path, target, sizeof(target) - 1) : 0;
 
 	/* Without the right, or of a kernel thread: it has none that we could match. */
 	if (size < 0)
@@ -56,12 +104,45 @@ static int read_link(int root, const char *path, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* What lies beyond the limit is not looked at: nobody hides behind many arguments. */
+static int read_command_line(int root, pid_t pid, struct buf *b)
+{
+	_cleanup_close_ int fd = open_file(root, pid, "cmdline");
+	char block[4096];
+
+	if (fd < 0)
+		return fd;
+	while (b->size < CMDLINE_MAX) {
+		ssize_t size = read(fd, block, sizeof(block));
+
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return -errno;
+		if (size == 0)
+			break;
+		buf_add(b, block, (size_t) size);
+		if (buf_error(b) < 0)
+			return buf_error(b);
+	}
+	return 0;
+}
+
+static size_t count_arguments(const struct buf *raw)
+{
+	size_t count = 1;
+
+	for (size_t i = 0; i < raw->size && count < ARGUMENTS_MAX; i++)
+		count += raw->data[i] == '\0';
+	return count;
+}
+
 /* Arguments end with a NUL each; a process that wrote a title over them may have fewer. */
 static int split_arguments(struct identity *i)
 {
-	size_t count = 0, at = 0;
+	size_t count = 0, at = 0, end = i->raw.size;
 
-	i->arguments = calloc(ARGUMENTS_MAX + 1, sizeof(*i->arguments));
+	i->arguments = calloc(count_arguments(&i->raw) + 1, sizeof(*i->arguments));
 	i->command_line = malloc(i->raw.size + 1);
 	if (!i->arguments || !i->command_line)
 		return -ENOMEM;
@@ -70,12 +151,12 @@ static int split_arguments(struct identity *i)
 		at += strnlen(i->raw.data + at, i->raw.size - at) + 1;
 	}
 	i->argument_count = count;
-	if (i->raw.size > 0)
-		memcpy(i->command_line, i->raw.data, i->raw.size);
-	i->command_line[i->raw.size] = '\0';
-	for (size_t c = 0; c + 1 < i->raw.size; c++)
-		if (i->command_line[c] == '\0')
-			i->command_line[c] = ' ';
+	/* A title is padded with NULs. */
+	while (end > 0 && i->raw.data[end - 1] == '\0')
+		end--;
+	for (size_t c = 0; c < end; c++)
+		i->command_line[c] = i->raw.data[c] ? i->raw.data[c] : ' ';
+	i->command_line[end] = '\0';
 	return 0;
 }
 
@@ -100,7 +181,7 @@ static int read_user(int root, pid_t pid, uid_t *ret)
 
 	if (r < 0 || *ret != 0)
 		return r;
-	r = read_file(root, pid, "status", SMALL_MAX, &text);
+	r = read_file(root, pid, "status", STATUS_MAX, &text);
 	return r < 0 ? r : proc_status_parse(text.data ? text.data : "", text.size, ret, &swap);
 }
 
@@ -114,24 +195,32 @@ static int read_comm(int root, pid_t pid, struct identity *i)
 	return r;
 }
 
-int proc_read_identity(int root, pid_t pid, struct identity *ret)
+static int read_parts(int root, pid_t pid, unsigned parts, struct identity *i)
 {
-	struct identity i = {0};
-	char path[32];
+	char path[32] = "";
 	int r;
 
-	snprintf(path, sizeof(path), "%d/exe", pid);
-	r = read_link(root, path, &i.executable);
+	if (parts & IDENTITY_EXECUTABLE)
+		snprintf(path, sizeof(path), "%d/exe", pid);
+	r = read_link(root, path, &i->executable);
+	if (r == 0 && parts & IDENTITY_ARGUMENTS)
+		r = read_command_line(root, pid, &i->raw);
 	if (r == 0)
-		r = read_file(root, pid, "cmdline", CMDLINE_MAX, &i.raw);
-	if (r == 0)
-		r = split_arguments(&i);
-	if (r == 0)
-		r = read_comm(root, pid, &i);
-	if (r == 0)
-		r = read_file(root, pid, "cgroup", SMALL_MAX, &i.cgroups);
-	if (r == 0)
-		r = read_user(root, pid, &i.user);
+		r = split_arguments(i);
+	if (r == 0 && parts & IDENTITY_COMM)
+		r = read_comm(root, pid, i);
+	if (r == 0 && parts & IDENTITY_CGROUPS)
+		r = read_file(root, pid, "cgroup", CGROUP_MAX, &i->cgroups);
+	if (r == 0 && parts & IDENTITY_USER)
+		r = read_user(root, pid, &i->user);
+	return r;
+}
+
+int proc_read_identity(int root, pid_t pid, unsigned parts, struct identity *ret)
+{
+	struct identity i = {0};
+	int r = read_parts(root, pid, parts, &i);
+
 	if (r < 0) {
 		identity_done(&i);
 		return r;
@@ -140,35 +229,13 @@ int proc_read_identity(int root, pid_t pid, struct identity *ret)
 	return 0;
 }
 
-int proc_read_resident(int root, pid_t pid, uint64_t *ret_bytes)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	uint64_t pages;
-	int r = read_file(root, pid, "statm", SMALL_MAX, &text);
-
-	if (r == 0)
-		r = proc_statm_parse(text.data ? text.data : "", text.size, &pages);
-	if (r == 0 && __builtin_mul_overflow(pages, (uint64_t) sysconf(_SC_PAGESIZE), ret_bytes))
-		r = -EBADMSG;
-	return r;
-}
-
 int proc_read_swap(int root, pid_t pid, uint64_t *ret_bytes)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	uid_t user;
-	int r = read_file(root, pid, "status", SMALL_MAX, &text);
+	int r = read_file(root, pid, "status", STATUS_MAX, &text);
 
 	return r < 0 ? r : proc_status_parse(text.data ? text.data : "", text.size, &user, ret_bytes);
-}
-
-int proc_read_io(int root, pid_t pid, uint64_t *ret_read, uint64_t *ret_written)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	int r = read_file(root, pid, "io", SMALL_MAX, &text);
-
-	return r < 0 ? r
-		     : proc_io_parse(text.data ? text.data : "", text.size, ret_read, ret_written);
 }
 
 int proc_read_pss(int root, pid_t pid, uint64_t *ret_bytes)
@@ -227,145 +294,17 @@ int proc_read_max_fds(int root, pid_t pid, uint64_t *ret_limit)
 int proc_read_oom_kills(int root, uint64_t *ret)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	int r = file_read_at(root, "vmstat", SMALL_MAX, &text);
+	int r = file_read_at(root, "vmstat", STATUS_MAX, &text);
 
 	return r < 0 ? r : proc_oom_kills_parse(text.data ? text.data : "", text.size, ret);
 }
 
-/* The listening sockets of the process's network namespace. */
-struct listeners {
-	struct listener items[LISTENERS_MAX];
-	size_t count;
-};
-
-static void read_table(int root, const char *path, struct listeners *l)
+int proc_read_capabilities(int root, uint64_t *ret)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	const char *line, *end;
+	int r = file_read_at(root, "self/status", STATUS_MAX, &text);
 
-	if (file_read_at(root, path, TABLE_MAX, &text) < 0 || !text.data)
-		return;
-	line = text.data;
-	end = text.data + text.size;
-	while (line < end && l->count < LISTENERS_MAX) {
-		const char *newline = memchr(line, '\n', (size_t) (end - line));
-		const char *stop = newline ? newline : end;
-
-		if (proc_listener_parse(line, (size_t) (stop - line), &l->items[l->count]) == 1)
-			l->count++;
-		line = stop + 1;
-	}
-}
-
-static const struct listener *find_inode(const struct listeners *l, uint64_t inode)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (l->items[i].inode == inode)
-			return &l->items[i];
-	return NULL;
-}
-
-static void add_port(uint16_t port, uint16_t *ports, size_t max, size_t *count)
-{
-	for (size_t i = 0; i < *count; i++)
-		if (ports[i] == port)
-			return;
-	if (*count < max)
-		ports[(*count)++] = port;
-}
-
-static struct listeners *read_listeners(int root, const char *process)
-{
-	struct listeners *l = calloc(1, sizeof(*l));
-	char path[64];
-
-	if (!l)
-		return NULL;
-	snprintf(path, sizeof(path), "%s/net/tcp", process);
-	read_table(root, path, l);
-	snprintf(path, sizeof(path), "%s/net/tcp6", process);
-	read_table(root, path, l);
-	return l;
-}
-
-static void collect_ports(
-	DIR *directory, const struct listeners *l, uint16_t *ports, size_t max, size_t *count)
-{
-	struct dirent *entry;
-	char target[64];
-
-	for (size_t n = 0; n < FDS_MAX && (entry = readdir(directory)); n++) {
-		ssize_t size = readlinkat(
-			dirfd(directory), entry->d_name, target, sizeof(target));
-		uint64_t inode = size > 0 ? proc_socket_parse(target, (size_t) size) : 0;
-		const struct listener *found = inode > 0 ? find_inode(l, inode) : NULL;
-
-		if (found)
-			add_port(found->port, ports, max, count);
-	}
-}
-
-static DIR *open_fds(int root, pid_t pid)
-{
-	char path[32];
-	DIR *directory;
-	int fd;
-
-	snprintf(path, sizeof(path), "%d/fd", pid);
-	fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	directory = fdopendir(fd);
-	if (!directory)
-		close(fd);
-	return directory;
-}
-
-int proc_read_ports(int root, pid_t pid, uint16_t *ports, size_t max, size_t *ret_count)
-{
-	_cleanup_free_ struct listeners *l = NULL;
-	DIR *directory = open_fds(root, pid);
-	char process[16];
-
-	if (!directory)
-		return -errno;
-	snprintf(process, sizeof(process), "%d", pid);
-	l = read_listeners(root, process);
-	*ret_count = 0;
-	if (l && l->count > 0)
-		collect_ports(directory, l, ports, max, ret_count);
-	closedir(directory);
-	return l ? 0 : -ENOMEM;
-}
-
-int proc_find_listener(int root, uint16_t port, uint64_t *ret_inode)
-{
-	_cleanup_free_ struct listeners *l = read_listeners(root, "self");
-
-	for (size_t i = 0; l && i < l->count; i++)
-		if (l->items[i].port == port) {
-			*ret_inode = l->items[i].inode;
-			return 0;
-		}
-	return l ? -ENOENT : -ENOMEM;
-}
-
-bool proc_has_socket(int root, pid_t pid, uint64_t inode)
-{
-	DIR *directory = open_fds(root, pid);
-	struct dirent *entry;
-	char target[64];
-	bool found = false;
-
-	for (size_t n = 0; directory && n < FDS_MAX && !found && (entry = readdir(directory)); n++) {
-		ssize_t size = readlinkat(
-			dirfd(directory), entry->d_name, target, sizeof(target));
-
-		found = size > 0 && proc_socket_parse(target, (size_t) size) == inode;
-	}
-	if (directory)
-		closedir(directory);
-	return found;
+	return r < 0 ? r : proc_capabilities_parse(text.data ? text.data : "", text.size, ret);
 }
 
 int proc_each(int root, void (*fn)(void *userdata, pid_t pid), void *userdata)

@@ -7,6 +7,7 @@
 
 #define STAT_FIELD_STATE 3
 #define STAT_FIELD_LAST	 52	 /* exit_code, since Linux 3.5 */
+#define FLAG_KERNEL	 0x00200000 /* PF_KTHREAD of the kernel's linux/sched.h */
 #define KIB		 1024ULL /* the unit that the kernel calls kB */
 #define TCP_LISTENING	 0x0a	 /* TCP_LISTEN of the kernel's net/tcp_states.h */
 
@@ -102,23 +103,19 @@ int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret)
 	s.waited_system = f[17];
 	s.threads = f[20];
 	s.start = f[22];
+	s.resident = f[24];
+	s.kernel = (f[9] & FLAG_KERNEL) != 0;
+	/* Where its code begins is shown as 1 to those who may not see it, and as 0 of a zombie. */
 	s.permitted = f[26] > 1;
 	s.exit_status = (int) f[STAT_FIELD_LAST];
 	*ret = s;
 	return 0;
 }
 
-int proc_statm_parse(const char *bytes, size_t size, uint64_t *ret_pages)
+bool proc_stat_is_dead(const struct proc_stat *stat)
 {
-	struct text t = text_of(bytes, size);
-	uint64_t pages;
-
-	read_number(&t);
-	pages = read_number(&t);
-	if (t.failed)
-		return -EBADMSG;
-	*ret_pages = pages;
-	return 0;
+	return stat->state == 'X' || stat->state == 'x' ||
+	       (stat->state == 'Z' && stat->threads <= 1);
 }
 
 /* Stands behind KEY where a line begins with it. */
@@ -222,22 +219,24 @@ int proc_limits_parse(const char *bytes, size_t size, uint64_t *ret_files)
 	return 0;
 }
 
+int proc_capabilities_parse(const char *bytes, size_t size, uint64_t *ret)
+{
+	struct text t;
+	uint64_t value;
+
+	if (!find_line(bytes, size, "CapEff:", &t))
+		return -EBADMSG;
+	skip_blanks(&t);
+	value = read_digits(&t, 16);
+	if (t.failed)
+		return -EBADMSG;
+	*ret = value;
+	return 0;
+}
+
 int proc_oom_kills_parse(const char *bytes, size_t size, uint64_t *ret_kills)
 {
 	return find_number(bytes, size, "oom_kill ", ret_kills);
-}
-
-pid_t proc_children_next(const char *bytes, size_t size, size_t *position)
-{
-	struct text t;
-	pid_t pid;
-
-	if (*position >= size)
-		return 0;
-	t = text_of(bytes + *position, size - *position);
-	pid = to_pid(&t, read_number(&t));
-	*position = t.failed ? size : (size_t) (t.at - bytes);
-	return pid;
 }
 
 bool proc_cgroup_next(const char *bytes, size_t size, size_t *position, const char **ret_path,

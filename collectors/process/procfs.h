@@ -20,14 +20,17 @@ struct proc_stat {
 	uint64_t waited_user, waited_system; /* of children that were waited for, and theirs */
 	uint64_t major_faults, waited_major_faults;
 	uint64_t threads;
-	uint64_t start; /* since boot */
-	bool permitted; /* we may see exit_status: while it lives its code addresses are shown */
-	int exit_status; /* as wait(2) gives it; of a zombie */
+	uint64_t start;	   /* since boot */
+	uint64_t resident; /* pages */
+	bool kernel;	   /* a thread of the kernel */
+	bool permitted;	   /* while it lives: its exit status will be shown to us */
+	int exit_status;   /* as wait(2) gives it; of a zombie, 0 where we may not see it */
 };
 int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret);
 
-/* Of /proc/PID/statm: resident pages. */
-int proc_statm_parse(const char *bytes, size_t size, uint64_t *ret_pages);
+/* True where all of it is dead. The first thread of a process may end before others: it is shown as a
+ * zombie, too. */
+bool proc_stat_is_dead(const struct proc_stat *stat);
 
 /* Of /proc/PID/io: what went to and came from the disk, children that were waited for included. */
 int proc_io_parse(const char *bytes, size_t size, uint64_t *ret_read, uint64_t *ret_written);
@@ -41,11 +44,11 @@ int proc_pss_parse(const char *bytes, size_t size, uint64_t *ret_bytes);
 /* Of /proc/PID/limits: the soft limit of open files; UINT64_MAX for none. */
 int proc_limits_parse(const char *bytes, size_t size, uint64_t *ret_files);
 
+/* Of /proc/PID/status: the effective capabilities, one bit each. */
+int proc_capabilities_parse(const char *bytes, size_t size, uint64_t *ret);
+
 /* Of a cgroup's memory.events, and of /proc/vmstat: processes killed for lack of memory. */
 int proc_oom_kills_parse(const char *bytes, size_t size, uint64_t *ret_kills);
-
-/* The next number of /proc/PID/task/PID/children from *POSITION on, or 0 at the end. */
-pid_t proc_children_next(const char *bytes, size_t size, size_t *position);
 
 /* The next path of /proc/PID/cgroup from *POSITION on: points into BYTES. False at the end.
  * *RET_UNIFIED: it is the path in the one hierarchy of version 2. */

@@ -8,15 +8,18 @@
 
 #define PSS_EVERY  USEC_PER_MIN /* reading it holds the server's memory lock: at most so often */
 #define PSS_SHARE  200		/* and not before so many times its duration have passed */
+#define PSS_BUDGET (5 * USEC_PER_MSEC) /* of one tick: an end that is to be told must not wait long */
 #define SLOW_EVERY (5 * USEC_PER_SEC) /* swap and limits, which are dear to read and seldom change */
+#define KEPT_MAX   512		      /* descriptors that are kept open for members */
+#define SAME_START 1.0 /* seconds that a start time may seem to move by, as the wall clock is slewed */
 
 /* The sums of one service. */
 struct sums {
 	struct usage used;
-	uint64_t resident, swap, threads, open_fds, max_fds;
+	uint64_t resident, swap, threads, open_fds, max_fds, proportional;
 	uint64_t first_start; /* of the main processes, clock ticks; 0 for none */
 	unsigned counted;
-	bool fds_denied, io_denied;
+	unsigned denied; /* of enum denied */
 };
 
 static void add_usage(struct usage *to, const struct usage *from)
@@ -43,76 +46,182 @@ static void keep_rising(struct usage *told, const struct usage *now)
 	told->bytes_written = larger(told->bytes_written, now->bytes_written);
 }
 
-static int read_io(struct process *p)
+static bool is_denied(int r)
 {
-	return proc_read_io(
-		p->collector->root, p->pid, &p->used.bytes_read, &p->used.bytes_written);
+	return r == -EACCES || r == -EPERM;
 }
 
-static int look(struct process *p, struct proc_stat *ret)
+static void note_denied(struct process *p, enum denied what, int r)
 {
-	struct collector *c = p->collector;
-	int r = proc_read_stat(c->root, p->pid, ret);
+	if (is_denied(r))
+		p->denied |= what;
+	else if (r == 0)
+		p->denied &= ~(unsigned) what;
+}
 
-	if (r == 0 && ret->start != p->start)
-		r = -ESRCH;
-	if (r < 0)
-		return r;
-	p->parent = ret->parent;
-	p->used.user = (double) (ret->user + ret->waited_user) / c->ticks;
-	p->used.system = (double) (ret->system + ret->waited_system) / c->ticks;
-	p->used.major_faults = ret->major_faults + ret->waited_major_faults;
-	return 0;
+/* What is opened here stays open while there are few enough. */
+static void keep(struct collector *c, int *fd, bool was_open)
+{
+	if (was_open || *fd < 0)
+		return;
+	if (c->kept < KEPT_MAX)
+		c->kept++;
+	else
+		close_fd(fd);
+}
+
+static int read_stat(struct process *p, struct proc_stat *ret)
+{
+	bool was_open = p->stat_fd >= 0;
+	int r = proc_read_stat_kept(p->collector->root, p->pid, &p->stat_fd, ret);
+
+	if (p->stat_fd < 0)
+		p->stat_fd = -1;
+	keep(p->collector, &p->stat_fd, was_open);
+	return r;
+}
+
+static void read_io(struct process *p)
+{
+	bool was_open = p->io_fd >= 0;
+	int r = proc_read_io_kept(p->collector->root, p->pid, &p->io_fd, &p->used.bytes_read,
+		&p->used.bytes_written);
+
+	if (p->io_fd < 0)
+		p->io_fd = -1;
+	keep(p->collector, &p->io_fd, was_open);
+	note_denied(p, DENIED_IO, r);
 }
 
 int sample_process(struct process *p)
 {
+	struct collector *c = p->collector;
+	struct usage before = p->used;
 	struct proc_stat stat;
-	int r = look(p, &stat);
+	int r = read_stat(p, &stat);
 
-	if (r == 0)
-		proc_read_resident(p->collector->root, p->pid, &p->resident);
-	return r;
+	if (r == 0 && stat.start != p->start)
+		r = -ESRCH;
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	p->parent = stat.parent;
+	p->used.user = (double) (stat.user + stat.waited_user) / c->ticks;
+	p->used.system = (double) (stat.system + stat.waited_system) / c->ticks;
+	p->used.major_faults = stat.major_faults + stat.waited_major_faults;
+	if (proc_stat_is_dead(&stat))
+		return -ESRCH;
+	p->active |= before.user < p->used.user || before.system < p->used.system ||
+		     before.major_faults != p->used.major_faults || p->threads != stat.threads;
+	p->permitted = stat.permitted;
+	p->threads = stat.threads;
+	p->resident = stat.resident * c->page;
+	return 0;
 }
 
-void sample_bury(struct process *p, bool counted_by_parent)
-{
-	if (!counted_by_parent)
-		add_usage(&p->service->gone, &p->used);
-}
-
-static void add_member(struct process *p, struct sums *sums, bool slow)
+/* A process that took no time since the last look has done nothing else either: what it did in less
+ * than a clock tick is seen at the next slow look. */
+static void sample_member(struct process *p, bool slow)
 {
 	struct collector *c = p->collector;
-	struct proc_stat stat;
-	uint64_t value;
 
-	if (look(p, &stat) < 0)
+	slow |= p->service->fresh;
+	if (slow || p->active) {
+		read_io(p);
+		note_denied(p, DENIED_FDS, proc_read_fds(c->root, p->pid, &p->open_fds));
+	}
+	p->active = false;
+	if (!slow)
+		return;
+	proc_read_swap(c->root, p->pid, &p->swap);
+	if (p->main)
+		proc_read_max_fds(c->root, p->pid, &p->max_fds);
+}
+
+/* A member that is dead is none any more; until somebody waits for it nobody else counts what it
+ * used. */
+static void bury(struct process *p)
+{
+	struct proc_stat stat;
+
+	if (p->main || proc_read_stat(p->collector->root, p->pid, &stat) < 0 ||
+		stat.start != p->start) {
+		scan_lose(p);
+		return;
+	}
+	if (!p->dead)
+		p->service->members--;
+	p->dead = true;
+}
+
+/* Finds out what is gone before anything is summed: that changes the table, and services. */
+static void bury_dead(struct collector *c)
+{
+	pid_t *gone = calloc(map_size(c->processes) + 1, sizeof(*gone));
+	size_t count = 0, position = 0;
+	struct process *p;
+
+	if (!gone) {
+		collector_fail(c, -ENOMEM);
+		return;
+	}
+	while ((p = map_next(c->processes, &position, NULL, NULL)))
+		if (p->service && sample_process(p) == -ESRCH)
+			gone[count++] = p->pid;
+	for (size_t i = 0; i < count; i++) {
+		p = scan_find(c, gone[i]);
+		if (p && p->service)
+			bury(p);
+	}
+	free(gone);
+}
+
+static void read_proportional(struct collector *c)
+{
+	usec_t begin = clock_monotonic(), now = begin;
+	struct process *p;
+	size_t position = 0;
+
+	while (now - begin < PSS_BUDGET && (p = map_next(c->processes, &position, NULL, NULL))) {
+		usec_t due, after;
+		int r;
+
+		if (!p->service || p->dead || now < p->proportional_due)
+			continue;
+		r = proc_read_pss(c->root, p->pid, &p->proportional);
+		after = clock_monotonic();
+		due = now + larger(PSS_SHARE * (after - now), PSS_EVERY);
+		note_denied(p, DENIED_MEMORY, r);
+		p->proportional_due = due;
+		p->service->proportional_read = true;
+		p->service->proportional_due = larger(p->service->proportional_due, due);
+		now = after;
+	}
+}
+
+static void add_member(const struct process *p, struct sums *sums)
+{
+	add_usage(&sums->used, &p->used);
+	if (p->dead)
 		return;
 	sums->counted++;
-	sums->threads += stat.threads;
-	if (proc_read_resident(c->root, p->pid, &p->resident) == 0)
-		sums->resident += p->resident;
-	if (read_io(p) < 0)
-		sums->io_denied = true;
-	if (proc_read_fds(c->root, p->pid, &value) == 0)
-		sums->open_fds += value;
-	else
-		sums->fds_denied = true;
-	if (slow && proc_read_swap(c->root, p->pid, &value) == 0)
-		sums->swap += value;
-	if (slow && p->main && proc_read_max_fds(c->root, p->pid, &value) == 0)
-		sums->max_fds = larger(sums->max_fds, value);
-	if (p->main && (sums->first_start == 0 || p->start < sums->first_start))
+	sums->denied |= p->denied;
+	sums->threads += p->threads;
+	sums->resident += p->resident;
+	sums->open_fds += p->open_fds;
+	sums->swap += p->swap;
+	sums->proportional += p->proportional;
+	if (!p->main)
+		return;
+	sums->max_fds = larger(sums->max_fds, p->max_fds);
+	if (sums->first_start == 0 || p->start < sums->first_start)
 		sums->first_start = p->start;
-	add_usage(&sums->used, &p->used);
 }
 
 static void tell(struct service *s, enum series_number number, double value)
 {
 	const struct sink *sink = s->collector->sink;
 	uint32_t id;
-	int r = service_series(s, number, &id);
+	int r = tell_series(s, number, &id);
 
 	if (r == 0)
 		r = sink->sample(sink->userdata, id, value);
@@ -120,49 +229,14 @@ static void tell(struct service *s, enum series_number number, double value)
 		collector_fail(s->collector, r);
 }
 
-static void tell_gauge(struct service *s, enum series_number number, double value)
+/* A gauge that has no value any more is over; that is said once. */
+static void tell_gauge(struct service *s, enum series_number number, bool has_value, double value)
 {
-	tell(s, number, value);
-	s->live[number] = true;
-}
-
-/* Gauges of processes that are no more are over; that is said once. */
-static void end_gauges(struct service *s)
-{
-	for (unsigned i = 0; i < SERIES_COUNT; i++)
-		if (s->live[i]) {
-			tell(s, (enum series_number) i, sample_stale());
-			s->live[i] = false;
-		}
-}
-
-static double boot_time(void)
-{
-	struct timespec wall, boot;
-
-	clock_gettime(CLOCK_REALTIME, &wall);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	return (double) (wall.tv_sec - boot.tv_sec) + (double) (wall.tv_nsec - boot.tv_nsec) / 1e9;
-}
-
-static void sum_proportional(struct service *s)
-{
-	struct collector *c = s->collector;
-	usec_t begin = clock_monotonic(), duration;
-	uint64_t sum = 0, value;
-	size_t position = 0;
-	struct process *p;
-
-	if (begin < s->proportional_due)
-		return;
-	while ((p = map_next(c->processes, &position, NULL, NULL)))
-		if (p->service == s && proc_read_pss(c->root, p->pid, &value) == 0)
-			sum += value;
-	s->proportional = sum;
-	duration = clock_monotonic() - begin;
-	s->proportional_due = begin + (PSS_SHARE * duration > PSS_EVERY ? PSS_SHARE * duration : PSS_EVERY);
-	if (sum > 0)
-		tell_gauge(s, SERIES_PROPORTIONAL, (double) sum);
+	if (has_value)
+		tell(s, number, value);
+	else if (s->live[number])
+		tell(s, number, sample_stale());
+	s->live[number] = has_value;
 }
 
 /* A collector that was started anew goes on from the counters that were known. */
@@ -181,14 +255,17 @@ static void tell_counters(struct service *s, const struct sums *sums)
 {
 	struct usage now = sums->used;
 
-	if (!s->calibrated)
-		calibrate(s, &now);
 	add_usage(&now, &s->gone);
+	if (!s->calibrated) {
+		calibrate(s, &now);
+		now = sums->used;
+		add_usage(&now, &s->gone);
+	}
 	keep_rising(&s->told, &now);
 	tell(s, SERIES_CPU_USER, s->told.user);
 	tell(s, SERIES_CPU_SYSTEM, s->told.system);
 	tell(s, SERIES_MAJOR_FAULTS, (double) s->told.major_faults);
-	if (!sums->io_denied) {
+	if (!(sums->denied & DENIED_IO)) {
 		tell(s, SERIES_READ, (double) s->told.bytes_read);
 		tell(s, SERIES_WRITTEN, (double) s->told.bytes_written);
 	}
@@ -199,80 +276,99 @@ static void tell_counters(struct service *s, const struct sums *sums)
 			tell(s, SERIES_EXITS + i, (double) s->exits[i]);
 }
 
+/* Unix time of a start in clock ticks. The clock tick is a hundredth of a second: more digits would
+ * only flicker, and so would a clock that is slewed. */
+static double start_time(struct service *s, uint64_t start)
+{
+	struct timespec wall, boot;
+	double since;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	since = (double) (wall.tv_sec - boot.tv_sec) + (double) (wall.tv_nsec - boot.tv_nsec) / 1e9 +
+		(double) start / s->collector->ticks;
+	if (s->fresh || fabs(since - s->start_time) > SAME_START)
+		s->start_time = round(since * 10) / 10;
+	return s->start_time;
+}
+
+/* What changes seldom is told when it was read. */
 static void tell_gauges(struct service *s, const struct sums *sums, bool slow)
 {
-	if (sums->first_start > 0) {
-		double since = boot_time() + (double) sums->first_start / s->collector->ticks;
+	bool some = sums->counted > 0, started = sums->first_start > 0;
 
-		/* The clock tick is a hundredth of a second; more digits would only flicker. */
-		tell_gauge(s, SERIES_START_TIME, round(since * 10) / 10);
+	tell_gauge(s, SERIES_START_TIME, started,
+		started ? start_time(s, sums->first_start) : 0);
+	tell_gauge(s, SERIES_RESIDENT, some, (double) sums->resident);
+	tell_gauge(s, SERIES_THREADS, some, (double) sums->threads);
+	tell_gauge(s, SERIES_OPEN_FDS, some && !(sums->denied & DENIED_FDS),
+		(double) sums->open_fds);
+	if (slow || s->fresh || !some) {
+		tell_gauge(s, SERIES_SWAP, some, (double) sums->swap);
+		tell_gauge(s, SERIES_MAX_FDS, sums->max_fds > 0, (double) sums->max_fds);
 	}
-	tell_gauge(s, SERIES_RESIDENT, (double) sums->resident);
-	tell_gauge(s, SERIES_THREADS, (double) sums->threads);
-	if (!sums->fds_denied)
-		tell_gauge(s, SERIES_OPEN_FDS, (double) sums->open_fds);
-	if (slow)
-		tell_gauge(s, SERIES_SWAP, (double) sums->swap);
-	if (slow && sums->max_fds > 0)
-		tell_gauge(s, SERIES_MAX_FDS, (double) sums->max_fds);
-	sum_proportional(s);
+	if (s->proportional_read || s->fresh || !some)
+		tell_gauge(s, SERIES_PROPORTIONAL,
+			sums->proportional > 0 && !(sums->denied & DENIED_MEMORY),
+			(double) sums->proportional);
 }
 
-/* Says once what the rights do not suffice for. */
-static void report_denied(struct collector *c, const struct sums *sums)
+static void sample_service(struct service *s, const struct sums *sums, bool slow)
 {
-	const struct sink *sink = c->sink;
-
-	if (c->told_io || !(sums->io_denied || sums->fds_denied))
-		return;
-	c->told_io = true;
-	sink->fact(sink->userdata, "doctor", "process-details", "state", "limited");
-	sink->fact(sink->userdata, "doctor", "process-details", "text",
-		"Files, I/O and memory of other users' processes cannot be read.");
-	sink->fact(sink->userdata, "doctor", "process-details", "remedy",
-		"Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does.");
-}
-
-static void sample_service(struct service *s, struct sums *sums, bool slow)
-{
-	if (!s->ended && s->was_up)
-		tell(s, SERIES_UP, s->mains > 0);
 	if (!s->was_up)
 		return;
+	if (!s->ended)
+		tell(s, SERIES_UP, s->mains > 0);
 	tell(s, SERIES_PROCESSES, s->members);
 	tell_counters(s, sums);
-	if (sums->counted > 0)
-		tell_gauges(s, sums, slow);
-	else if (s->members == 0)
-		end_gauges(s);
-	report_denied(s->collector, sums);
+	tell_gauges(s, sums, slow);
+	if (sums->denied)
+		tell_denied(s->collector);
+	s->fresh = s->proportional_read = false;
 }
 
-void sample_all(struct collector *c)
+/* Sums over the members, and tells of each service. */
+static void sum_up(struct collector *c, struct service **services, struct sums *sums, size_t count,
+	bool slow)
 {
-	size_t count = map_size(c->services), position = 0, n = 0;
-	struct sums *sums = calloc(count + 1, sizeof(*sums));
-	struct service **services = calloc(count + 1, sizeof(struct service *));
-	usec_t now = clock_monotonic();
-	bool slow = now >= c->slow_due;
 	struct process *p;
+	size_t position = 0, n = 0;
 
-	if (slow)
-		c->slow_due = now + SLOW_EVERY;
-	if (!sums || !services) {
-		collector_fail(c, -ENOMEM);
-		count = 0;
-	}
 	while (n < count && (services[n] = map_next(c->services, &position, NULL, NULL))) {
 		services[n]->number = n;
 		n++;
 	}
 	position = 0;
-	while (count > 0 && (p = map_next(c->processes, &position, NULL, NULL)))
+	while ((p = map_next(c->processes, &position, NULL, NULL)))
 		if (p->service)
-			add_member(p, &sums[p->service->number], slow);
+			add_member(p, &sums[p->service->number]);
 	for (size_t i = 0; i < n; i++)
 		sample_service(services[i], &sums[i], slow);
+}
+
+void sample_all(struct collector *c)
+{
+	usec_t now = clock_monotonic();
+	bool slow = now >= c->slow_due;
+	struct service **services;
+	struct sums *sums;
+	struct process *p;
+	size_t count, position = 0;
+
+	if (slow)
+		c->slow_due = now + SLOW_EVERY;
+	bury_dead(c);
+	while ((p = map_next(c->processes, &position, NULL, NULL)))
+		if (p->service && !p->dead)
+			sample_member(p, slow);
+	read_proportional(c);
+	count = map_size(c->services);
+	sums = calloc(count + 1, sizeof(*sums));
+	services = calloc(count + 1, sizeof(struct service *));
+	if (sums && services)
+		sum_up(c, services, sums, count, slow);
+	else
+		collector_fail(c, -ENOMEM);
 	free(sums);
 	free(services);
 }

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is told of a service: its series, events and facts. */
+#include <string.h>
+
+#include "collectors/process/private.h"
+#include "daemon/base/text.h"
+
+#define EVIDENCE_MAX	 8
+#define COMMAND_LINE_MAX 512 /* bytes of it in evidence and facts */
+
+static const struct {
+	const char *metric, *label, *value;
+} series_rows[SERIES_COUNT] = {
+#define SERIES(identifier, metric, label, value) [SERIES_##identifier] = {metric, label, value},
+#include "collectors/process/series.def"
+#undef SERIES
+};
+
+/* Everything that is ever said of a discovered service. */
+static const char *const server_facts[] = {"discovered", "kind", "executable", "command-line",
+	"weights", "listen-port", "url", "health", "metrics"};
+
+void tell_fact(struct service *s, const char *key, const char *value)
+{
+	const struct sink *sink = s->collector->sink;
+	int r = sink->fact(sink->userdata, "service", s->name, key, value);
+
+	if (r < 0)
+		collector_fail(s->collector, r);
+}
+
+int tell_series(struct service *s, enum series_number number, uint32_t *ret_id)
+{
+	struct series series = {0};
+	const struct sink *sink = s->collector->sink;
+	int r = 0;
+
+	if (!s->declared[number]) {
+		series.metric = strdup(series_rows[number].metric);
+		r = series.metric ? labels_set(&series.labels, "service", s->name) : -ENOMEM;
+		if (r == 0 && series_rows[number].label)
+			r = labels_set(&series.labels, series_rows[number].label,
+				series_rows[number].value);
+		if (r == 0)
+			r = sink->declare(sink->userdata, &series, &s->ids[number]);
+		series_done(&series);
+		s->declared[number] = r == 0;
+	}
+	if (r == 0)
+		*ret_id = s->ids[number];
+	return r;
+}
+
+/* An event under construction: its evidence and the values that it changes. */
+struct draft {
+	struct service *service;
+	struct event event;
+	struct evidence evidence[EVIDENCE_MAX];
+	struct sample samples[SERIES_COUNT];
+};
+
+static void draft_begin(struct draft *d, struct service *s, const char *type)
+{
+	*d = (struct draft){.service = s};
+	d->event = (struct event){.type = type,
+		.service = s->name,
+		.time = clock_wall(),
+		.reason = "",
+		.evidence = d->evidence,
+		.samples = d->samples};
+}
+
+/* TEXT must live until the event is sent. */
+static void draft_evidence(struct draft *d, const char *name, const char *text)
+{
+	if (!text || !*text || d->event.evidence_count == EVIDENCE_MAX)
+		return;
+	/* Read only: the sink copies. */
+	d->evidence[d->event.evidence_count++] =
+		(struct evidence){(char *) (uintptr_t) name, (char *) (uintptr_t) text};
+}
+
+static void draft_sample(struct draft *d, enum series_number number, double value)
+{
+	struct sample *sample = &d->samples[d->event.sample_count];
+	int r = tell_series(d->service, number, &sample->series);
+
+	if (r < 0) {
+		collector_fail(d->service->collector, r);
+		return;
+	}
+	sample->value = value;
+	d->event.sample_count++;
+}
+
+static void draft_send(struct draft *d)
+{
+	struct collector *c = d->service->collector;
+	int r = c->sink->event(c->sink->userdata, &d->event);
+
+	if (r < 0)
+		collector_fail(c, r);
+}
+
+/* Who the process was or is. */
+static void draft_process(struct draft *d, const struct process *p)
+{
+	d->event.pid = p->pid;
+	d->event.start = p->start;
+	draft_evidence(d, "executable", p->executable);
+	draft_evidence(d, "command-line", p->command_line);
+}
+
+void tell_started(struct service *s, const struct process *p)
+{
+	struct draft d;
+
+	draft_begin(&d, s, EVENT_PROCESS_STARTED);
+	draft_process(&d, p);
+	draft_sample(&d, SERIES_UP, 1);
+	draft_sample(&d, SERIES_PROCESSES, s->members);
+	draft_sample(&d, SERIES_RESTARTS, (double) s->restarts);
+	draft_send(&d);
+}
+
+/* The port that a discovered service has in its name, or NULL. */
+static const char *port_of(const struct service *s)
+{
+	const char *dash = strrchr(s->name, '-');
+
+	return dash ? dash + 1 : NULL;
+}
+
+static void tell_page(struct service *s, const char *key, const char *path)
+{
+	_cleanup_buf_ struct buf url = BUF_INIT;
+	const char *port = port_of(s);
+
+	if (port && path && *path)
+		buf_printf(&url, "http://127.0.0.1:%s%s", port, path);
+	tell_fact(s, key, url.data ? url.data : "");
+}
+
+/* Bytes that strangers chose, as text. */
+static void tell_foreign(struct service *s, const char *key, const char *bytes)
+{
+	_cleanup_free_ char *text = text_printable(bytes, strlen(bytes));
+
+	tell_fact(s, key, text ? text : "");
+}
+
+/* What `modelwatch discover` shows of a model server that nobody configured. */
+static void tell_server(
+	struct service *s, const struct process_text *text, const char *command_line)
+{
+	_cleanup_free_ char *weights = NULL;
+	const char *port = port_of(s);
+
+	if (!s->kind)
+		s->kind = discovery_match(text);
+	if (!s->kind)
+		return;
+	discovery_weights(s->kind, text, &weights);
+	tell_fact(s, "kind", s->kind->name);
+	tell_foreign(s, "executable", text->executable);
+	tell_fact(s, "command-line", command_line ? command_line : "");
+	tell_foreign(s, "weights", weights ? weights : "");
+	tell_fact(s, "listen-port", port ? port : "");
+	tell_page(s, "url", "/");
+	tell_page(s, "health", s->kind->health);
+	tell_page(s, "metrics", discovery_metrics(s->kind, text));
+}
+
+void tell_identity(struct process *p)
+{
+	struct identity i;
+	struct process_text text;
+
+	if (proc_read_identity(p->collector->root, p->pid,
+		    IDENTITY_EXECUTABLE | IDENTITY_ARGUMENTS | IDENTITY_COMM, &i) < 0)
+		return;
+	text = (struct process_text){i.executable, i.comm, i.arguments, i.argument_count};
+	free(p->executable);
+	free(p->command_line);
+	p->executable = text_printable(i.executable, strnlen(i.executable, COMMAND_LINE_MAX));
+	p->command_line = discovery_command_line(&text, COMMAND_LINE_MAX);
+	if (!p->service->match)
+		tell_server(p->service, &text, p->command_line);
+	identity_done(&i);
+}
+
+void tell_forget(struct service *s)
+{
+	for (size_t i = 0; i < ELEMENTS(server_facts); i++)
+		tell_fact(s, server_facts[i], "");
+}
+
+void tell_exited(struct service *s, const struct process *p, const struct known_process *known,
+	const struct exit_facts *f)
+{
+	_cleanup_buf_ struct buf phrase = BUF_INIT, sentence = BUF_INIT;
+	enum exit_reason reason = exit_classify(f);
+	struct draft d;
+
+	draft_begin(&d, s, EVENT_PROCESS_EXITED);
+	if (p)
+		draft_process(&d, p);
+	else {
+		d.event.pid = known->pid;
+		d.event.start = known->start;
+	}
+	exit_phrase(f, &phrase);
+	exit_sentence(f, &sentence);
+	d.event.reason = exit_reason_name(reason);
+	draft_evidence(&d, "reason", phrase.data);
+	draft_evidence(&d, "exit", sentence.data);
+	draft_sample(&d, SERIES_EXITS + (enum series_number) reason, (double) s->exits[reason]);
+	draft_sample(&d, SERIES_PROCESSES, s->members);
+	draft_sample(&d, SERIES_RESTARTS, (double) s->restarts);
+	if (reason == EXIT_OOM)
+		draft_sample(&d, SERIES_OOM_KILLS, (double) s->oom_kills);
+	draft_sample(&d, SERIES_UP,
+		s->ended ? sample_stale() : s->mains > 0 || s->survivors > 0);
+	draft_send(&d);
+}
+
+void tell_missing(struct service *s)
+{
+	struct draft d;
+
+	draft_begin(&d, s, EVENT_SERVICE_MISSING);
+	draft_evidence(&d, "reason", "no process matches it");
+	draft_sample(&d, SERIES_UP, 0);
+	draft_send(&d);
+}
+
+void tell_ended(struct service *s)
+{
+	struct draft d;
+
+	draft_begin(&d, s, EVENT_SERVICE_ENDED);
+	for (unsigned i = 0; i < SERIES_COUNT; i++)
+		if (s->declared[i])
+			draft_sample(&d, (enum series_number) i, sample_stale());
+	draft_send(&d);
+	tell_forget(s);
+}
+
+void tell_denied(struct collector *c)
+{
+	const struct sink *sink = c->sink;
+
+	if (c->told_denied)
+		return;
+	c->told_denied = true;
+	sink->fact(sink->userdata, "doctor", "process-details", "state", "limited");
+	sink->fact(sink->userdata, "doctor", "process-details", "text",
+		"Executable, open files, I/O and memory of other users' processes cannot be read.");
+	sink->fact(sink->userdata, "doctor", "process-details", "remedy",
+		"Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does.");
+}

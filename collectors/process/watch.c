@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a main process: its pidfd tells that it died, and one of four sources why. */
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "collectors/process/private.h"
+
+#define PATIENCE (5 * USEC_PER_MSEC) /* for a status to be told */
+/* A kill explains an end for once to twice as long: so long a large process may take to die. */
+#define MEMORY_EVERY (10 * USEC_PER_SEC)
+
+/* PIDFD_GET_INFO (linux/pidfd.h): the first version of its structure; Linux 6.15 and later tell the
+ * exit status in it, once the process was waited for. */
+struct pidfd_information {
+	uint64_t mask, cgroup;
+	uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int32_t exit_code;
+};
+#define PIDFD_ASK_EXIT	  (UINT64_C(1) << 3)
+#define PIDFD_ASK_REQUEST _IOWR(0xff, 11, struct pidfd_information)
+
+static bool ask_pidfd(const struct process *p, int *ret)
+{
+	struct pidfd_information information = {.mask = PIDFD_ASK_EXIT};
+
+	if (p->pidfd < 0 || ioctl(p->pidfd, PIDFD_ASK_REQUEST, &information) < 0 ||
+		!(information.mask & PIDFD_ASK_EXIT))
+		return false;
+	*ret = information.exit_code;
+	return true;
+}
+
+/* A zombie shows its status to who was allowed to look at it. */
+static bool ask_zombie(const struct process *p, int *ret)
+{
+	struct proc_stat stat;
+
+	if (!p->permitted || proc_read_stat(p->collector->root, p->pid, &stat) < 0 ||
+		stat.start != p->start || stat.state != 'Z')
+		return false;
+	*ret = stat.exit_status;
+	return true;
+}
+
+bool watch_status(struct process *p, int *ret)
+{
+	/* The connector tells how the first thread ended: where that was without a word, another thread
+	 * may have decided how the process ended. */
+	if (p->status_known && p->status != 0) {
+		*ret = p->status;
+		return true;
+	}
+	if (ask_pidfd(p, ret) || ask_zombie(p, ret))
+		return true;
+	*ret = p->status;
+	return p->status_known;
+}
+
+/* The same process, which may have been told of and freed since; or NULL. */
+static struct process *find_again(struct collector *c, pid_t pid, uint64_t start)
+{
+	struct process *p = scan_find(c, pid);
+
+	return p && p->start == start && p->main ? p : NULL;
+}
+
+static int on_patience(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct process *p = userdata;
+	struct collector *c = p->collector;
+	pid_t pid = p->pid;
+	uint64_t start = p->start;
+	int status;
+
+	collector_read_events(c);
+	p = find_again(c, pid, start);
+	if (p)
+		service_exited(p, watch_status(p, &status) ? &status : NULL);
+	return 0;
+}
+
+/* The pidfd can be read: the process is dead. */
+static int on_death(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct process *p = userdata;
+	struct collector *c = p->collector;
+	pid_t pid = p->pid;
+	uint64_t start = p->start;
+	int status;
+
+	p->death = sd_event_source_disable_unref(p->death);
+	collector_read_events(c);
+	p = find_again(c, pid, start);
+	if (!p)
+		return 0;
+	if (watch_status(p, &status))
+		service_exited(p, &status);
+	else if (sd_event_add_time_relative(c->event, &p->patience, CLOCK_MONOTONIC, PATIENCE, 1,
+			 on_patience, p) < 0)
+		service_exited(p, NULL);
+	return 0;
+}
+
+/* Where this fails the process is gone already, or there are no more descriptors: then the next tick
+ * finds out that it is missing. */
+void watch_begin(struct process *p)
+{
+	struct collector *c = p->collector;
+	struct proc_stat stat;
+	int r;
+
+	p->status_known = false;
+	p->status = 0;
+	p->pidfd = (int) syscall(SYS_pidfd_open, p->pid, 0);
+	if (p->pidfd < 0)
+		return;
+	/* The number may have been another process's by then. */
+	if (proc_read_stat(c->root, p->pid, &stat) < 0 || stat.start != p->start) {
+		close_fd(&p->pidfd);
+		return;
+	}
+	r = sd_event_add_io(c->event, &p->death, p->pidfd, EPOLLIN, on_death, p);
+	if (r >= 0)
+		r = sd_event_source_set_priority(p->death, SD_EVENT_PRIORITY_IMPORTANT);
+	if (r < 0)
+		collector_fail(c, r);
+}
+
+void watch_end(struct process *p)
+{
+	p->death = sd_event_source_disable_unref(p->death);
+	p->patience = sd_event_source_disable_unref(p->patience);
+	close_fd(&p->pidfd);
+}
+
+void watch_memory(struct collector *c)
+{
+	usec_t now = clock_monotonic();
+	uint64_t kills;
+
+	if (c->oom.looked > 0 && usec_since(now, c->oom.looked) < MEMORY_EVERY)
+		return;
+	if (proc_read_oom_kills(c->root, &kills) < 0)
+		return;
+	c->oom.before = c->oom.looked > 0 ? c->oom.last : kills;
+	c->oom.last = kills;
+	c->oom.looked = now;
+}
+
+bool watch_claim_kill(struct collector *c)
+{
+	uint64_t kills;
+
+	if (c->oom.looked == 0 || proc_read_oom_kills(c->root, &kills) < 0 ||
+		kills <= c->oom.before)
+		return false;
+	/* One kill explains one end. */
+	c->oom.before++;
+	if (c->oom.last < c->oom.before)
+		c->oom.last = c->oom.before;
+	return true;
+}

@@ -30,8 +30,43 @@ libprocess_a_SOURCES = \
 	collectors/process/watch.c
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test-discovery
-TESTS += tests/unit/test-discovery
+COLLECTOR_TESTS = \
+	tests/unit/test-collector \
+	tests/unit/test-collector-search \
+	tests/unit/test-connector \
+	tests/unit/test-discovery \
+	tests/unit/test-exits \
+	tests/unit/test-match \
+	tests/unit/test-procfs
+check_PROGRAMS += $(COLLECTOR_TESTS)
+TESTS += $(COLLECTOR_TESTS)
+tests_unit_test_collector_SOURCES = \
+	tests/unit/test-collector.c tests/unit/collector-fixture.c tests/unit/collector-fixture.h
+tests_unit_test_collector_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_collector_LDADD = libprocess.a libdiscovery.a libconnector.a libschema.a libbase.a \
+	$(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
+tests_unit_test_collector_search_SOURCES = \
+	tests/unit/test-collector-search.c tests/unit/collector-fixture.c
+tests_unit_test_collector_search_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_search_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_connector_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_connector_LDADD = libconnector.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_discovery_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_discovery_LDADD = libdiscovery.a libbase.a $(CMOCKA_LIBS)
+tests_unit_test_exits_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_exits_LDADD = libprocess.a libbase.a $(CMOCKA_LIBS)
+tests_unit_test_match_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_match_LDADD = libprocess.a libbase.a $(CMOCKA_LIBS)
+tests_unit_test_procfs_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_procfs_LDADD = libprocess.a libbase.a $(CMOCKA_LIBS)
 endif
+
+check_PROGRAMS += tests/fuzz/fuzz-proc tests/fuzz/fuzz-connector
+TESTS += tests/fuzz/fuzz-proc tests/fuzz/fuzz-connector
+tests_fuzz_fuzz_proc_SOURCES = tests/fuzz/fuzz-proc.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_proc_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_proc_LDADD = libprocess.a libbase.a
+tests_fuzz_fuzz_connector_SOURCES = tests/fuzz/fuzz-connector.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_connector_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_connector_LDADD = libconnector.a libbase.a
+EXTRA_DIST += tests/fuzz/corpus/proc tests/fuzz/corpus/connector

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The real collector over real processes, with a sink that writes down what it is told. */
+#pragma once
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include "collectors/process/collector.h"
+
+#define SERVERS_MAX  32
+#define MATCHES_MAX  4
+#define INTERVAL     (20 * USEC_PER_MSEC)
+
+/* A copy of what was told; everything is freed with the fixture. */
+struct told_event {
+	char *type, *service, *reason;
+	pid_t pid;
+	uint64_t start;
+	char *evidence; /* lines of NAME=TEXT */
+	struct sample *samples;
+	size_t sample_count;
+};
+
+struct told_series {
+	char *name; /* METRIC SERVICE[ VALUE of the other label] */
+	double value;
+	bool any, stale;
+	unsigned count; /* samples, those of events included */
+	bool counter;
+};
+
+struct told_fact {
+	char *name; /* TOPIC SUBJECT KEY */
+	char *value;
+};
+
+struct server {
+	pid_t pid;
+	int input, output;
+};
+
+struct collector_fixture {
+	char directory[64];
+	char program[PATH_MAX]; /* a copy of served.c's program, or of sh */
+	sd_event *event;
+	struct sink sink;
+	bool connector; /* wanted */
+	bool discovery;
+	struct collector *collector;
+	struct service_match matches[MATCHES_MAX];
+	size_t match_count;
+	const char *program_list[1];
+	struct server servers[SERVERS_MAX];
+	size_t server_count;
+	struct told_event *events;
+	size_t event_count;
+	struct told_series *series;
+	size_t series_count;
+	struct told_fact *facts;
+	size_t fact_count;
+	unsigned ticks;
+};
+
+/* cmocka set-up and tear-down. What is started is killed with all that it started. */
+int collector_fixture_open(void **state);
+int collector_fixture_open_connected(void **state); /* skips where there is no connector */
+int collector_fixture_close(void **state);
+
+/* Copies PROGRAM (of the build, or a path) as NAME: what servers run and the service is found by. */
+void fixture_program(struct collector_fixture *f, const char *program, const char *name);
+
+/* A service found by the fixture's program; change what it gives before fixture_begin(). */
+struct service_match *fixture_service(struct collector_fixture *f, const char *name);
+
+/* Starts to collect; KNOWN may be NULL. */
+void fixture_begin(struct collector_fixture *f, const struct known *known);
+
+/* Starts the program with ARGUMENTS (a NULL-terminated list; NULL for none) and returns when it runs. */
+struct server *fixture_server(struct collector_fixture *f, const char *const *arguments);
+void server_say(struct server *s, const char *line);
+/* A number that it writes. */
+pid_t server_hear(struct server *s);
+/* Ends it by a signal, or waits for its end (0), and takes the zombie away. Returns its status. */
+int server_end(struct server *s, int signal);
+uint64_t server_start_ticks(pid_t pid);
+
+/* Runs the loop until so many events of that type (and service, unless NULL) were told; the last of
+ * them. Fails after a time that only a hang takes. */
+const struct told_event *fixture_await(
+	struct collector_fixture *f, const char *type, const char *service, size_t count);
+size_t fixture_events(struct collector_fixture *f, const char *type, const char *service);
+/* Runs the loop for so many ticks more. */
+void fixture_ticks(struct collector_fixture *f, unsigned count);
+/* Runs the loop until the series has that value. */
+void fixture_await_value(struct collector_fixture *f, const char *series, double value);
+
+/* The series, or one that has no value. */
+const struct told_series *fixture_series(struct collector_fixture *f, const char *name);
+/* The value of a series in an event; NAN where it changes it not, or ends it. */
+double event_value(struct collector_fixture *f, const struct told_event *e, const char *series);
+bool event_has(struct collector_fixture *f, const struct told_event *e, const char *series);
+/* "" for none. */
+const char *fixture_fact(struct collector_fixture *f, const char *name);

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Services found by pid file and port, and servers that nobody configured. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/file.h"
+#include "daemon/base/text.h"
+#include "tests/unit/collector-fixture.h"
+
+#define STARTED	  EVENT_PROCESS_STARTED
+#define EXITED	  EVENT_PROCESS_EXITED
+#define MISSING	  EVENT_SERVICE_MISSING
+#define ENDED	  EVENT_SERVICE_ENDED
+#define UP	  "modelwatch_service_up llama"
+#define PROCESSES "modelwatch_service_processes llama"
+#define RESTARTS  "modelwatch_service_restarts_total llama"
+
+/* A service by pid file alone. */
+struct by_pid_file {
+	char path[128];
+	const char *list[1];
+};
+
+static void service_by_pid_file(struct collector_fixture *f, struct by_pid_file *p)
+{
+	struct service_match *m = fixture_service(f, "llama");
+
+	snprintf(p->path, sizeof(p->path), "%s/pid", f->directory);
+	p->list[0] = p->path;
+	m->executable_count = 0;
+	m->pid_files = p->list;
+	m->pid_file_count = 1;
+}
+
+static void write_pid(const struct by_pid_file *p, pid_t pid, const char *end)
+{
+	_cleanup_close_ int fd = open(p->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	char text[64];
+
+	snprintf(text, sizeof(text), "%d%s", pid, end);
+	assert_int_equal(file_write_all(fd, text, strlen(text)), 0);
+}
+
+static void test_pid_file(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *first = fixture_server(f, NULL), *second;
+	const struct told_event *e;
+	struct by_pid_file p;
+
+	service_by_pid_file(f, &p);
+	fixture_begin(f, NULL);
+	fixture_await(f, MISSING, "llama", 1);
+	write_pid(&p, first->pid, "\n");
+	e = fixture_await(f, STARTED, "llama", 1);
+	assert_int_equal(e->pid, first->pid);
+	/* Another process has the file now: the end of the first is no fault. */
+	second = fixture_server(f, NULL);
+	write_pid(&p, second->pid, "");
+	server_say(first, "exit 0\n");
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_int_equal(e->pid, first->pid);
+	assert_true(event_value(f, e, UP) == 1);
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, second->pid);
+	assert_true(fixture_series(f, RESTARTS)->value == 0);
+}
+
+static void test_pid_file_with_rubbish(void **state)
+{
+	static const char *const texts[] = {"", "x\n", "0\n", "-%d\n", " %d\n", "%d %d\n", "+%d\n",
+		"%d\n\n", "99999999999999999999\n", "2147483648\n", "4194999\n"};
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL);
+	struct by_pid_file p;
+
+	service_by_pid_file(f, &p);
+	fixture_begin(f, NULL);
+	for (size_t i = 0; i < ELEMENTS(texts); i++) {
+		_cleanup_close_ int fd =
+			open(p.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+		assert_int_equal(file_write_all(fd, texts[i], strlen(texts[i])), 0);
+		fixture_ticks(f, 2);
+	}
+	assert_int_equal(fixture_events(f, STARTED, NULL), 0);
+	/* A pipe that nobody writes to keeps nobody waiting. */
+	unlink(p.path);
+	assert_int_equal(mkfifo(p.path, 0600), 0);
+	fixture_ticks(f, 2);
+	unlink(p.path);
+	write_pid(&p, s->pid, "");
+	fixture_await(f, STARTED, "llama", 1);
+}
+
+/* Its children were there before it was known. */
+static void test_children_before(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL);
+	struct by_pid_file p;
+
+	server_say(s, "fork\nfork\n");
+	assert_true(server_hear(s) > 0 && server_hear(s) > 0);
+	service_by_pid_file(f, &p);
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 2);
+	write_pid(&p, s->pid, "\n");
+	fixture_await_value(f, PROCESSES, 3);
+}
+
+/* A port of 127.0.0.1 that nothing listens to at the moment. */
+static uint16_t free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *) &address, length), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *) &address, &length), 0);
+	return ntohs(address.sin_port);
+}
+
+static struct server *listening_server(struct collector_fixture *f, uint16_t port)
+{
+	const char *arguments[] = {"--port", NULL, NULL};
+	char text[8];
+
+	snprintf(text, sizeof(text), "%u", port);
+	arguments[1] = text;
+	return fixture_server(f, arguments);
+}
+
+static void test_port(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t ports[] = {free_port(), free_port()};
+	struct service_match *m = fixture_service(f, "llama");
+	const struct told_event *e;
+	struct server *s;
+
+	m->ports = ports;
+	m->port_count = ELEMENTS(ports);
+	/* It matches, but it does not listen. */
+	fixture_server(f, NULL);
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 3);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 0);
+	s = listening_server(f, ports[1]);
+	e = fixture_await(f, STARTED, "llama", 1);
+	assert_int_equal(e->pid, s->pid);
+	server_end(s, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	s = listening_server(f, ports[0]);
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, s->pid);
+	assert_true(event_value(f, e, RESTARTS) == 1);
+}
+
+/* Somebody else listens there; then the right one does. */
+static void test_port_of_another(void **state)
+{
+	static const char *const nothing[] = {"/no/such/program"};
+	struct collector_fixture *f = *state;
+	uint16_t ports[] = {free_port()};
+	struct service_match *m = fixture_service(f, "llama");
+
+	m->ports = ports;
+	m->port_count = 1;
+	m->executables = nothing;
+	listening_server(f, ports[0]);
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 5);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 0);
+}
+
+/* What a discovered server is called. */
+struct names {
+	char service[32], up[64], fact[64];
+};
+
+static struct names names_of(uint16_t port)
+{
+	struct names n;
+
+	snprintf(n.service, sizeof(n.service), "llama.cpp-%u", port);
+	snprintf(n.up, sizeof(n.up), "modelwatch_service_up %s", n.service);
+	snprintf(n.fact, sizeof(n.fact), "service %s kind", n.service);
+	return n;
+}
+
+static struct server *discovered(struct collector_fixture *f, uint16_t port)
+{
+	struct server *s;
+
+	fixture_program(f, "served", "llama-server");
+	f->discovery = true;
+	s = listening_server(f, port);
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, names_of(port).service, 1);
+	return s;
+}
+
+static void test_discovered(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port();
+	struct names n = names_of(port);
+	struct server *s = discovered(f, port);
+	const struct told_event *e;
+
+	assert_string_equal(fixture_fact(f, n.fact), "llama.cpp");
+	/* A crash leaves it down, and the next one is its restart. */
+	server_end(s, SIGKILL);
+	e = fixture_await(f, EXITED, n.service, 1);
+	assert_true(event_value(f, e, n.up) == 0);
+	fixture_ticks(f, 2);
+	assert_true(fixture_series(f, n.up)->value == 0 && !fixture_series(f, n.up)->stale);
+	assert_int_equal(fixture_events(f, ENDED, NULL), 0);
+	s = listening_server(f, port);
+	fixture_await(f, STARTED, n.service, 2);
+	/* An end in order ends the service, and all that was said of it. */
+	server_say(s, "exit 0\n");
+	e = fixture_await(f, EXITED, n.service, 2);
+	assert_true(sample_is_stale(event_value(f, e, n.up)));
+	fixture_await(f, ENDED, n.service, 1);
+	for (size_t i = 0; i < f->series_count; i++)
+		assert_true(f->series[i].stale);
+	assert_string_equal(fixture_fact(f, n.fact), "");
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, ENDED, NULL), 1);
+}
+
+/* Children that outlive an end in order belong to nobody, and are counted for nobody. */
+static void test_discovered_ends_before_its_children(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port();
+	struct server *s = discovered(f, port);
+	struct names n = names_of(port);
+
+	server_say(s, "fork\nfork\n");
+	assert_true(server_hear(s) > 0 && server_hear(s) > 0);
+	fixture_ticks(f, 4);
+	server_say(s, "exit 0\n");
+	fixture_await(f, ENDED, n.service, 1);
+	fixture_ticks(f, 3);
+	assert_int_equal(fixture_events(f, EXITED, NULL), 1);
+}
+
+static void test_discovery_off(void **state)
+{
+	struct collector_fixture *f = *state;
+
+	fixture_program(f, "served", "llama-server");
+	listening_server(f, free_port());
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 3);
+	assert_int_equal(f->event_count, 0);
+}
+
+/* Who configures a discovered server later, by a pid file, has it instead. */
+static void test_configured_takes_it(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port();
+	struct names n = names_of(port);
+	const struct told_event *e;
+	struct by_pid_file p;
+	struct server *s;
+
+	service_by_pid_file(f, &p);
+	s = discovered(f, port);
+	write_pid(&p, s->pid, "\n");
+	e = fixture_await(f, STARTED, "llama", 1);
+	assert_int_equal(e->pid, s->pid);
+	assert_int_equal(fixture_events(f, ENDED, n.service), 1);
+	assert_int_equal(fixture_events(f, EXITED, NULL), 0);
+	fixture_ticks(f, 2);
+	assert_true(fixture_series(f, UP)->value == 1);
+	kill(s->pid, SIGKILL);
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_true(event_value(f, e, UP) == 0);
+}
+
+/* A discovered server that the engine knew is configured now. */
+static void test_configured_since(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port();
+	struct names n = names_of(port);
+	struct known_process process;
+	struct known known = {.processes = &process, .process_count = 1};
+	_cleanup_buf_ struct buf boot = BUF_INIT;
+	struct server *s;
+
+	fixture_program(f, "served", "llama-server");
+	s = listening_server(f, port);
+	assert_int_equal(file_read("/proc/sys/kernel/random/boot_id", 64, &boot), 0);
+	boot.data[36] = '\0';
+	process = (struct known_process){
+		n.service, s->pid, server_start_ticks(s->pid), boot.data};
+	fixture_service(f, "llama");
+	f->discovery = true;
+	fixture_begin(f, &known);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, STARTED, "llama"), 1);
+	assert_int_equal(fixture_events(f, ENDED, n.service), 1);
+	assert_int_equal(fixture_events(f, EXITED, NULL), 0);
+}
+
+/* What strangers put into paths is told as text. */
+static void test_discovered_with_odd_bytes(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port();
+	char directory[128];
+
+	snprintf(directory, sizeof(directory), "%s/\xff\xfe\n", f->directory);
+	assert_int_equal(mkdir(directory, 0700), 0);
+	fixture_program(f, "served", "\xff\xfe\n/llama-server");
+	f->discovery = true;
+	listening_server(f, port);
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, names_of(port).service, 1);
+}
+
+static void test_rights_are_reported(void **state)
+{
+	struct collector_fixture *f = *state;
+
+	fixture_begin(f, NULL);
+	assert_string_equal(fixture_fact(f, "doctor process-events state"), "missing");
+	assert_string_not_equal(fixture_fact(f, "doctor process-events remedy"), "");
+	if (geteuid() != 0)
+		assert_string_equal(fixture_fact(f, "doctor process-details state"), "limited");
+}
+
+#define WITHOUT(test)                                                                              \
+	cmocka_unit_test_setup_teardown(test, collector_fixture_open, collector_fixture_close)
+#define WITH(test)                                                                                 \
+	{                                                                                          \
+		#test "_connected", test, collector_fixture_open_connected,                        \
+			collector_fixture_close, NULL                                              \
+	}
+#define BOTH(test) WITHOUT(test), WITH(test)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH(test_pid_file),
+		WITHOUT(test_pid_file_with_rubbish),
+		BOTH(test_children_before),
+		BOTH(test_port),
+		WITHOUT(test_port_of_another),
+		BOTH(test_discovered),
+		BOTH(test_discovered_ends_before_its_children),
+		WITHOUT(test_discovery_off),
+		BOTH(test_configured_takes_it),
+		WITHOUT(test_configured_since),
+		WITHOUT(test_discovered_with_odd_bytes),
+		WITHOUT(test_rights_are_reported),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "collectors/process/glob.h"
+#include "collectors/process/match.h"
+#include "daemon/base/cleanup.h"
+
+struct glob_case {
+	bool matches;
+	const char *pattern, *text;
+};
+
+static const struct glob_case globs[] = {
+	{true, "", ""},
+	{false, "", "a"},
+	{false, "a", ""},
+	{true, "*", ""},
+	{true, "*", "/any/thing at all"},
+	{true, "/usr/bin/python3*", "/usr/bin/python3.11"},
+	{false, "/usr/bin/python3*", "/opt/usr/bin/python3"},
+	{true, "*/llama", "/a/b/llama"},
+	{false, "*/llama", "/a/b/llama "},
+	{true, "*serve*--model*/llama", "vllm serve x --model /srv/models/llama"},
+	{true, "**a**", "xxaxx"},
+	{true, "a*b*c", "aXbXbXc"},
+	{false, "a*b*c", "aXbXbX"},
+	{true, "*ab", "aaab"},
+	{true, "lla?a", "llama"},
+	{false, "lla?a", "llaa"},
+	{true, "?", "\xff"},
+	{true, "*\xff*", "a\xff\xfe"},
+	{true, "[abc]", "b"},
+	{false, "[abc]", "d"},
+	{true, "[a-c]x", "bx"},
+	{false, "[a-c]x", "dx"},
+	{true, "[!a-c]", "d"},
+	{true, "[^a-c]", "d"},
+	{false, "[!a-c]", "b"},
+	{true, "[]]", "]"},
+	{true, "[!]]", "a"},
+	{false, "[!]]", "]"},
+	{true, "[a-]", "-"},
+	{true, "[-a]", "-"},
+	{true, "[\x80-\xff]", "\xc3"},
+	{false, "[z-a]", "m"},
+	{true, "[", "["},
+	{true, "[a", "[a"},
+	{true, "a[b*", "a[bc"},
+	{true, "\\*", "*"},
+	{false, "\\*", "a"},
+	{true, "\\[a]", "[a]"},
+	{true, "\\\\", "\\"},
+	{true, "a\\", "a\\"},
+	{true, "(a+)+$ \n", "(a+)+$ \n"},
+};
+
+static void test_glob(void **state)
+{
+	for (size_t i = 0; i < ELEMENTS(globs); i++)
+		if (glob_match(globs[i].pattern, globs[i].text) != globs[i].matches)
+			fail_msg("%s against %s", globs[i].pattern, globs[i].text);
+}
+
+/* Exponential time would never come back from this. */
+static void test_glob_is_bounded(void **state)
+{
+	_cleanup_free_ char *text = malloc(32768);
+
+	assert_non_null(text);
+	memset(text, 'a', 32767);
+	text[32767] = '\0';
+	assert_false(glob_match("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", text));
+	assert_true(glob_match("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*", text));
+}
+
+struct cgroup_case {
+	bool matches;
+	const char *prefix, *path;
+};
+
+static void test_cgroup(void **state)
+{
+	static const struct cgroup_case cases[] = {
+		{true, "/system.slice/vllm.service", "/system.slice/vllm.service"},
+		{true, "/system.slice/vllm.service/", "/system.slice/vllm.service"},
+		{true, "/system.slice", "/system.slice/vllm.service"},
+		{true, "/system.slice//", "/system.slice/vllm.service"},
+		{true, "system.slice", "/system.slice/vllm.service"},
+		{true, "/", "/system.slice/vllm.service"},
+		{true, "/", "/"},
+		{false, "/system.slice/vllm.serv", "/system.slice/vllm.service"},
+		{false, "/system.slice/vllm.service/x", "/system.slice/vllm.service"},
+		{false, "/vllm.service", "/system.slice/vllm.service"},
+		{false, "/system.slice", "/"},
+		{false, "", "/system.slice"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++)
+		if (match_cgroup(cases[i].prefix, cases[i].path, strlen(cases[i].path)) !=
+			cases[i].matches)
+			fail_msg("%s in %s", cases[i].path, cases[i].prefix);
+}
+
+/* The keys of a section, each a list that ends with NULL (users: with 0). */
+struct match_case {
+	bool matches;
+	const char *executables[3], *command_lines[3], *cgroups[3];
+	uid_t users[3];
+	bool port, pid_file, unsupported;
+};
+
+static const struct match_subject subject = {
+	.pid = 7,
+	.user = 1000,
+	.executable = "/usr/bin/python3.11",
+	.command_line = "python3 -m vllm --port 8000",
+	.cgroups = "4:memory:/old\n0::/system.slice/vllm.service\n",
+	.cgroups_size = sizeof("4:memory:/old\n0::/system.slice/vllm.service\n") - 1,
+};
+
+static const struct match_case matches[] = {
+	{.matches = false},
+	{.matches = true, .executables = {"/usr/bin/python3*"}},
+	{.matches = true, .executables = {"/bin/sh", "/usr/bin/python3*"}},
+	{.matches = false, .executables = {"/bin/sh", "/bin/bash"}},
+	{.matches = true, .command_lines = {"*vllm*"}},
+	{.matches = true, .command_lines = {"*sglang*", "*vllm*"}},
+	{.matches = false, .command_lines = {"*sglang*"}},
+	{.matches = true, .cgroups = {"/system.slice"}},
+	{.matches = true, .cgroups = {"/other", "/old"}},
+	{.matches = false, .cgroups = {"/system"}},
+	{.matches = true, .users = {1000}},
+	{.matches = true, .users = {5, 1000}},
+	{.matches = false, .users = {5, 6}},
+	{.matches = true,
+		.executables = {"*python*"},
+		.command_lines = {"*vllm*"},
+		.cgroups = {"/old"},
+		.users = {1000}},
+	{.matches = false, .executables = {"*python*"}, .command_lines = {"*sglang*"}},
+	{.matches = false, .executables = {"*sh"}, .command_lines = {"*vllm*"}},
+	{.matches = false, .command_lines = {"*vllm*"}, .cgroups = {"/other"}},
+	{.matches = false, .command_lines = {"*vllm*"}, .users = {5}},
+	{.matches = true, .port = true},
+	{.matches = true, .pid_file = true, .users = {1000}},
+	{.matches = false, .pid_file = true, .users = {5}},
+	{.matches = false, .executables = {"*python*"}, .unsupported = true},
+};
+
+static size_t count_of(const char *const *list)
+{
+	size_t count = 0;
+
+	while (list[count])
+		count++;
+	return count;
+}
+
+static void test_keys(void **state)
+{
+	static const char *const file[] = {"/run/x.pid"};
+	static const uint16_t port[] = {8000};
+
+	for (size_t i = 0; i < ELEMENTS(matches); i++) {
+		const struct match_case *c = &matches[i];
+		struct service_match m = {.name = "x",
+			.executables = c->executables,
+			.executable_count = count_of(c->executables),
+			.command_lines = c->command_lines,
+			.command_line_count = count_of(c->command_lines),
+			.cgroups = c->cgroups,
+			.cgroup_count = count_of(c->cgroups),
+			.users = c->users,
+			.ports = port,
+			.port_count = c->port,
+			.pid_files = file,
+			.pid_file_count = c->pid_file,
+			.unsupported = c->unsupported};
+
+		while (m.user_count < 3 && c->users[m.user_count])
+			m.user_count++;
+		if (match_process(&m, &subject) != c->matches)
+			fail_msg("case %zu", i);
+	}
+}
+
+/* A program that was replaced on disk is the same one until it is started anew. */
+static void test_deleted(void **state)
+{
+	static const char *const exact[] = {"/opt/llama"}, *const marked[] = {"/opt/llama (deleted)"};
+	struct service_match m = {.name = "x", .executables = exact, .executable_count = 1};
+	struct match_subject p = {.executable = "/opt/llama (deleted)"};
+
+	assert_true(match_process(&m, &p));
+	m.executables = marked;
+	assert_true(match_process(&m, &p));
+	p.executable = "/opt/llama";
+	assert_false(match_process(&m, &p));
+	p.executable = "(deleted)";
+	assert_false(match_process(&m, &p));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_glob),
+		cmocka_unit_test(test_glob_is_bounded),
+		cmocka_unit_test(test_cgroup),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_deleted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -13,5 +13,5 @@ from harness.fixtures import nobody_site, pytest_runtest_makereport, site  # noq
 def pytest_collection_modifyitems(items):
     """Tests that look at the servers of the whole host stay out of each other's way."""
     for item in items:
-        if "discover" in item.nodeid or "demo" in item.nodeid:
+        if any(word in item.nodeid for word in ("discover", "demo", "quickstart")):
             item.add_marker(pytest.mark.xdist_group("discovery"))

@@ -57,6 +57,22 @@ def test_listen_port(site):
     _killed_is_told(site, server, hook)
 
 
+def test_listen_port_of_a_process_just_started(site):
+    """Its socket may be seen before the process itself is."""
+    site.section("daemon", interval="20ms")
+    port = free_port()
+    server = site.server("program", ["--port", port])
+    site.section("service", "llama", listen_port=port)
+    hook = site.webhook()
+    site.start()
+    hook.wait("incident.opened", service="llama")
+    for _ in range(3):
+        server.start()
+        assert site.wait_service("llama")["processes"] == [server.pid]
+        server.kill()
+        site.wait_service("llama", "down")
+
+
 def test_pid_file(site):
     path = site.directory / "llama.pid"
     server = site.server("program")

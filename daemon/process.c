@@ -239,6 +239,8 @@ static int repeat(struct process_role *p)
 		r = send_again(p, fact);
 	for (size_t i = 0; i < p->event_count && r == 0; i++)
 		r = send_again(p, &p->events[i].packet);
+	if (r == 0)
+		collector_announce(p->collector);
 	return r;
 }
 

@@ -450,6 +450,16 @@ static int first_look(struct collector *c, const struct known *known)
 	return 0;
 }
 
+void collector_announce(struct collector *c)
+{
+	struct process *p;
+	size_t position = 0;
+
+	while ((p = map_next(c->processes, &position, NULL, NULL)))
+		if (p->main)
+			tell_started(p->service, p);
+}
+
 int collector_start(struct collector *c, const struct known *known)
 {
 	int r = add_services(c);

@@ -352,3 +352,18 @@ def test_credentials(site):
     site.wait_service("llama")
     server.kill()
     hook.wait("incident.opened", service="llama")
+
+
+def test_engine_without_its_memory(site):
+    """The database is gone and the engine, too: the next one learns whom it is to hear of."""
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    for path in site.daemon.state.glob("modelwatch.db*"):
+        path.unlink()
+    site.daemon.kill("engine")
+    site.wait_service("llama")
+    server.kill()
+    post, = hook.wait("incident.opened", service="llama")
+    assert "SIGKILL" in post.json["incident"]["title"]

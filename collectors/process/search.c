@@ -163,17 +163,19 @@ static void search_port(struct service *s)
 	uint64_t sockets[SOCKETS_MAX], sum = 0;
 	size_t count = proc_find_sockets(c->root, s->match->ports, s->match->port_count, sockets);
 	usec_t now = clock_monotonic();
+	bool again;
 
 	for (size_t i = 0; i < count; i++)
 		sum += sockets[i];
-	if (count == 0 || (sum == s->refused_sockets && now < s->refused_until))
+	again = sum == s->refused_sockets;
+	if (count == 0 || (again && now < s->refused_until) || adopt_listeners(s, sockets, count))
 		return;
-	if (adopt_listeners(s, sockets, count))
-		return;
-	/* Its owner may not be known yet, or we lack the right to look, or another key does not hold. */
+	/* Its owner may be younger than the last listing. Else we lack the right to look, or another
+	 * key does not hold. */
+	if (!again)
+		c->listed = 0;
 	s->refused_sockets = sum;
-	s->refused_until = now + REFUSED_FOR;
-	c->listed = 0;
+	s->refused_until = again ? now + REFUSED_FOR : 0;
 }
 
 void search_service(struct service *s)

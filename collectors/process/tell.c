@@ -164,7 +164,8 @@ static void tell_server(
 	tell_fact(s, "kind", s->kind->name);
 	tell_foreign(s, "executable", text->executable);
 	tell_fact(s, "command-line", command_line ? command_line : "");
-	tell_foreign(s, "weights", weights ? weights : "");
+	/* The id of a model, or a path relative to who knows what, is nothing to configure. */
+	tell_foreign(s, "weights", weights && weights[0] == '/' ? weights : "");
 	tell_fact(s, "listen-port", port ? port : "");
 	tell_page(s, "url", "/");
 	tell_page(s, "health", s->kind->health);

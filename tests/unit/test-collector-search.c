@@ -129,14 +129,20 @@ static uint16_t free_port(void)
 	return ntohs(address.sin_port);
 }
 
-static struct server *listening_server(struct collector_fixture *f, uint16_t port)
+static struct server *server_of_weights(
+	struct collector_fixture *f, uint16_t port, const char *weights)
 {
-	const char *arguments[] = {"--port", NULL, NULL};
+	const char *arguments[] = {"--port", NULL, "-m", weights, NULL};
 	char text[8];
 
 	snprintf(text, sizeof(text), "%u", port);
 	arguments[1] = text;
 	return fixture_server(f, arguments);
+}
+
+static struct server *listening_server(struct collector_fixture *f, uint16_t port)
+{
+	return server_of_weights(f, port, "/srv/models/x.gguf");
 }
 
 static void test_port(void **state)
@@ -184,7 +190,7 @@ static void test_port_of_another(void **state)
 
 /* What a discovered server is called. */
 struct names {
-	char service[32], up[64], fact[64];
+	char service[32], up[64], fact[64], weights[64];
 };
 
 static struct names names_of(uint16_t port)
@@ -194,6 +200,7 @@ static struct names names_of(uint16_t port)
 	snprintf(n.service, sizeof(n.service), "llama.cpp-%u", port);
 	snprintf(n.up, sizeof(n.up), "modelwatch_service_up %s", n.service);
 	snprintf(n.fact, sizeof(n.fact), "service %s kind", n.service);
+	snprintf(n.weights, sizeof(n.weights), "service %s weights", n.service);
 	return n;
 }
 
@@ -218,6 +225,7 @@ static void test_discovered(void **state)
 	const struct told_event *e;
 
 	assert_string_equal(fixture_fact(f, n.fact), "llama.cpp");
+	assert_string_equal(fixture_fact(f, n.weights), "/srv/models/x.gguf");
 	/* A crash leaves it down, and the next one is its restart. */
 	server_end(s, SIGKILL);
 	e = fixture_await(f, EXITED, n.service, 1);
@@ -317,7 +325,7 @@ static void test_configured_since(void **state)
 	assert_int_equal(fixture_events(f, EXITED, NULL), 0);
 }
 
-/* What strangers put into paths is told as text. */
+/* What strangers put into paths is told as text; the id of a model is no path. */
 static void test_discovered_with_odd_bytes(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -328,9 +336,10 @@ static void test_discovered_with_odd_bytes(void **state)
 	assert_int_equal(mkdir(directory, 0700), 0);
 	fixture_program(f, "served", "\xff\xfe\n/llama-server");
 	f->discovery = true;
-	listening_server(f, port);
+	server_of_weights(f, port, "org/model");
 	fixture_begin(f, NULL);
 	fixture_await(f, STARTED, names_of(port).service, 1);
+	assert_string_equal(fixture_fact(f, names_of(port).weights), "");
 }
 
 static void test_rights_are_reported(void **state)

@@ -38,14 +38,14 @@ static void report_webhook_type(const struct section *s, struct problems *p)
 			s->name, type);
 }
 
-/* A password that nobody is asked for is worse than none. */
+/* A page that is to be guarded and cannot be is closed to all who come from elsewhere. */
 static void report_open_page(const struct section *page, struct problems *p)
 {
 	if (option_rows[OPTION_PAGE_PASSWORD].stage == LATER &&
 		section_has(page, OPTION_PAGE_PASSWORD))
 		problem_add(p, LOG_WARNING, &page->place,
-			"this version asks nobody for a password: whoever reaches the page may "
-			"read it");
+			"this version has no logins yet: with a password the page answers 403 to "
+			"everybody but loopback and the unix socket");
 }
 
 void config_report_unused(const struct config *c, config_report_fn report, void *userdata)

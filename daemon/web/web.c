@@ -300,9 +300,8 @@ static void on_request(struct exchange *x, const struct server_request *q, void 
 	}
 	if (!q->local && v.web->guarded && !is_loopback(q->address)) {
 		answer_error(&v, 403,
-			"this page has a password, and this version has no logins yet: use the "
-			"unix "
-			"socket, or an address of the host's own");
+			"this page has a password, and this version has no logins yet: use "
+			"loopback or the unix socket");
 		return;
 	}
 	status = route_resolve(q->method, q->target, &v.match);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -89,6 +90,17 @@ static void note_exec(struct collector *c, pid_t pid)
 }
 
 /* One whose pidfd has told already waits for this. */
+/* A first thread that a signal ended takes all others along, but the pidfd waits for the last of them,
+ * and that one for the memory: gigabytes take their time. (A first thread that left by itself ends with
+ * status 0, and so does one that another thread's exec replaces.) */
+static bool is_dying(const struct process *p, int status)
+{
+	struct proc_stat stat;
+
+	return WIFSIGNALED(status) && proc_read_stat(p->collector->root, p->pid, &stat) == 0 &&
+	       stat.start == p->start && stat.state == 'Z';
+}
+
 static void note_exit(struct collector *c, pid_t pid, int status)
 {
 	struct process *p = scan_find(c, pid);
@@ -97,7 +109,7 @@ static void note_exit(struct collector *c, pid_t pid, int status)
 		return;
 	p->status_known = true;
 	p->status = status;
-	if (p->patience)
+	if (p->patience || is_dying(p, status))
 		service_exited(p, &status);
 }
 

@@ -258,7 +258,7 @@ def test_one_of_two_main_processes(site):
     second.start()
     hook = site.webhook()
     site.start()
-    eventually(lambda: len(site.service_state("llama")["processes"]) == 2, "both")
+    eventually(lambda: len(site.wait_service("llama")["processes"]) == 2, "both")
     first.kill()
     eventually(lambda: site.service_state("llama")["processes"] == [second.pid], "one of two")
     assert site.service_state("llama")["state"] == "up" and site.incidents() == []

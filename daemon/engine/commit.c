@@ -36,6 +36,7 @@ int engine_put_value(struct engine *e, struct value *value, int64_t time_ms, dou
 	struct pending_sample *samples;
 	struct moment *moment;
 
+	time_ms = value_time(value, time_ms);
 	if (e->pending_samples >= PENDING_MAX)
 		drop_oldest(e);
 	moment = find_moment(e, time_ms);

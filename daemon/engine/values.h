@@ -20,6 +20,14 @@ struct value {
 	int64_t time_ms; /* 0: never had one */
 };
 
+/* The time at which a number that comes now stands in the store: TIME_MS, but not before the number
+ * that it follows. A tick lies on the grid and an event has its own millisecond, so one may come
+ * behind the other with an earlier time; after a restart the last by time counts. */
+static inline int64_t value_time(const struct value *v, int64_t time_ms)
+{
+	return time_ms > v->time_ms ? time_ms : v->time_ms;
+}
+
 struct values;
 
 struct values *values_new(void);

@@ -55,6 +55,24 @@ static void test_values(void **state)
 	values_free(v);
 }
 
+static void test_the_last_number_is_the_last_by_time(void **state)
+{
+	static const struct {
+		int64_t before, time, expected;
+	} cases[] = {
+		{0, 1000, 1000},    /* the first */
+		{1000, 1200, 1200}, /* the next tick */
+		{1200, 1183, 1200}, /* an event that was seen before the tick and told after it */
+		{1283, 1200, 1283}, /* a tick on the grid behind an event */
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		const struct value v = {.time_ms = cases[i].before};
+
+		assert_int_equal(value_time(&v, cases[i].time), cases[i].expected);
+	}
+}
+
 static void test_store_time_never_goes_back(void **state)
 {
 	static const struct {
@@ -81,6 +99,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_the_last_number_is_the_last_by_time),
 		cmocka_unit_test(test_store_time_never_goes_back),
 	};
 

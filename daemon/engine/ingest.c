@@ -112,8 +112,7 @@ static int take_samples(struct peer *p, struct message *m)
 			e->ignored_samples++;
 			continue;
 		}
-		/* Not behind an event that changed it within this step. */
-		r = put(e, value, time_ms > value->time_ms ? time_ms : value->time_ms, number);
+		r = put(e, value, time_ms, number);
 		if (r < 0)
 			return r;
 	}

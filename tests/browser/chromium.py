@@ -12,6 +12,8 @@ from harness.wait import DEADLINE, eventually
 
 _ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
               "--no-proxy-server", "--no-first-run", "--disable-background-networking",
+              # The driver speaks to it without a port and the name of this host.
+              "--remote-debugging-pipe",
               # Whatever is not this host does not exist.
               "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 _SCRIPTS_OFF = {"profile.managed_default_content_settings.javascript": 2}

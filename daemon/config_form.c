@@ -19,7 +19,6 @@
 #define HOST_MAX     253 /* bytes of a host's name (RFC 1035) */
 #define USER_MAX     256 /* bytes of a user's name (LOGIN_NAME_MAX) */
 #define UNIT_MAX     255 /* bytes of a unit's name */
-#define SCHEDULE_MAX 256 /* bytes of a calendar event */
 
 /* True where TEXT has characters of SET alone, and at least one. */
 static bool only(const char *text, const char *set)
@@ -245,12 +244,6 @@ bool form_is_rate(const char *text)
 		if (text_equal(slash + 1, units[i]))
 			return value > 0;
 	return false;
-}
-
-bool form_is_schedule(const char *text)
-{
-	return only(text, ALNUM " *:,./~-_+") && strpbrk(text, ALNUM) &&
-	       strlen(text) <= SCHEDULE_MAX;
 }
 
 bool form_is_header(const char *text)

@@ -38,8 +38,6 @@ bool form_is_cohort(const char *text);
 bool form_is_objective(const char *text);
 /* 0, or COUNT/UNIT with s, min, h or d. */
 bool form_is_rate(const char *text);
-/* The characters of a calendar event of systemd.time(7), or of two times joined by "..". */
-bool form_is_schedule(const char *text);
 /* NAME: VALUE (RFC 9110), and no name that the sender itself must set. */
 bool form_is_header(const char *text);
 /* NAME=VALUE with the name of a label. */

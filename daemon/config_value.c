@@ -4,14 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "alerts/promql/promql.h"
 #include "alerts/refuse.h"
 #include "alerts/rule.h"
+#include "daemon/base/calendar.h"
 #include "daemon/base/mustache.h"
 #include "daemon/base/text.h"
 #include "daemon/config_form.h"
 
+#define ZONES	  "/usr/share/zoneinfo" /* tzfile(5) */
 #define SHOWN_MAX 80 /* bytes of a wrong value that are repeated */
 
 static bool is_at_least(const char *text)
@@ -51,6 +54,30 @@ static int check_template(const char *text, char **ret_why)
 	return r;
 }
 
+static bool is_zone(const char *name)
+{
+	char path[sizeof(ZONES) + 1 + CALENDAR_ZONE_MAX];
+	struct stat st;
+
+	if (!*name || text_equal(name, "UTC"))
+		return true;
+	snprintf(path, sizeof(path), ZONES "/%s", name);
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static int check_schedule(const char *text, char **ret_why)
+{
+	struct calendar c;
+	const char *why;
+
+	if (calendar_parse(text, &c, &why) < 0)
+		return refuse(ret_why, "%s", why);
+	if (!is_zone(c.zone))
+		return refuse(ret_why, "this host knows no time zone '%s', such as Europe/Berlin or UTC",
+			c.zone);
+	return 0;
+}
+
 /* One row for each type: what to say that it wants; the form, or a check with a reason of its own;
  * whether a wrong value is kept out of the message. Numbers and words are config_parse()'s. */
 static const struct {
@@ -88,7 +115,7 @@ static const struct {
 	[VALUE_OBJECTIVE] = {"DURATION at PERCENTAGE, such as 2s at 95%", form_is_objective},
 	[VALUE_AT_LEAST] = {"K of N with N at most 64, such as 3 of 5", is_at_least},
 	[VALUE_RATE] = {"COUNT/UNIT with s, min, h or d, such as 60/min, or 0", form_is_rate},
-	[VALUE_SCHEDULE] = {"calendar text, such as Sun 02:00..04:00", form_is_schedule},
+	[VALUE_SCHEDULE] = {"a calendar event such as Sun 02:00..04:00", .check = check_schedule},
 	[VALUE_HEADER] = {"NAME: VALUE with a name that is not set by modelwatch itself",
 		form_is_header, .hidden = true},
 	[VALUE_LABEL] = {"NAME=VALUE with the name of a label", form_is_label},

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libbase.a
 libbase_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(JANSSON_CFLAGS)
 libbase_a_SOURCES = \
 	daemon/base/buf.c daemon/base/buf.h \
+	daemon/base/calendar.c daemon/base/calendar.h \
 	daemon/base/cleanup.h \
 	daemon/base/clock.c daemon/base/clock.h \
 	daemon/base/cursor.c daemon/base/cursor.h \
@@ -20,6 +21,11 @@ TESTS += tests/unit/test-base
 tests_unit_test_base_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_base_LDADD = libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test-calendar
+TESTS += tests/unit/test-calendar
+tests_unit_test_calendar_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_calendar_LDADD = libbase.a $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/test-mustache
 TESTS += tests/unit/test-mustache
 tests_unit_test_mustache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
@@ -34,3 +40,10 @@ tests_fuzz_fuzz_mustache_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_mustache_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_mustache_LDADD = libbase.a $(JANSSON_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/mustache
+
+check_PROGRAMS += tests/fuzz/fuzz-calendar
+TESTS += tests/fuzz/fuzz-calendar
+tests_fuzz_fuzz_calendar_SOURCES = tests/fuzz/fuzz-calendar.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_calendar_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_calendar_LDADD = libbase.a
+EXTRA_DIST += tests/fuzz/corpus/calendar

@@ -77,7 +77,12 @@ static const struct {
 	{"[service a]\nuser = a\nweights = llama\n[weights llama]\npath = /x", NULL},
 	{"[service a]\nuser = a\nweights = /srv/x", NULL},
 	{"[record 5xx]\nexpr = 1", "conf:1: '5xx' is no name of a metric"},
-	{"[maintenance a]\nschedule = $(reboot)", "'schedule' wants calendar text"},
+	{"[maintenance a]\nschedule = Sun 02:00..04:00\nschedule = Mon..Fri 22:30 UTC", NULL},
+	{"[maintenance a]\nschedule = $(reboot)", "conf:2: 'schedule' is not a calendar event such as "
+						 "Sun 02:00..04:00: a time is HOUR:MINUTE"},
+	{"[maintenance a]\nschedule = Sun 25:00", "conf:2: 'schedule' is not a calendar event such as Sun "
+						 "02:00..04:00: an hour is 0 to 23, such as 02:00"},
+	{"[maintenance a]\nschedule = Sun 02:00 Mars/Base", "this host knows no time zone 'Mars/Base'"},
 	/* The page. */
 	{"[page]\nlisten = localhost:9178", "'listen' wants 127.0.0.1:PORT, [::1]:PORT or unix:/PATH"},
 	{"[page]\nlisten = 127.0.0.1", "'listen' wants 127.0.0.1:PORT"},

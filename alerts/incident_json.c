@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "alerts/incident_json.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
+#include "alerts/rule.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/text.h"
@@ -56,12 +56,7 @@ static json_t *url_json(const struct incident *incident, const char *external_ur
 
 static json_t *runbook_json(const char *runbook)
 {
-	bool is_url = runbook && (text_after(runbook, "https://") || text_after(runbook, "http://") ||
-					 text_after(runbook, "man:"));
-
-	for (const char *p = runbook; is_url && *p; p++)
-		is_url = !isspace((unsigned char) *p);
-	return is_url ? text_json(runbook) : json_null();
+	return runbook && rule_is_runbook(runbook) ? text_json(runbook) : json_null();
 }
 
 json_t *incident_json(const struct incident *i, const char *external_url)

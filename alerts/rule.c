@@ -115,6 +115,28 @@ static int copy_label_name(const char *option, const char *name, char **ret, cha
 	return *ret ? 0 : -ENOMEM;
 }
 
+static bool has_scheme(const char *text)
+{
+	return text_after(text, "https://") || text_after(text, "http://") ||
+	       text_after(text, "man:");
+}
+
+bool rule_is_runbook(const char *text)
+{
+	return has_scheme(text) && !text[strcspn(text, " \t\n\v\f\r")];
+}
+
+/* What a tag brings is not known yet: before it there is the scheme, or nothing. */
+static int check_runbook(const char *text, char **ret_why)
+{
+	bool is_link = strstr(text, "{{") ? has_scheme(text) : rule_is_runbook(text);
+
+	if (!*text || is_link || text_after(text, "{{"))
+		return 0;
+	return refuse(ret_why, "runbook: wants a URL, http://... or https://..., or a manual page such "
+			       "as man:modelwatch-rules(7)");
+}
+
 static int compile_texts(struct rule *rule, const struct rule_source *source, char **ret_why)
 {
 	int r = compile_template("summary", source->summary, &rule->summary,
@@ -126,7 +148,7 @@ static int compile_texts(struct rule *rule, const struct rule_source *source, ch
 	if (r >= 0)
 		r = compile_template("runbook", source->runbook, &rule->runbook,
 			&rule->templates.runbook, ret_why);
-	return r;
+	return r < 0 ? r : check_runbook(source->runbook, ret_why);
 }
 
 static int compile(struct rule *rule, const struct rule_source *source, char **ret_why)

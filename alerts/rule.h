@@ -46,5 +46,9 @@ struct rule {
 int rule_new(const struct rule_source *source, struct rule **ret, char **ret_why);
 struct rule *rule_free(struct rule *r);
 
+/* True for what leads to instructions: http:// or https://, which a browser opens, or man:, without
+ * blanks. */
+bool rule_is_runbook(const char *text);
+
 /* "3 of 5". -EINVAL; at most 64. */
 int rule_parse_at_least(const char *text, unsigned *ret_at_least, unsigned *ret_of);

@@ -94,6 +94,37 @@ static void test_refuses(void **state)
 	expect_refused(&cases[11], "summary: too long or not UTF-8");
 }
 
+static void test_runbooks(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} cases[] = {
+		{"", true},
+		{"man:modelwatch-rules(7)", true},
+		{"http://wiki/down", true},
+		{"https://wiki/{{ service }}/down", true},
+		{"{{ runbooks }}/down", true},
+		{"wiki/down", false},
+		{"wiki/{{ service }}", false},
+		{"see https://wiki/down", false},
+		{"https://wiki/when down", false},
+		{"ftp://wiki/down", false},
+		{"javascript:alert(1)", false},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct rule_source source = plain();
+		_cleanup_free_ char *why = NULL;
+		struct rule *rule = NULL;
+
+		source.runbook = cases[i].text;
+		assert_int_equal(rule_new(&source, &rule, &why), cases[i].good ? 0 : -EINVAL);
+		rule_free(rule);
+		assert_true(cases[i].good || text_after(why, "runbook: wants a URL"));
+	}
+}
+
 static void test_at_least(void **state)
 {
 	static const struct {
@@ -118,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_compiles),
 		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_runbooks),
 		cmocka_unit_test(test_at_least),
 	};
 

@@ -15,6 +15,7 @@ libconfigload_a_SOURCES = \
 	daemon/config_check.c daemon/config_check.h \
 	daemon/config_files.c daemon/config_files.h \
 	daemon/config_form.c daemon/config_form.h \
+	daemon/config_host.c daemon/config_host.h \
 	daemon/config_load.c \
 	daemon/config_problem.c daemon/config_problem.h \
 	daemon/config_report.c \

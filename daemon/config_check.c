@@ -32,6 +32,23 @@ static const struct place *place_of(const struct section *s, enum option option)
 	return v->count > 0 ? &v->places[v->count - 1] : &s->place;
 }
 
+/* Who wants to change a section of another file and misspells its name makes a new one. */
+static void report_missing(const struct config *c, const struct section *s, enum option o,
+	struct problems *p)
+{
+	const char *kind = kind_rows[s->kind].name, *names[CONFIG_SECTIONS_MAX];
+	char hint[PROBLEM_HINT_MAX];
+	size_t count = 0;
+
+	for (const struct section *other = c->first[s->kind]; other; other = other->next)
+		if (is_there(other, o))
+			names[count++] = other->name;
+	problem_add(p, LOG_ERR, &s->place,
+		"[%s %s] has no '%s', and there is no other [%s %s] that it changes%s", kind,
+		s->name, option_rows[o].key, kind, s->name,
+		problem_hint(s->name, names, count, hint));
+}
+
 static void check_required(const struct config *c, struct problems *p)
 {
 	for (enum option o = 0; o < OPTIONS; o++) {
@@ -41,8 +58,7 @@ static void check_required(const struct config *c, struct problems *p)
 			continue;
 		for (const struct section *s = c->first[kind]; s; s = s->next)
 			if (!is_there(s, o))
-				problem_add(p, LOG_ERR, &s->place, "[%s %s] has no '%s'",
-					kind_rows[kind].name, s->name, option_rows[o].key);
+				report_missing(c, s, o, p);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From files to a whole configuration: each is read and merged; then what holds between the values is
- * checked, and secrets are read. */
+ * checked, secrets are read, and what is named on this host is looked for. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +9,7 @@
 #include "daemon/base/file.h"
 #include "daemon/config_check.h"
 #include "daemon/config_files.h"
+#include "daemon/config_host.h"
 #include "daemon/config_secret.h"
 #include "daemon/config_text.h"
 
@@ -98,6 +99,7 @@ static int load(struct config *c, struct problems *p, const struct config_paths 
 		return r;
 	config_check(c, p);
 	config_read_secrets(c, paths->check_only, p);
+	config_check_host(c, paths->check_only, p);
 	if (p->failure < 0)
 		return p->failure;
 	return p->errors > 0 ? -EINVAL : 0;

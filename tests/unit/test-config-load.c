@@ -20,7 +20,7 @@ static const struct {
 } cases[] = {
 	{"", NULL},
 	{"[daemon]\ninterval = 250ms\n[page]\nlisten = [::1]:9178\nlisten = unix:/run/x", NULL},
-	{"[service a]\nlisten-port = 8000\n[service b]\nuser = vllm", NULL},
+	{"[service a]\nlisten-port = 8000\n[service b]\nuser = root\nuser = 4000000000", NULL},
 	/* Unknown names, with the nearest. */
 	{"[servise a]", "conf:1: unknown section [servise], did you mean 'service'?"},
 	{"[xyzzy]\nkey = 1", "conf:1: unknown section [xyzzy]\n"},
@@ -44,7 +44,12 @@ static const struct {
 		"conf:3: 'interval' is given again: line 2 does not count"},
 	/* What is missing. */
 	{"[service a]\nexpected = yes", "conf:1: [service a] says no way to find it"},
-	{"[webhook a]", "conf:1: [webhook a] has no 'url'"},
+	{"[webhook a]",
+		"conf:1: [webhook a] has no 'url', and there is no other [webhook a] that it changes\n"},
+	{"[alert ServiceDown]\nexpr = up == 0\n[alert ServiceDwn]\nfor = 5s",
+		"conf:3: [alert ServiceDwn] has no 'expr', and there is no other [alert ServiceDwn] that "
+		"it changes, did you mean 'ServiceDown'?\n"},
+	{"[alert A]\nfor = 1s\n[alert B]\nfor = 1s", "[alert A] that it changes\n"},
 	{"[webhook a]\nurl = http://a\nurl =", "conf:1: [webhook a] has no 'url'"},
 	{"[alert A]\nfor = 1s", "conf:1: [alert A] has no 'expr'"},
 	{"[weights a]", "conf:1: [weights a] has no 'path'"},
@@ -69,13 +74,13 @@ static const struct {
 	{"[service a]\nuser = a\nslo-latency = 2s", "'slo-latency' wants DURATION at PERCENTAGE"},
 	{"[service a]\nuser = a\nallowed-peer = 10.0.0.0/33", "'allowed-peer' wants an address"},
 	{"[service a]\nuser = a\nlog-format = combinde", "did you mean 'combined'?"},
-	{"[service a]\nuser = a\nlog-format = $remote_addr $status", NULL},
+	{"[service a]\nlisten-port = 1\nlog-format = $remote_addr $status", NULL},
 	{"[service a]\nuser = a\nlog-field = duration", "'log-field' wants OUR-FIELD=THEIRS"},
 	{"[service a]\nuser = a\ncohort = tenant", "'cohort' wants KIND:NAME"},
 	{"[service a]\nuser = a\nweights = lama\n[weights llama]\npath = /x",
 		"conf:3: there is no [weights lama], did you mean 'llama'?"},
-	{"[service a]\nuser = a\nweights = llama\n[weights llama]\npath = /x", NULL},
-	{"[service a]\nuser = a\nweights = /srv/x", NULL},
+	{"[service a]\nlisten-port = 1\nweights = llama\n[weights llama]\npath = /", NULL},
+	{"[service a]\nlisten-port = 1\nweights = /", NULL},
 	{"[record 5xx]\nexpr = 1", "conf:1: '5xx' is no name of a metric"},
 	{"[maintenance a]\nschedule = Sun 02:00..04:00\nschedule = Mon..Fri 22:30 UTC", NULL},
 	{"[maintenance a]\nschedule = $(reboot)", "conf:2: 'schedule' is not a calendar event such as "
@@ -125,6 +130,16 @@ static const struct {
 	{"[alert A]\nexpr = up == 0\nlabel = 5=3", "conf:3: 'label' wants NAME=VALUE"},
 	{"[alert A]\nexpr = up == 0\ngroup-by = a-b", "conf:3: 'group-by' wants the name of a label"},
 	{"[alert A]\nexpr = up == 0\nseverity = page", "conf:3: unknown 'page' in 'severity'"},
+	{"[alert A]\nexpr = up == 0\nrunbook = wiki/down", "conf:3: [alert A] runbook: wants a URL, "
+							  "http://... or https://..., or a manual page"},
+	/* What this host does not have may come. */
+	{"[service a]\nuser = nosuch", "conf:2: 'user': nosuch: there is no such user on this host\n"},
+	{"[service a]\nlisten-port = 1\nweights = /nope/x", "conf:3: 'weights': /nope/x: No such file"},
+	{"[service a]\nlisten-port = 1\naccess-log = /nope", "conf:3: 'access-log': /nope: No such file"},
+	{"[weights a]\npath = /nope", "conf:2: 'path': /nope: No such file or directory\n"},
+	{"[weights a]\npath = /\npublic-key = /nope", "conf:3: 'public-key': /nope: No such file"},
+	{"[webhook a]\nurl = https://a\nca = /nope.pem", "conf:3: 'ca': /nope.pem: No such file or"},
+	{"[webhook a]\nurl = https://a\nca = /dev/null/a", "conf:3: 'ca': /dev/null/a: Not a directory\n"},
 	/* Lines. */
 	{"[daemon\ninterval = 1s", "conf:1: the section's ']' is missing"},
 	{"[daemon]\ninterval", "conf:2: expected [SECTION], KEY = VALUE or a # comment"},
@@ -169,7 +184,8 @@ static void test_all_errors(void **state)
 		"[webhook a]\n[daemon]\ninterval = x\n[service b]\n[page]\nlisten = 1.2.3.4:5\nx = y");
 	assert_int_equal(files_load(&f, false, &c), -EINVAL);
 	assert_string_equal(f.reports.data,
-		"modelwatch.conf:1: [webhook a] has no 'url'\n"
+		"modelwatch.conf:1: [webhook a] has no 'url', and there is no other [webhook a] that it "
+		"changes\n"
 		"modelwatch.conf:3: 'interval' wants a duration between 10ms and 1h, not 'x'\n"
 		"modelwatch.conf:4: [service b] says no way to find it: unit, cgroup, container, "
 		"executable, command-line, listen-port, pid-file or user\n"
@@ -437,7 +453,7 @@ static void test_total(void **state)
 	for (unsigned n = 0; n < 5; n++) {
 		buf_reset(&text);
 		for (unsigned s = 0; s < 66; s++)
-			buf_printf(&text, "[alert A%u-%u]\nexpr = up == 0\nrunbook = %015000d\n", n, s, 0);
+			buf_printf(&text, "[alert A%u-%u]\nexpr = up == 0\nsummary = %015000d\n", n, s, 0);
 		snprintf(name, sizeof(name), "conf.d/%u.conf", n);
 		files_write(&f, name, text.data, text.size);
 	}
@@ -478,7 +494,7 @@ static void test_unused(void **state)
 
 	files_make(&f);
 	write_text(&f, "modelwatch.conf",
-		"[service a]\nuser = a\nhealth = http://a\n[weights w]\npath = /w\n"
+		"[service a]\nlisten-port = 1\nhealth = http://a\n[weights w]\npath = /\n"
 		"trust = approved\n[webhook s]\ntype = slack\nurl = http://a\nmax-rate = 1/s\n"
 		"[alert A]\nexpr = up == 0\n");
 	assert_int_equal(files_load(&f, false, &c), 0);

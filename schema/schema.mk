@@ -35,6 +35,7 @@ libstore_a_SOURCES = \
 	schema/database.c schema/database.h \
 	schema/migrate.c schema/migrate.h \
 	schema/query.c schema/query.h \
+	schema/reserve.c schema/reserve.h \
 	schema/rows.c schema/rows.h \
 	schema/statements.def \
 	schema/store.c schema/store.h schema/store_internal.h \

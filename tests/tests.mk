@@ -42,7 +42,8 @@ EXTRA_DIST += \
 	tests/integration/harness/server.py tests/integration/harness/site.py \
 	tests/integration/harness/wait.py tests/integration/harness/webhook.py \
 	tests/integration/test_discover.py tests/integration/test_exits.py \
-	tests/integration/test_find.py tests/integration/test_http.py \
+	tests/integration/test_find.py tests/integration/test_full_disk.py \
+	tests/integration/test_http.py \
 	tests/integration/test_https.py tests/integration/test_kill_anytime.py \
 	tests/integration/test_ordinary_user.py tests/integration/test_people.py \
 	tests/integration/test_road.py tests/integration/test_roles.py \

@@ -1,120 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From memory to the database: everything that is marked, in one transaction. */
+/* From memory to the database: everything that is marked, in one transaction.
+ *
+ * Where the disk is full the reserve is given up, and what it frees is for what people must be told of:
+ * samples, which are nearly all that is written, wait in memory until there is room again. */
 #include <string.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+#include "schema/reserve.h"
 
-static struct moment *find_moment(struct engine *e, int64_t time_ms)
-{
-	struct moment *moments;
-
-	for (size_t i = e->moment_count; i > 0; i--)
-		if (e->moments[i - 1].time_ms == time_ms)
-			return &e->moments[i - 1];
-	moments = reallocarray(e->moments, e->moment_count + 1, sizeof(*moments));
-	if (!moments)
-		return NULL;
-	e->moments = moments;
-	e->moments[e->moment_count] = (struct moment){.time_ms = time_ms};
-	return &e->moments[e->moment_count++];
-}
-
-/* While nothing can be written the newest samples are kept. */
-static void drop_oldest(struct engine *e)
-{
-	if (e->moment_count == 0)
-		return;
-	e->pending_samples -= e->moments[0].count;
-	free(e->moments[0].samples);
-	e->moment_count--;
-	memmove(e->moments, e->moments + 1, e->moment_count * sizeof(*e->moments));
-}
-
-int engine_put_value(struct engine *e, struct value *value, int64_t time_ms, double number)
-{
-	struct pending_sample *samples;
-	struct moment *moment;
-
-	time_ms = value_time(value, time_ms);
-	if (e->pending_samples >= PENDING_MAX)
-		drop_oldest(e);
-	moment = find_moment(e, time_ms);
-	if (!moment)
-		return -ENOMEM;
-	/* Room grows by powers of two: a count that is one is full. */
-	if ((moment->count & (moment->count - 1)) == 0) {
-		size_t room = moment->count > 0 ? 2 * moment->count : 1;
-
-		samples = reallocarray(moment->samples, room, sizeof(*samples));
-		if (!samples)
-			return -ENOMEM;
-		moment->samples = samples;
-	}
-	moment->samples[moment->count++] = (struct pending_sample){value, number};
-	e->pending_samples++;
-	value->current = number;
-	value->time_ms = time_ms;
-	return 0;
-}
-
-int engine_put(struct engine *e, const char *metric, const char *label, const char *text,
-	int64_t time_ms, double number)
-{
-	struct value *value;
-	int r = values_find_simple(e->values, metric, label, text, &value);
-
-	if (r == -E2BIG) {
-		e->ignored_samples++;
-		return 0;
-	}
-	return r < 0 ? r : engine_put_value(e, value, time_ms, number);
-}
-
-static int store_value(struct engine *e, struct value *value)
-{
-	int r;
-
-	if (value->stored)
-		return 0;
-	r = store_series(e->store, &value->series, &value->id);
-	if (r < 0)
-		return r;
-	value->stored = value->fresh = true;
-	return 0;
-}
-
-static int write_moment(struct engine *e, const struct moment *moment)
-{
-	struct sample *samples = calloc(moment->count + 1, sizeof(*samples));
-	size_t count = 0;
-	int r = samples ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < moment->count && r == 0; i++) {
-		r = store_value(e, moment->samples[i].value);
-		if (r == 0)
-			samples[count++] = (struct sample){
-				moment->samples[i].value->id, moment->samples[i].number};
-		/* The history is full of series: this one is judged by, but not stored. */
-		if (r == -E2BIG) {
-			e->ignored_samples++;
-			r = 0;
-		}
-	}
-	if (r == 0)
-		r = store_append(e->store, moment->time_ms, samples, count);
-	free(samples);
-	return r;
-}
-
-static int write_samples(struct engine *e)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < e->moment_count && r == 0; i++)
-		r = write_moment(e, &e->moments[i]);
-	return r;
-}
+#define ROOM_EVERY (5 * USEC_PER_SEC) /* looks for room on a full disk */
 
 static int write_events(struct engine *e)
 {
@@ -197,12 +93,13 @@ static int write_deliveries(struct engine *e)
 	return r < 0 ? r : 0;
 }
 
-static int write_all(struct engine *e, const struct alerting_changes *changes, int64_t *ids)
+static int write_all(
+	struct engine *e, const struct alerting_changes *changes, int64_t *ids, bool samples)
 {
 	int r = store_begin(e->store);
 
-	if (r == 0)
-		r = write_samples(e);
+	if (r == 0 && samples)
+		r = moments_write(e);
 	if (r == 0)
 		r = write_events(e);
 	if (r == 0)
@@ -215,9 +112,37 @@ static int write_all(struct engine *e, const struct alerting_changes *changes, i
 		r = write_deliveries(e);
 	if (r == 0)
 		r = store_commit(e->store);
-	if (r < 0)
+	if (r < 0) {
 		store_rollback(e->store);
+		e->store_errors++;
+	}
 	return r;
+}
+
+/* Everything; or, on a full disk, everything but the samples. */
+static int write_changes(struct engine *e, const struct alerting_changes *changes, int64_t *ids)
+{
+	int r;
+
+	if (!e->full) {
+		r = write_all(e, changes, ids, true);
+		moments_settle(e, r == 0);
+		if (r != -ENOSPC)
+			return r;
+		e->full = true;
+		reserve_release(e->database);
+	}
+	return write_all(e, changes, ids, false);
+}
+
+void engine_look_for_room(struct engine *e)
+{
+	usec_t now = clock_monotonic();
+
+	if (!e->full || usec_since(now, e->last_room) < ROOM_EVERY)
+		return;
+	e->last_room = now;
+	e->full = reserve_make(e->database) == -ENOSPC;
 }
 
 static bool has_changes(struct engine *e)
@@ -243,18 +168,6 @@ static bool has_changes(struct engine *e)
 		if (e->deliveries[i].changed)
 			return true;
 	return false;
-}
-
-/* Ids of series that a failed transaction made are no ids. */
-static void settle_values(struct engine *e, bool committed)
-{
-	for (size_t i = 0; i < e->moment_count; i++)
-		for (size_t s = 0; s < e->moments[i].count; s++) {
-			struct value *value = e->moments[i].samples[s].value;
-
-			value->stored = value->stored && (committed || !value->fresh);
-			value->fresh = false;
-		}
 }
 
 void event_free(struct event *event)
@@ -283,17 +196,10 @@ static void forget_events(struct engine *e)
 	e->born_count = e->gone_count = 0;
 }
 
-static void forget_moments(struct engine *e)
-{
-	for (size_t i = 0; i < e->moment_count; i++)
-		free(e->moments[i].samples);
-	e->moment_count = e->pending_samples = 0;
-}
-
 void commit_done(struct engine *e)
 {
 	forget_events(e);
-	forget_moments(e);
+	moments_forget(e);
 	free(e->moments);
 }
 
@@ -334,44 +240,66 @@ static int adopt_notifications(
 	return r;
 }
 
-static void report_error(struct engine *e, int r)
+/* What R, of the last commit, says of the database; said when it changes. */
+static void report(struct engine *e, int r)
 {
-	if (r < 0)
-		e->store_errors++;
-	if (r < 0 && e->commit_error != r)
-		log_error_errno(r, "cannot write to the database; it is tried again");
-	else if (r == 0 && e->commit_error < 0)
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	const char *before = e->trouble ? e->trouble : "";
+
+	if (r < 0 || e->full)
+		buf_printf(&text, "the database cannot be written: %s; %s",
+			strerror(r < 0 ? -r : ENOSPC),
+			r < 0 ? "until it can nobody is told of anything new"
+			      : "alerting goes on, samples wait in memory");
+	if (buf_error(&text) < 0 || text_equal(before, text.data ? text.data : ""))
+		return;
+	if (text.data)
+		log_error("%s", text.data);
+	else
 		log_notice("the database can be written again");
-	e->commit_error = r;
+	free(e->trouble);
+	e->trouble = buf_take(&text);
+	peers_tell_trouble(e);
+}
+
+/* All that was marked is durable, but for samples that wait for room. */
+static void forget_committed(struct engine *e)
+{
+	alerting_committed(e->alerting);
+	forget_events(e);
+	forget_services(e);
+	if (e->full)
+		return;
+	e->samples_total += e->pending_samples;
+	moments_forget(e);
+}
+
+static int commit_changes(struct engine *e)
+{
+	struct alerting_changes changes;
+	_cleanup_free_ int64_t *ids = NULL;
+	int r = alerting_changes(e->alerting, &changes);
+
+	if (r < 0)
+		return r;
+	ids = calloc(changes.notification_count + 1, sizeof(*ids));
+	r = ids ? write_changes(e, &changes, ids) : -ENOMEM;
+	report(e, r);
+	if (r < 0)
+		return r;
+	deliveries_committed(e);
+	if (adopt_notifications(e, &changes, ids) < 0)
+		log_error("too many notifications: some wait in the database");
+	forget_committed(e);
+	return 0;
 }
 
 int engine_commit(struct engine *e)
 {
-	struct alerting_changes changes;
-	int64_t *ids;
-	int r = 0;
+	int r = has_changes(e) ? commit_changes(e) : 0;
 
-	if (has_changes(e)) {
-		r = alerting_changes(e->alerting, &changes);
-		if (r < 0)
-			return r;
-		ids = calloc(changes.notification_count + 1, sizeof(*ids));
-		r = ids ? write_all(e, &changes, ids) : -ENOMEM;
-		settle_values(e, r == 0);
-		report_error(e, r);
-		if (r == 0)
-			deliveries_committed(e);
-		if (r == 0 && adopt_notifications(e, &changes, ids) < 0)
-			log_error("too many notifications: some wait in the database");
-		free(ids);
-		if (r < 0)
-			return r;
-		alerting_committed(e->alerting);
-		e->samples_total += e->pending_samples;
-		forget_events(e);
-		forget_moments(e);
-		forget_services(e);
-	}
+	if (r < 0)
+		return r;
 	peers_acknowledge(e);
 	deliveries_send(e);
 	commands_answer(e);

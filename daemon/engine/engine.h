@@ -7,7 +7,7 @@
  *   ingest.c     what collectors say                      services.c   services, their state and facts
  *   rules.c      configuration to rules and routes        incidents.c  what was open when the daemon ended
  *   commit.c     memory to database, one transaction      deliveries.c the outbox and `notify`
- *   commands.c   what people ask for
+ *   moments.c    samples that wait for it                 commands.c   what people ask for
  *
  * Everything changes in memory first and is marked; engine_commit() writes all that is marked in one
  * transaction. Nothing is sent, acknowledged or answered before its commit succeeded; what could not be
@@ -95,6 +95,7 @@ struct engine {
 	struct role *role;
 	int lock; /* of the state directory */
 	struct store *store;
+	char *database; /* its path */
 	struct alerting *alerting;
 	struct values *values;
 	struct store_clock clock;
@@ -129,8 +130,10 @@ struct engine {
 	uint64_t max_size;
 	usec_t last_self;      /* monotonic: own metrics were written */
 	usec_t last_upkeep;
-	uint64_t samples_total, store_errors, ignored_samples;
-	int commit_error; /* of the last commit: reported once */
+	uint64_t samples_total, dropped_samples, store_errors, ignored_samples;
+	bool full;	/* the disk is: samples wait in memory until there is room, all else is stored */
+	char *trouble;	/* why the database cannot be written, for people; NULL while it can */
+	usec_t last_room; /* monotonic: room was looked for */
 	double evaluation_seconds;
 	bool restarted; /* a service restarted: its rules are to be evaluated */
 	sd_event_source *tick, *upkeep, *outbox, *soon;
@@ -146,6 +149,9 @@ int engine_commit(struct engine *e);
 /* The same when everything that waits to be read is read: what comes together is written together. */
 void engine_commit_soon(struct engine *e);
 
+/* While the disk is full: looks now and then whether there is room again. */
+void engine_look_for_room(struct engine *e);
+
 /* Evaluates the rules; METRIC as in alerting_evaluate(). */
 void engine_evaluate(struct engine *e, const char *metric);
 
@@ -154,6 +160,11 @@ int engine_put_value(struct engine *e, struct value *value, int64_t time_ms, dou
 /* The same by name: METRIC{LABEL="TEXT"}; LABEL may be NULL. */
 int engine_put(struct engine *e, const char *metric, const char *label, const char *text,
 	int64_t time_ms, double number);
+
+/* moments.c: writes all samples that wait, within a transaction; says what became of it; drops them. */
+int moments_write(struct engine *e);
+void moments_settle(struct engine *e, bool committed);
+void moments_forget(struct engine *e);
 
 /* Frees the strings of a copied event. */
 void event_free(struct event *event);
@@ -167,6 +178,8 @@ void engine_drop_peers(struct engine *e);
 struct peer *engine_newest(struct engine *e, enum role_number role);
 int peer_send(struct peer *p, struct buf *packet);
 void peers_acknowledge(struct engine *e);
+/* Tells every `web` whether the database can be written. */
+void peers_tell_trouble(struct engine *e);
 
 /* ingest.c */
 int ingest_message(struct peer *p, struct message *m);

@@ -9,6 +9,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+#include "schema/reserve.h"
 
 #define DATABASE	"modelwatch.db"
 #define LOCK		"lock"
@@ -46,6 +47,8 @@ static void measure(struct engine *e, int64_t now_ms)
 		return;
 	e->last_self = now;
 	engine_put(e, "modelwatch_samples_total", NULL, NULL, now_ms, (double) e->samples_total);
+	engine_put(e, "modelwatch_samples_dropped_total", NULL, NULL, now_ms,
+		(double) e->dropped_samples);
 	engine_put(e, "modelwatch_store_bytes", NULL, NULL, now_ms, (double) store_bytes(e->store));
 	engine_put(e, "modelwatch_store_errors_total", NULL, NULL, now_ms,
 		(double) e->store_errors);
@@ -62,6 +65,7 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 	services_tick(e, now_ms);
 	measure(e, now_ms);
 	engine_evaluate(e, NULL);
+	engine_look_for_room(e);
 	engine_commit(e);
 	sd_event_source_set_time_relative(source, e->evaluate);
 	return 0;
@@ -74,10 +78,13 @@ static int on_upkeep(sd_event_source *source, uint64_t now, void *userdata)
 	int64_t before = engine_now(e) - usec_to_ms(e->retention);
 	int more = store_expire(e->store, before, e->max_size);
 
-	if (more < 0)
+	/* What keeps everything from being written is told of once. */
+	if (more < 0 && !e->trouble)
 		log_failure(LOG_WARNING, more, "cannot expire old samples");
 	if (more <= 0)
 		store_checkpoint(e->store);
+	if (!e->full)
+		reserve_make(e->database);
 	sd_event_source_set_time_relative(source, more > 0 ? 50 * USEC_PER_MSEC : UPKEEP_EVERY);
 	return 0;
 }
@@ -141,23 +148,29 @@ static int lock_state(struct engine *e)
 
 static int open_database(struct engine *e)
 {
-	_cleanup_free_ char *path = NULL, *why = NULL;
+	_cleanup_free_ char *why = NULL;
 	int r = lock_state(e);
 
 	if (r < 0) {
 		role_exit(e->role, EX_UNAVAILABLE);
 		return r;
 	}
-	if (asprintf(&path, "%s/" DATABASE, role_state_directory(e->role)) < 0) {
-		path = NULL;
+	if (asprintf(&e->database, "%s/" DATABASE, role_state_directory(e->role)) < 0) {
+		e->database = NULL;
 		return -ENOMEM;
 	}
-	r = store_open(path, &e->store, &why);
-	if (r < 0) {
-		log_error("cannot use the database %s: %s", path, why ? why : strerror(-r));
-		role_exit(e->role, EX_UNAVAILABLE);
+	r = store_open(e->database, &e->store, &why);
+	if (r == -ENOSPC && reserve_release(e->database) == 0) {
+		free(TAKE_POINTER(why));
+		r = store_open(e->database, &e->store, &why);
 	}
-	return r;
+	if (r < 0) {
+		log_error("cannot use the database %s: %s", e->database, why ? why : strerror(-r));
+		role_exit(e->role, EX_UNAVAILABLE);
+		return r;
+	}
+	reserve_make(e->database);
+	return 0;
 }
 
 static int read_boot_id(char **ret)
@@ -241,6 +254,8 @@ static void engine_free(struct engine *e)
 	alerting_free(e->alerting);
 	values_free(e->values);
 	store_close(e->store);
+	free(e->database);
+	free(e->trouble);
 	close_fd(&e->lock);
 	if (e->users)
 		fclose(e->users);
@@ -255,6 +270,7 @@ static void stop(struct role *role)
 
 	/* What was received counts, also what the links still hold. */
 	engine_drop_peers(e);
+	e->full = false; /* the last chance of the samples */
 	engine_commit(e);
 	engine_free(e);
 }
@@ -361,13 +377,15 @@ static int role_told(struct role *role, struct message *m)
 		return entry ? -ENOMEM : -EBADMSG;
 	}
 	/* A turn is shown at once; what a role uses can wait for the tick. */
-	if (!entry->record.state || !text_equal(entry->record.state, state))
+	if (!entry->record.state || !text_equal(entry->record.state, state)) {
+		entry->changed = true;
 		engine_commit_soon(e);
+	}
+	entry->changed |= entry->record.pid != pid || entry->record.restarts != (int64_t) restarts;
 	free(entry->record.state);
 	entry->record.state = copy;
 	entry->record.pid = pid;
 	entry->record.restarts = (int64_t) restarts;
-	entry->changed = true;
 	engine_put(e, "modelwatch_role_up", "role", name, now_ms, text_equal(state, "running"));
 	engine_put(e, "modelwatch_role_restarts_total", "role", name, now_ms, (double) restarts);
 	if (pid > 0) {

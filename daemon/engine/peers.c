@@ -78,6 +78,23 @@ static void drain_predecessors(struct engine *e, const struct role_row *row)
 			link_drain(e->peers[i - 1]->link);
 }
 
+static void tell_trouble(struct peer *p)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	if (p->row->sender != FROM_WEB)
+		return;
+	message_begin(&packet, MESSAGE_TROUBLE);
+	message_put_string(&packet, p->engine->trouble ? p->engine->trouble : "");
+	peer_send(p, &packet);
+}
+
+void peers_tell_trouble(struct engine *e)
+{
+	for (size_t i = 0; i < e->peer_count; i++)
+		tell_trouble(e->peers[i]);
+}
+
 /* What a role is told first. One that is gone already, or cannot be told, is no error of ours. */
 static void greet(struct peer *p)
 {
@@ -97,6 +114,8 @@ static void greet(struct peer *p)
 		remove_peer(p);
 	else if (p->row->sender == FROM_NOTIFY)
 		deliveries_send(e);
+	else if (e->trouble)
+		tell_trouble(p);
 }
 
 int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd)

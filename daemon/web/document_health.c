@@ -84,6 +84,7 @@ int document_health(struct documents *d, const struct document_request *q, json_
 			.collectors = collectors.items,
 			.collector_count = collectors.count,
 			.engine = q->engine,
+			.trouble = q->trouble,
 			.interval_ms = d->interval_ms,
 			.now_ms = q->now_ms,
 		});

@@ -308,7 +308,14 @@ static int document_discover(struct documents *d, const struct document_request 
 
 static int document_doctor(struct documents *d, const struct document_request *q, json_t **ret)
 {
-	return facts_document(d, "doctor", doctor_json, ret);
+	int r = facts_document(d, "doctor", doctor_json, ret);
+
+	if (r == 0 && q->trouble)
+		json_array_insert_new(json_object_get(*ret, "checks"), 0,
+			json_pack("{s:s, s:s, s:s, s:s}", "subject", "database", "state",
+				"failing", "text", q->trouble, "remedy",
+				"Make room on the disk, or make it writable again."));
+	return r;
 }
 
 static int document_about(struct documents *d, const struct document_request *q, json_t **ret)

@@ -27,6 +27,7 @@ struct document_request {
 	enum document document;
 	const char *argument, *query;
 	bool engine; /* we are connected to the engine */
+	const char *trouble; /* why it cannot write the database, or NULL */
 	int64_t now_ms;
 };
 

@@ -51,7 +51,11 @@ json_t *health_json(const struct health *h)
 	if (!reasons)
 		return NULL;
 	check_roles(h, reasons);
-	check_collectors(h, reasons);
+	/* What cannot be written tells nothing of who reported. */
+	if (h->trouble)
+		json_array_append_new(reasons, json_string(h->trouble));
+	else
+		check_collectors(h, reasons);
 	return json_pack("{s:s,s:o}", "status", json_array_size(reasons) == 0 ? "ok" : "failing",
 		"reasons", reasons);
 }

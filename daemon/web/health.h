@@ -21,6 +21,7 @@ struct health {
 	const struct collector_report *collectors;
 	size_t collector_count;
 	bool engine; /* we are connected to the engine; what its row says may be its last words */
+	const char *trouble; /* why the database cannot be written, or NULL */
 	int64_t interval_ms;
 	int64_t now_ms;
 };

@@ -30,6 +30,7 @@ struct web {
 	struct documents documents;
 	struct host_names names;
 	char *external_url;
+	char *trouble; /* why the engine cannot write the database; NULL while it can */
 	bool guarded; /* logins were asked for: who is not local gets nothing without */
 };
 
@@ -144,6 +145,7 @@ static int get_document(struct visit *v, json_t **ret)
 			.argument = v->match.argument,
 			.query = v->match.query,
 			.engine = role_engine(v->web->role) != NULL,
+			.trouble = v->web->trouble,
 			.now_ms = usec_to_ms(clock_wall()),
 		},
 		ret);
@@ -371,18 +373,27 @@ static int web_start(struct role *r)
 	return listen_to_all(w);
 }
 
+static int take_trouble(struct web *w, const char *text)
+{
+	free(w->trouble);
+	w->trouble = *text ? strdup(text) : NULL;
+	return *text && !w->trouble ? -ENOMEM : 0;
+}
+
 static int web_connected(struct role *r)
 {
 	struct web *w = role_userdata(r);
 
 	commands_forget(w->commands);
-	return 0;
+	return take_trouble(w, "");
 }
 
 static int web_message(struct role *r, struct message *m)
 {
 	struct web *w = role_userdata(r);
 
+	if (m->type == MESSAGE_TROUBLE)
+		return take_trouble(w, message_string(m));
 	return m->type == MESSAGE_REPLY ? commands_reply(w->commands, m) : -EBADMSG;
 }
 
@@ -395,6 +406,7 @@ static void web_stop(struct role *r)
 	pages_free(w->pages);
 	documents_done(&w->documents);
 	free(w->external_url);
+	free(w->trouble);
 	free(w);
 }
 

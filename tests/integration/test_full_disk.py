@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A disk that is full: people are told as long as anything can be stored, and whoever asks is told why
+the rest cannot."""
+import contextlib
+import os
+import subprocess
+
+import pytest
+from harness.wait import eventually
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="mounts a small disk")
+
+FULL = "the database cannot be written: No space left on device"
+RESERVE = "modelwatch.db-reserve"
+
+
+@pytest.fixture
+def small_disk(site):
+    """A site whose state is on a disk of its own, of 24 MiB."""
+    state = site.daemon.state
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0750", "tmpfs",
+                              str(state)], capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"cannot mount a small disk here: {mounted.stderr.strip()}")
+    try:
+        site.section("daemon", interval="50ms", evaluate="50ms")
+        site.service("llama")
+        site.hook = site.webhook()
+        yield site
+        site.daemon.stop()
+    finally:
+        subprocess.run(["umount", "--lazy", str(state)], check=True)
+
+
+def _fill(site):
+    """Takes all that is free."""
+    with open(site.daemon.state / "filler", "ab", buffering=0) as filler, \
+            contextlib.suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+
+
+def _make_room(site):
+    (site.daemon.state / "filler").unlink()
+
+
+def _reasons(site):
+    answer = site.unix.get("/healthz")
+    assert answer.status == (503 if answer.json["reasons"] else 200)
+    return answer.json["reasons"]
+
+
+def _wait_well(site):
+    site.daemon.wait_log("the database can be written again")
+    eventually(lambda: _reasons(site) == [], "health")
+    assert "cannot be written" not in site.cli("doctor").stdout
+
+
+def _newest_sample(site):
+    return site.query("SELECT max(time_ms) AS newest FROM tick")[0]["newest"]
+
+
+def test_people_are_told_on_a_full_disk(small_disk):
+    site = small_disk
+    site.start()
+    site.wait_service("llama")
+    reserve = site.daemon.state / RESERVE
+    assert reserve.stat().st_size == 1 << 20
+    _fill(site)
+    site.daemon.wait_log(FULL)
+    assert not reserve.exists()
+    full_since = _newest_sample(site)
+    eventually(lambda: any(FULL in reason for reason in _reasons(site)), "the reason in /healthz")
+    assert not any("last reported" in reason for reason in _reasons(site))
+    doctor = site.cli("doctor").stdout
+    assert FULL in doctor and "Make room" in doctor
+
+    site.servers["llama"].kill()
+    opened, = site.hook.wait("incident.opened", service="llama")
+    assert site.cli("ack", str(opened.json["incident"]["id"])).returncode == 0
+    site.hook.wait("incident.acknowledged")
+    site.servers["llama"].start()
+    site.hook.wait("incident.resolved", service="llama")
+    assert len(site.daemon.wait_log("cannot be written")) == 1, "it is said once"
+    assert _newest_sample(site) == full_since
+
+    _make_room(site)
+    _wait_well(site)
+    assert reserve.exists()
+    # What was measured meanwhile is there.
+    eventually(lambda: _newest_sample(site) > full_since, "samples again")
+    gap, = site.query("SELECT count(*) AS count FROM tick WHERE time_ms > ? AND time_ms < ?",
+                      full_since, full_since + 1000)
+    assert gap["count"] > 5
+    assert not site.daemon.reports()
+
+
+def test_nothing_is_sent_that_is_not_stored(small_disk):
+    site = small_disk
+    site.start()
+    site.wait_service("llama")
+    (site.daemon.state / RESERVE).unlink()
+    _fill(site)
+    site.daemon.wait_log(FULL)
+    site.servers["llama"].kill()
+    site.daemon.wait_log(f"{FULL}; until it can")
+    eventually(lambda: any("until it can" in r for r in _reasons(site)), "the reason")
+    assert site.hook.posts == []
+    assert site.query("SELECT * FROM incident") == []
+    _make_room(site)
+    opened, = site.hook.wait("incident.opened", service="llama")
+    assert site.incident(opened.json["incident"]["id"])["state"] == "open"
+    _wait_well(site)
+
+
+def test_start_on_a_full_disk(small_disk):
+    """Killed on a full disk, it starts by its reserve."""
+    site = small_disk
+    site.start()
+    site.wait_service("llama")
+    site.daemon.kill_all()
+    _fill(site)
+    site.daemon.start()
+    site.servers["llama"].kill()
+    site.hook.wait("incident.opened", service="llama")
+    _make_room(site)

@@ -12,7 +12,8 @@
 #define CAP_MS	       (5 * INT64_C(60000))	  /* the longest wait of our own */
 #define RETRY_AFTER_MS (23 * 60 * INT64_C(60000)) /* the longest that a receiver may ask for: one
 						   * more try comes before it is given up */
-#define GIVE_UP_MS     (24 * 60 * INT64_C(60000)) /* since it was made */
+#define GIVE_UP_MS     (24 * 60 * INT64_C(60000)) /* of its age */
+#define RESTORED_MS    (23 * 60 * INT64_C(60000)) /* the most that a wall clock counts for it */
 
 /* The statuses that stand for something other than their hundred. */
 static const struct {
@@ -59,17 +60,26 @@ static int64_t wait_for(const struct notification *n, const struct delivery *d, 
 	return wait > asked ? wait : asked;
 }
 
-int outbox_settle(struct notification *n, const struct delivery *d, int64_t now_ms,
+int64_t outbox_restored_age(const struct notification *n, int64_t now_ms)
+{
+	int64_t age = now_ms - n->created_ms;
+
+	if (age < 0)
+		return 0;
+	return age < RESTORED_MS ? age : RESTORED_MS;
+}
+
+int outbox_settle(struct notification *n, const struct delivery *d, int64_t now_ms, int64_t age_ms,
 	uint64_t random, enum delivery_result *ret)
 {
 	enum delivery_result result = classify(d->status);
-	int64_t due = now_ms + wait_for(n, d, random);
+	int64_t wait = wait_for(n, d, random);
 	char *error = strdup(d->text);
 
 	if (!error)
 		return -ENOMEM;
 	/* Somebody waits for a test's answer; and what is a day old wakes nobody any more. */
-	if (result == DELIVERY_AGAIN && (n->incident == 0 || due - n->created_ms > GIVE_UP_MS))
+	if (result == DELIVERY_AGAIN && (n->incident == 0 || age_ms + wait > GIVE_UP_MS))
 		result = DELIVERY_FAILED;
 	free(n->last_error);
 	n->last_error = error;
@@ -78,7 +88,7 @@ int outbox_settle(struct notification *n, const struct delivery *d, int64_t now_
 		n->state = NOTIFICATION_DELIVERED;
 		n->delivered_ms = now_ms;
 	} else if (result == DELIVERY_AGAIN) {
-		n->due_ms = due;
+		n->due_ms = now_ms + wait;
 	} else {
 		n->state = NOTIFICATION_FAILED;
 	}

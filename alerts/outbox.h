@@ -28,9 +28,15 @@ struct delivery {
 };
 
 /* Settles a try that ended at NOW_MS: sets state, attempts, due_ms, delivered_ms and last_error of N.
- * RANDOM is a uniformly random number for the jitter. -ENOMEM leaves N as it was. */
-int outbox_settle(struct notification *n, const struct delivery *d, int64_t now_ms,
+ * AGE_MS is how long N is waited with, by a clock that nobody sets: a step of the wall clock gives
+ * nothing up. RANDOM is a uniformly random number for the jitter. -ENOMEM leaves N as it was. */
+int outbox_settle(struct notification *n, const struct delivery *d, int64_t now_ms, int64_t age_ms,
 	uint64_t random, enum delivery_result *ret);
+
+/* The age of one that the database held at start. Over the time in which nothing ran only the wall
+ * clock tells, and it may have been set: it counts for 23 h at most, so that whatever it says, what
+ * waits is tried for an hour more. */
+int64_t outbox_restored_age(const struct notification *n, int64_t now_ms);
 
 /* Which of the pending notifications (in the order of their ids) may be sent at NOW_MS: due, its
  * webhook takes it (not disabled, fewer than PER_WEBHOOK of its own under way), and no older one of

@@ -295,7 +295,7 @@ static int test_webhook(struct peer *p, uint64_t number, const char *webhook)
 			store_rollback(e->store);
 	}
 	if (r == 0)
-		r = deliveries_add(e, &n, c);
+		r = deliveries_add(e, &n, 0, c);
 	notification_done(&n);
 	if (r < 0) {
 		c->ready = true;

@@ -235,7 +235,7 @@ static int adopt_notifications(
 		struct notification n = c->notifications[i];
 
 		n.id = ids[i];
-		r = deliveries_add(e, &n, NULL);
+		r = deliveries_add(e, &n, 0, NULL);
 	}
 	return r;
 }

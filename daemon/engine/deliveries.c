@@ -33,9 +33,11 @@ static int copy_notification(const struct notification *from, struct notificatio
 	return 0;
 }
 
-int deliveries_add(struct engine *e, const struct notification *n, struct command *waiting)
+int deliveries_add(struct engine *e, const struct notification *n, int64_t age_ms,
+	struct command *waiting)
 {
-	struct delivery_entry *entries, new = {.waiting = waiting};
+	struct delivery_entry *entries, new = {
+		.age_ms = age_ms, .since = clock_monotonic(), .waiting = waiting};
 	int r;
 
 	/* More than that waits in the database until there is room; behind one that waits there all
@@ -55,6 +57,11 @@ int deliveries_add(struct engine *e, const struct notification *n, struct comman
 	return 0;
 }
 
+static int add_restored(struct engine *e, const struct notification *n)
+{
+	return deliveries_add(e, n, outbox_restored_age(n, engine_now(e)), NULL);
+}
+
 int deliveries_restore(struct engine *e)
 {
 	struct notification *list;
@@ -62,7 +69,7 @@ int deliveries_restore(struct engine *e)
 	int r = reader_notifications(store_reader(e->store), 0, &list, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = deliveries_add(e, &list[i], NULL);
+		r = add_restored(e, &list[i]);
 	if (r < 0 && r != -ENOBUFS)
 		return r;
 	notification_list_free(list, count);
@@ -130,7 +137,7 @@ static void refill(struct engine *e)
 		return;
 	e->overflowed = false;
 	for (size_t i = 0; i < count && !e->overflowed; i++)
-		if (list[i].id > last && deliveries_add(e, &list[i], NULL) < 0)
+		if (list[i].id > last && add_restored(e, &list[i]) < 0)
 			e->overflowed = true;
 	notification_list_free(list, count);
 }
@@ -178,6 +185,11 @@ static void disable(struct engine *e, const char *webhook)
 	}
 }
 
+static int64_t age(const struct delivery_entry *d)
+{
+	return d->age_ms + usec_to_ms(usec_since(clock_monotonic(), d->since));
+}
+
 static void settle(struct engine *e, struct delivery_entry *d, const struct delivery *result)
 {
 	enum delivery_result outcome;
@@ -186,7 +198,7 @@ static void settle(struct engine *e, struct delivery_entry *d, const struct deli
 
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		random = 0;
-	if (outbox_settle(n, result, engine_now(e), random, &outcome) < 0)
+	if (outbox_settle(n, result, engine_now(e), age(d), random, &outcome) < 0)
 		return;
 	d->changed = true;
 	if (outcome == DELIVERY_DISABLED && n->incident != 0)

@@ -81,6 +81,8 @@ struct service_entry {
 
 struct delivery_entry {
 	struct notification notification;
+	int64_t age_ms; /* its age when it came here ... */
+	usec_t since;	/* ... and when that was, monotonic */
 	int64_t carrier; /* pid of the `notify` that has it under way, or 0 */
 	bool changed;	 /* its row is not written yet */
 	struct command *waiting; /* somebody asked for a test and waits for the answer */
@@ -99,6 +101,7 @@ struct engine {
 	struct alerting *alerting;
 	struct values *values;
 	struct store_clock clock;
+	struct retention_clock retention_clock;
 	char *boot; /* this boot's id */
 	char *host_id;
 	FILE *users; /* /etc/passwd, opened before the sandbox: names of people */
@@ -213,7 +216,9 @@ int incidents_recall(struct engine *e, int64_t id);
 /* deliveries.c */
 int deliveries_restore(struct engine *e);
 void deliveries_done(struct engine *e);
-int deliveries_add(struct engine *e, const struct notification *n, struct command *waiting);
+/* N, of that age, waits for delivery. -ENOBUFS: it waits in the database alone. */
+int deliveries_add(struct engine *e, const struct notification *n, int64_t age_ms,
+	struct command *waiting);
 int deliveries_result(struct peer *p, struct message *m);
 /* A role is gone: what it had under way is sent again. */
 void deliveries_disconnected(struct engine *e, int64_t pid);

@@ -75,7 +75,9 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 static int on_upkeep(sd_event_source *source, uint64_t now, void *userdata)
 {
 	struct engine *e = userdata;
-	int64_t before = engine_now(e) - usec_to_ms(e->retention);
+	int64_t now_ms = retention_clock_read(
+		&e->retention_clock, usec_to_ms(clock_wall()), clock_monotonic());
+	int64_t before = now_ms - usec_to_ms(e->retention);
 	int more = store_expire(e->store, before, e->max_size);
 
 	/* What keeps everything from being written is told of once. */
@@ -208,7 +210,10 @@ static int restore_values(struct engine *e)
 	int64_t newest;
 	int r = reader_newest(reader, &newest);
 
-	return r < 0 ? r : reader_latest(reader, newest - CURRENT_MS, restore_value, e);
+	if (r < 0)
+		return r;
+	e->retention_clock = (struct retention_clock){newest, clock_monotonic(), false, 0};
+	return reader_latest(reader, newest - CURRENT_MS, restore_value, e);
 }
 
 static int restore(struct engine *e)

@@ -95,12 +95,45 @@ static void test_store_time_never_goes_back(void **state)
 			steps[i].expected);
 }
 
+static void test_retention_believes_no_step(void **state)
+{
+#define HOURS(n) ((n) * INT64_C(3600000))
+#define AT(n)	 ((usec_t) (n) * USEC_PER_HOUR)
+	static const struct {
+		int64_t wall;
+		usec_t monotonic;
+		int64_t expected;
+	} steps[] = {
+		{HOURS(1000), AT(5), HOURS(1000)},
+		{HOURS(1001), AT(6), HOURS(1001)},
+		{HOURS(1003), AT(7), HOURS(1003)}, /* an hour is no step */
+		{HOURS(9003), AT(7), HOURS(1003)}, /* a step is not followed */
+		{HOURS(9013), AT(17), HOURS(1013)},
+		{HOURS(1014), AT(18), HOURS(1014)}, /* it was wrong */
+		{HOURS(9015), AT(19), HOURS(1015)}, /* again: its day begins anew */
+		{HOURS(9038), AT(42), HOURS(1038)},
+		{HOURS(9039), AT(43), HOURS(9039)}, /* a day: it is so */
+		{HOURS(9040), AT(44), HOURS(9040)},
+		{HOURS(1050), AT(45), HOURS(1050)}, /* back: less is removed */
+	};
+	struct retention_clock c = {0}, started = {HOURS(1000), AT(1), false, 0};
+
+	for (size_t i = 0; i < ELEMENTS(steps); i++)
+		assert_int_equal(
+			retention_clock_read(&c, steps[i].wall, steps[i].monotonic),
+			steps[i].expected);
+	/* Started with a clock far ahead of the newest sample. */
+	assert_int_equal(retention_clock_read(&started, HOURS(5000), AT(2)), HOURS(1001));
+	assert_int_equal(retention_clock_read(&started, HOURS(5024), AT(26)), HOURS(5024));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_the_last_number_is_the_last_by_time),
 		cmocka_unit_test(test_store_time_never_goes_back),
+		cmocka_unit_test(test_retention_believes_no_step),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void test_statuses(void **state)
 		struct delivery d = {cases[i].status, -1, "why"};
 		enum delivery_result result;
 
-		assert_int_equal(outbox_settle(&n, &d, NOW, 5, &result), 0);
+		assert_int_equal(outbox_settle(&n, &d, NOW, 0, 5, &result), 0);
 		assert_int_equal(result, cases[i].result);
 		assert_int_equal(n.attempts, 1);
 		assert_string_equal(n.last_error, "why");
@@ -91,7 +91,7 @@ static void test_waits(void **state)
 			int64_t wait;
 
 			n.attempts = cases[i].attempts;
-			assert_int_equal(outbox_settle(&n, &d, NOW, random, &result), 0);
+			assert_int_equal(outbox_settle(&n, &d, NOW, 0, random, &result), 0);
 			wait = n.due_ms - NOW;
 			longest = wait > longest ? wait : longest;
 			shortest = wait < shortest ? wait : shortest;
@@ -105,21 +105,57 @@ static void test_waits(void **state)
 	}
 }
 
+/* By its age alone, whatever the clock on the wall says. */
 static void test_gives_up(void **state)
 {
-	struct notification old = make(1, "w", NOW), test = make(0, "w", NOW);
-	struct delivery d = {503, -1, "busy"};
-	enum delivery_result result;
+	static const struct {
+		int64_t incident, now, age;
+		enum delivery_result result;
+	} cases[] = {
+		{1, NOW, 0, DELIVERY_AGAIN},
+		{1, NOW + 24 * HOUR - 1001, 24 * HOUR - 1001, DELIVERY_AGAIN},
+		{1, NOW + 24 * HOUR, 24 * HOUR, DELIVERY_FAILED},
+		{1, NOW + 25 * HOUR, 5 * SECOND, DELIVERY_AGAIN},   /* a step forward */
+		{1, NOW + 9000 * HOUR, MINUTE, DELIVERY_AGAIN},
+		{1, NOW - HOUR, 24 * HOUR, DELIVERY_FAILED},	    /* a step back */
+		{0, NOW, 0, DELIVERY_FAILED},			    /* a test: somebody waits */
+	};
 
-	assert_int_equal(outbox_settle(&old, &d, NOW + 24 * HOUR - 1001, 1, &result), 0);
-	assert_int_equal(result, DELIVERY_AGAIN);
-	assert_int_equal(outbox_settle(&old, &d, NOW + 24 * HOUR, 1, &result), 0);
-	assert_int_equal(result, DELIVERY_FAILED);
-	assert_int_equal(old.state, NOTIFICATION_FAILED);
-	assert_int_equal(outbox_settle(&test, &d, NOW, 1, &result), 0);
-	assert_int_equal(result, DELIVERY_FAILED);
-	notification_done(&old);
-	notification_done(&test);
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct notification n = make(cases[i].incident, "w", NOW);
+		struct delivery d = {503, -1, "busy"};
+		enum delivery_result result;
+
+		assert_int_equal(
+			outbox_settle(&n, &d, cases[i].now, cases[i].age, 1, &result), 0);
+		assert_int_equal(result, cases[i].result);
+		assert_int_equal(n.state, result == DELIVERY_AGAIN ? NOTIFICATION_PENDING
+								   : NOTIFICATION_FAILED);
+		if (result == DELIVERY_AGAIN)
+			assert_int_equal(n.due_ms, cases[i].now + 2);
+		notification_done(&n);
+	}
+}
+
+static void test_age_after_a_restart(void **state)
+{
+	static const struct {
+		int64_t now, age;
+	} cases[] = {
+		{NOW, 0},
+		{NOW + MINUTE, MINUTE},
+		{NOW + 23 * HOUR, 23 * HOUR},
+		{NOW + 24 * HOUR, 23 * HOUR},	/* tried for an hour more ... */
+		{NOW + 9000 * HOUR, 23 * HOUR}, /* ... whatever the clock says */
+		{NOW - MINUTE, 0},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct notification n = make(1, "w", NOW);
+
+		assert_int_equal(outbox_restored_age(&n, cases[i].now), cases[i].age);
+		notification_done(&n);
+	}
 }
 
 static void test_chooses(void **state)
@@ -176,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_statuses),
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_gives_up),
+		cmocka_unit_test(test_age_after_a_restart),
 		cmocka_unit_test(test_chooses),
 	};
 

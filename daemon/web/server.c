@@ -14,24 +14,20 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/web/guests.h"
+#include "daemon/web/head_check.h"
 
 #define LISTENERS_MAX      16
-#define CONNECTIONS_MAX    64                 /* of one listening socket */
 #define CONNECTIONS_OF_ONE 32                 /* of one address, over TCP */
 #define CONNECTION_MEMORY  (16 * 1024)        /* bytes: request line and headers must fit */
-#define PATIENCE_S         15                 /* seconds a connection may be idle */
+#define IDLE_S             ((unsigned) (GUEST_WAITS / USEC_PER_SEC)) /* the library's limit */
 #define BODY_DISCARDED_MAX (16 * 1024 * 1024) /* bytes read and thrown away to be polite */
 #define LOG_LINE_MAX       256
 
-/* A connection, as far as the library tells. */
-struct guest {
-	int fd;     /* -1 while free */
-	bool asked; /* its request is complete: what it does now is the library's affair */
-};
-
 struct listener {
 	struct server *server;
-	struct guest guests[CONNECTIONS_MAX];
+	struct guests guests;
 	struct MHD_Daemon *daemon;
 	sd_event_source *io, *timer;
 };
@@ -75,19 +71,12 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct listener *l = userdata;
-	struct guest *g = *guest;
 
-	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (g)
-			g->fd = -1;
-		return;
-	}
-	for (size_t i = 0; i < CONNECTIONS_MAX && !g && info; i++)
-		if (l->guests[i].fd < 0)
-			g = &l->guests[i];
-	if (g)
-		*g = (struct guest){.fd = info->connect_fd};
-	*guest = g;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		*guest = info ? guests_enter(&l->guests, info->connect_fd, clock_monotonic())
+			      : NULL;
+	else if (*guest)
+		guests_leave(&l->guests, *guest);
 }
 
 static struct guest *find_guest(struct MHD_Connection *connection)
@@ -98,18 +87,26 @@ static struct guest *find_guest(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
-/* The library watches edges and stops to read after a short read, so it misses an end that came
- * together with the last bytes: who goes in the middle of a request would hold a place until the
- * library's patience ends. Shut down, such a connection wakes the library once more. */
-static void see_off(struct listener *l)
+/* True where it went in the middle of a request. The library watches edges and stops to read after a
+ * short read, so it misses an end that came together with the last bytes: such a guest would hold
+ * its place until the library's patience ends. */
+static bool is_gone(const struct guest *guest)
 {
 	char byte;
 
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		const struct guest *g = &l->guests[i];
+	return !guest->served && recv(guest->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
 
-		if (g->fd >= 0 && !g->asked && recv(g->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-			shutdown(g->fd, SHUT_RDWR);
+/* Shut down, a connection wakes the library once more, and is closed. */
+static void see_off(struct guests *guests)
+{
+	usec_t now = clock_monotonic();
+
+	for (size_t i = 0; i < GUESTS_MAX; i++) {
+		const struct guest *guest = &guests->items[i];
+
+		if (guest->fd >= 0 && (guests_has_to_go(guests, guest, now) || is_gone(guest)))
+			shutdown(guest->fd, SHUT_RDWR);
 	}
 }
 
@@ -118,7 +115,7 @@ static void exchange_free(struct exchange *x)
 	if (!x)
 		return;
 	if (x->guest)
-		x->guest->asked = false;
+		guest_turn(x->guest, false, clock_monotonic());
 	if (x->response)
 		MHD_destroy_response(x->response);
 	buf_done(&x->body);
@@ -191,7 +188,41 @@ static void find_address(int fd, bool *ret_local, char ret[static SERVER_ADDRESS
 	*ret_local = address.ss_family == AF_UNIX;
 }
 
-static void ask(struct exchange *x, const char *method)
+static enum MHD_Result add_field(void *userdata, enum MHD_ValueKind kind, const char *name,
+	size_t name_size, const char *value, size_t value_size)
+{
+	struct head *head = userdata;
+
+	if (head->count < HEAD_FIELDS_MAX)
+		head->fields[head->count] = (struct head_field){
+			name, value ? value : "", name_size, value_size};
+	head->count++;
+	return MHD_YES;
+}
+
+/* Versions 0.9 cut the head where it lies, and do so at the NULs of strangers, too; later ones
+ * refuse those themselves. */
+static const char *find_fault(
+	const struct exchange *x, const char *method, const char *url, const char *version)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	struct head head = {.method = method,
+		.target = x->target,
+		.target_place = url,
+		.version = version,
+		.size = info ? info->header_size : 0};
+
+	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, add_field, &head);
+	return head_find_fault(&head, text_after(MHD_get_version(), "0.9.") != NULL);
+}
+
+static const char *find_value(const struct exchange *x, const char *name)
+{
+	return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+static void ask(struct exchange *x, const char *method, const char *fault)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -200,8 +231,9 @@ static void ask(struct exchange *x, const char *method)
 	x->request = (struct server_request){
 		.method = method,
 		.target = x->target,
-		.host = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Host"),
-		.accept = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Accept"),
+		.host = find_value(x, "Host"),
+		.accept = find_value(x, "Accept"),
+		.fault = fault,
 		.body = x->body.data,
 		.body_size = x->body.size,
 		.body_too_large = x->body_size > SERVER_BODY_MAX,
@@ -210,7 +242,7 @@ static void ask(struct exchange *x, const char *method)
 	find_address(x->request.fd, &x->request.local, x->request.address);
 	x->asked = true;
 	if (x->guest)
-		x->guest->asked = true;
+		guest_turn(x->guest, true, clock_monotonic());
 	s->ops.request(x, &x->request, s->userdata);
 }
 
@@ -232,17 +264,21 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 	void **exchange)
 {
 	struct exchange *x = *exchange;
+	const char *fault;
 
 	if (!x)
 		return MHD_NO;
 	if (!x->begun) {
 		x->begun = true;
-		return MHD_YES;
+		fault = find_fault(x, method, url, version);
+		if (!fault)
+			return MHD_YES;
+		ask(x, method, fault);
 	}
 	if (*size > 0)
 		return take_body(x, data, size);
 	if (!x->asked)
-		ask(x, method);
+		ask(x, method, NULL);
 	if (x->response)
 		return MHD_queue_response(connection, x->status, x->response);
 	x->suspended = true;
@@ -250,23 +286,39 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 	return MHD_YES;
 }
 
+/* When the library or a guest's end wants the next turn; USEC_INFINITY for never. */
+static usec_t find_next(const struct listener *l, usec_t now)
+{
+	usec_t next = guests_next(&l->guests);
+	MHD_UNSIGNED_LONG_LONG wait_ms;
+
+	if (MHD_get_timeout(l->daemon, &wait_ms) != MHD_YES)
+		return next;
+	if (wait_ms < IDLE_S * 1000 && usec_add(now, wait_ms * USEC_PER_MSEC) < next)
+		next = usec_add(now, wait_ms * USEC_PER_MSEC);
+	return next;
+}
+
 static int arm(struct listener *l)
 {
-	MHD_UNSIGNED_LONG_LONG timeout_ms;
+	usec_t next = find_next(l, clock_monotonic());
 	int r;
 
-	if (MHD_get_timeout(l->daemon, &timeout_ms) != MHD_YES)
+	if (next == USEC_INFINITY)
 		return sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
-	if (timeout_ms > PATIENCE_S * 1000)
-		timeout_ms = PATIENCE_S * 1000;
-	r = sd_event_source_set_time_relative(l->timer, timeout_ms * USEC_PER_MSEC);
+	r = sd_event_source_set_time(l->timer, next);
 	return r < 0 ? r : sd_event_source_set_enabled(l->timer, SD_EVENT_ONESHOT);
 }
 
 static int turn(struct listener *l)
 {
+	bool full = l->guests.count == GUESTS_MAX;
+
 	MHD_run(l->daemon);
-	see_off(l);
+	/* In a full house the library does not listen, and begins to only at its next turn. */
+	if (full && l->guests.count < GUESTS_MAX)
+		MHD_run(l->daemon);
+	see_off(&l->guests);
 	return arm(l);
 }
 
@@ -308,6 +360,8 @@ static bool add_headers(struct MHD_Response *response, const struct server_answe
 		     ok;
 	if (*a->allow)
 		ok = MHD_add_response_header(response, "Allow", a->allow) == MHD_YES && ok;
+	if (a->last)
+		ok = MHD_add_response_header(response, "Connection", "close") == MHD_YES && ok;
 	return MHD_add_response_header(response, "Cache-Control",
 		       a->cacheable ? "public, max-age=300" : "no-store") == MHD_YES &&
 	       ok;
@@ -357,11 +411,10 @@ static struct MHD_Daemon *start_daemon(struct listener *l, int fd)
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, l,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_NOTIFY_COMPLETED,
 		on_completed, l, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, l,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned) CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned) GUESTS_MAX,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) CONNECTIONS_OF_ONE,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) PATIENCE_S, MHD_OPTION_STRICT_FOR_CLIENT,
-		1, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_END);
 }
 
 int server_listen(struct server *s, int fd)
@@ -375,8 +428,7 @@ int server_listen(struct server *s, int fd)
 		return -E2BIG;
 	}
 	l->server = s;
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		l->guests[i].fd = -1;
+	guests_init(&l->guests);
 	l->daemon = start_daemon(l, fd);
 	if (!l->daemon) {
 		close_fd(&fd);

@@ -26,6 +26,7 @@ struct server_request {
 	const char *accept; /* header, or NULL */
 	const void *body;
 	size_t body_size;
+	const char *fault; /* what is wrong with the head: answer 400 and say so; NULL for nothing */
 	bool body_too_large;
 	bool local;                       /* over a unix socket */
 	char address[SERVER_ADDRESS_MAX]; /* at which the connection arrived; "" over a unix socket
@@ -38,6 +39,7 @@ struct server_answer {
 	const char *content_type;
 	const char *allow;    /* the Allow header, or "" */
 	bool cacheable;       /* for a few minutes; else never */
+	bool last;            /* the connection ends with it */
 	struct buf body;      /* taken over, unless... */
 	const char *constant; /* ... this is set: bytes that live for ever */
 	size_t constant_size;

@@ -47,6 +47,7 @@ static void answer_buf(struct visit *v, unsigned status, const char *type, struc
 	struct server_answer a = {.status = status,
 		.content_type = type,
 		.allow = v->match.allow ? v->match.allow : "",
+		.last = v->request->fault != NULL,
 		.body = *body};
 
 	*body = BUF_INIT;
@@ -296,6 +297,10 @@ static void on_request(struct exchange *x, const struct server_request *q, void 
 	struct visit v = {.web = userdata, .exchange = x, .request = q};
 	unsigned status;
 
+	if (q->fault) {
+		answer_error(&v, 400, q->fault);
+		return;
+	}
 	if (!q->local && !host_is_served(q->host, q->address, &v.web->names)) {
 		refuse(&v, 421);
 		return;

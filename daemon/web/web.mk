@@ -32,6 +32,8 @@ libweb_a_SOURCES = \
 	daemon/web/facts_json.c \
 	daemon/web/figures.c daemon/web/figures.h \
 	daemon/web/files.c daemon/web/files.h daemon/web/files.def \
+	daemon/web/guests.c daemon/web/guests.h \
+	daemon/web/head_check.c daemon/web/head_check.h \
 	daemon/web/health.c daemon/web/health.h \
 	daemon/web/host_check.c daemon/web/host_check.h \
 	daemon/web/pages.c daemon/web/pages.h \

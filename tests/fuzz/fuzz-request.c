@@ -6,6 +6,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/web/accept.h"
 #include "daemon/web/command_body.h"
+#include "daemon/web/head_check.h"
 #include "daemon/web/host_check.h"
 #include "daemon/web/route.h"
 
@@ -36,6 +37,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	route_resolve(lines[0], lines[1], &match);
 	route_is_page(lines[1]);
+	head_find_fault(
+		&(struct head){.method = lines[0],
+			.target = lines[1],
+			.target_place = lines[1],
+			.version = lines[3],
+			.fields = {{lines[3], lines[2], strlen(lines[3]), strlen(lines[2])}},
+			.count = 1},
+		size % 2);
 	host_is_served(lines[2], "127.0.0.1", &names);
 	accept_metrics(lines[3]);
 	command_body_read(at, (size_t) (text.data + text.size - at), size % 2, &body, &why);

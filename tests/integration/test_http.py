@@ -233,6 +233,48 @@ def _mutant(rng):
     return bytes(data)
 
 
+_POST = b"POST /v1/incidents/1/note HTTP/1.1\r\nHost: localhost\r\n"
+_GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize("request_", [
+    _GET + b"Host: localhost\r\n\r\n", _GET + b"Host: evil.example\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\n\r\n", _GET + b"Acce{t: a\r\n\r\n", _GET + b"X : a\r\n\r\n",
+    _GET + b": a\r\n\r\n", _GET + b"X: a\r\n b\r\n\r\n", _GET + b"X: a\rY: b\r\n\r\n",
+    _GET + b"X: a\0b\r\n\r\n", b"GET /healthz HTTP/1.1\nHost: localhost\n\n",
+    b"GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /\0x HTTP/1.1\r\nHost:localhost\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: localhost\0.evil.example\r\n\r\n",
+    b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    _POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    _POST + b"Content-Length: 2\r\nContent-Length: 9\r\n\r\n{}",
+    _POST + b"Content-Length: 2, 2\r\n\r\n{}", _POST + b"Content-Length: +2\r\n\r\n{}",
+    _POST + b"Content-Length : 2\r\n\r\n{}", _POST + b"Content-Length: 2\r\n 0\r\n\r\n{}",
+    _POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    _POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    _POST + b"Transfer-Encoding: xchunked\r\nContent-Length: 2\r\n\r\n{}",
+    _POST + b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+])
+def test_requests_of_two_meanings(watched, request_):
+    """What a proxy before us could read differently is refused, and nothing behind it is read."""
+    behind = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for client in (watched.tcp, watched.unix):
+        answer = client.raw(request_ + behind, patience=DEADLINE)
+        assert answer.startswith(b"HTTP/1.1 400 "), answer[:300]
+        assert b"200 OK" not in answer
+
+
+@pytest.mark.parametrize("path, status", [
+    ("/services/%00", 400), ("/services/%c0%af", 400), ("/services/\xc0\xaf", 400),
+    ("/services/%ed%a0%80", 400), ("/%2e%2e/healthz", 404), ("/services/..%2fllama", 404),
+])
+def test_targets_of_two_meanings(watched, path, status):
+    answer = watched.tcp.raw(b"GET " + path.encode("latin-1") +
+                             b" HTTP/1.1\r\nHost: localhost\r\n\r\n", patience=DEADLINE)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+
+
 def test_malformed_requests(watched):
     """1,200 of them, over TCP and the unix socket: an answer or a closed connection, never an end.
     With sanitizers in the build this is a memory test of the whole road."""

@@ -11,6 +11,8 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/web/command_body.h"
+#include "daemon/web/guests.h"
+#include "daemon/web/head_check.h"
 #include "daemon/web/host_check.h"
 #include "daemon/web/route.h"
 
@@ -156,6 +158,144 @@ static void test_hosts(void **state)
 	assert_false(host_is_served("a", "", &(struct host_names){"b", "", NULL, 0}));
 }
 
+/* Cuts a head in place, as the library does: lines end with CR LF or LF, a NUL ends a string. */
+static void cut(char *text, size_t size, struct head *ret)
+{
+	char *at = text, *end = text + size;
+
+	*ret = (struct head){.method = text, .size = size};
+	for (bool first = true; at < end; first = false) {
+		char *line = at, *feed = memchr(at, '\n', (size_t) (end - at));
+		char *stop = feed > line && feed[-1] == '\r' ? feed - 1 : feed;
+
+		assert_non_null(feed);
+		at = feed + 1;
+		memset(stop, 0, (size_t) (at - stop));
+		if (first) {
+			ret->target_place = memchr(line, ' ', (size_t) (stop - line));
+			ret->version = memrchr(line, ' ', (size_t) (stop - line));
+			line[ret->target_place++ - line] = '\0';
+			line[ret->version++ - line] = '\0';
+			ret->target = ret->target_place;
+		} else if (*line) {
+			char *value = strchr(line, ':');
+
+			assert_non_null(value);
+			*value++ = '\0';
+			value += strspn(value, " \t");
+			ret->fields[ret->count++] =
+				(struct head_field){line, value, strlen(line), strlen(value)};
+		}
+	}
+}
+
+#define HEAD(text) (text "\r\n"), sizeof(text "\r\n") - 1
+#define GET	   "GET / HTTP/1.1\r\nHost: a\r\n"
+
+static void test_heads(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t size;
+		const char *fault; /* a word of it; NULL for none */
+	} cases[] = {
+		{HEAD(GET), NULL},
+		{HEAD("GET /?a=b HTTP/1.1\r\nhost:a\r\nX:\r\nY:  \t b\tc \r\n"), NULL},
+		{HEAD("GET / HTTP/1.0\r\n"), NULL},
+		{HEAD("GET /\xc3\xbc HTTP/1.1\r\nHost: a\r\nX: \xff\r\n"), NULL},
+		{HEAD("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"), NULL},
+		{HEAD("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n"), NULL},
+		{HEAD("GET / HTTP/1.1\r\n"), "Host is missing"},
+		{HEAD(GET "Host: a\r\n"), "Host is there twice"},
+		{HEAD(GET "HOST: b\r\n"), "Host is there twice"},
+		{HEAD("G{T / HTTP/1.1\r\nHost: a\r\n"), "method"},
+		{HEAD("GET /a b HTTP/1.1\r\nHost: a\r\n"), "target"},
+		{HEAD("GET /\r HTTP/1.1\r\nHost: a\r\n"), "target"},
+		{HEAD(GET "Acce{t: b\r\n"), "field"},
+		{HEAD(GET "X : b\r\n"), "field"},
+		{HEAD(GET " X: b\r\n"), "field"},
+		{HEAD(GET ": b\r\n"), "field"},
+		{HEAD(GET "X: b\rY: c\r\n"), "field"},
+		{HEAD("GET /\0 HTTP/1.1\r\nHost: a\r\n"), "NUL"},
+		{HEAD("GET /\0?a HTTP/1.1\r\nHost:a\r\n"), "NUL"},
+		{HEAD("GET\0 / HTTP/1.1\r\nHost:a\r\n"), "NUL"},
+		{HEAD("GET / HTTP/1.1\0\r\nHost:a\r\n"), "NUL"},
+		{HEAD("GET / HTTP/1.1\r\nHost: a\0.b\r\n"), "NUL"},
+		{HEAD("GET  / HTTP/1.1\r\nHost: a\r\n"), "target"},
+		{HEAD("GET / HTTP/1.1\nHost: a\r\n"), "carriage return"},
+		{HEAD("GET / HTTP/1.1\r\nHost: a\n"), "carriage return"},
+		{HEAD(GET "Content-Length: 2\r\nContent-Length: 2\r\n"), "Content-Length"},
+		{HEAD(GET "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n"), "exclude"},
+		{HEAD(GET "Transfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n"), "once"},
+		{HEAD(GET "Transfer-Encoding: gzip, chunked\r\n"), "once"},
+		{HEAD(GET "Transfer-Encoding: xchunked\r\n"), "once"},
+		{HEAD(GET "Transfer-Encoding:\r\n"), "once"},
+		{HEAD("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n"), "HTTP/1.1"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_free_ char *text = malloc(cases[i].size);
+		const char *fault;
+		struct head head;
+
+		print_message("%s\n", cases[i].text);
+		memcpy(text, cases[i].text, cases[i].size);
+		cut(text, cases[i].size, &head);
+		fault = head_find_fault(&head, true);
+		if (!cases[i].fault)
+			assert_null(fault);
+		else
+			assert_true(fault && strstr(fault, cases[i].fault));
+	}
+}
+
+static void test_many_fields(void **state)
+{
+	struct head head = {.method = "GET", .target = "/", .version = "HTTP/1.1"};
+
+	for (size_t i = 0; i < HEAD_FIELDS_MAX; i++)
+		head.fields[i] = (struct head_field){i > 0 ? "X" : "Host", "a", i > 0 ? 1 : 4, 1};
+	head.count = HEAD_FIELDS_MAX;
+	assert_null(head_find_fault(&head, false));
+	head.count++;
+	assert_non_null(head_find_fault(&head, false));
+}
+
+static void test_guests(void **state)
+{
+	const usec_t start = USEC_PER_DAY;
+	struct guest *first, *second;
+	struct guests g;
+
+	guests_init(&g);
+	assert_true(guests_next(&g) == USEC_INFINITY);
+	first = guests_enter(&g, 7, start);
+	assert_true(guests_next(&g) == start + GUEST_WAITS);
+	assert_false(guests_has_to_go(&g, first, start + GUEST_WAITS - 1));
+	assert_true(guests_has_to_go(&g, first, start + GUEST_WAITS));
+	/* Served, it has its time anew, and waits anew behind that. */
+	guest_turn(first, true, start + 1);
+	assert_true(guests_next(&g) == start + 1 + GUEST_SERVED);
+	guest_turn(first, false, start + 2);
+	assert_true(guests_next(&g) == start + 2 + GUEST_WAITS);
+
+	/* In a full house the longest waiting gives way, and nobody else. */
+	second = guests_enter(&g, 8, start + 3);
+	for (int fd = 9; fd < 7 + GUESTS_MAX; fd++)
+		assert_non_null(guests_enter(&g, fd, start + 4));
+	assert_null(guests_enter(&g, 100, start + 4));
+	assert_true(guests_next(&g) == start + 2 + GUEST_WELCOME);
+	assert_false(guests_has_to_go(&g, first, start + 2 + GUEST_WELCOME - 1));
+	assert_true(guests_has_to_go(&g, first, start + 2 + GUEST_WELCOME));
+	assert_false(guests_has_to_go(&g, second, start + 3 + GUEST_WELCOME));
+	guest_turn(first, true, start + 5);
+	assert_true(guests_has_to_go(&g, second, start + 3 + GUEST_WELCOME));
+	/* With a place free nobody has to give way. */
+	guests_leave(&g, first);
+	assert_false(guests_has_to_go(&g, second, start + 3 + GUEST_WELCOME));
+	assert_non_null(guests_enter(&g, 100, start + 6));
+}
+
 static void test_bodies(void **state)
 {
 	static const struct {
@@ -249,6 +389,9 @@ int main(void)
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_route_answers),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_heads),
+		cmocka_unit_test(test_many_fields),
+		cmocka_unit_test(test_guests),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_malformed_bodies),
 	};

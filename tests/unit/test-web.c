@@ -249,6 +249,61 @@ static void test_half_requests(void **state)
 	}
 }
 
+/* A whole request with its end at once: it is answered, and the connection ends with that. */
+static void test_half_closed(void **state)
+{
+	static const char *const requests[] = {"GET /metrics HTTP/1.1\r\nHost: any\r\n\r\n",
+		"GET /metrics HTTP/1.1\r\nHost: any\r\nAcce{t: */*\r\n\r\n",
+		"POST /v1/incidents/17/note HTTP/1.1\r\nHost: any\r\nContent-Length: "
+		"2\r\n\r\n{}",
+		"GET / HTTP/1.1\r\nHost: any\r\n\r\nGET / HTTP/1.1\r\nHost: any\r\n\r\n"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ELEMENTS(requests); i++) {
+		_cleanup_(answer_done) struct answer a = {.text = BUF_INIT};
+		_cleanup_close_ int fd = dial(f, i % 2);
+		sd_event_source *source;
+
+		assert_status(f, "/assets/style.css", 200);
+		assert_int_equal(kill(f->web, SIGSTOP), 0);
+		assert_int_equal(write(fd, requests[i], strlen(requests[i])), strlen(requests[i]));
+		assert_int_equal(shutdown(fd, SHUT_WR), 0);
+		assert_int_equal(kill(f->web, SIGCONT), 0);
+		assert_int_equal(sd_event_add_io(f->event, &source, fd, EPOLLIN, on_answer, &a), 0);
+		await(f, a.done);
+		sd_event_source_disable_unref(source);
+		assert_int_equal(strncmp(a.text.data, "HTTP/1.1 ", 9), 0);
+	}
+}
+
+static bool is_open(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+/* All places taken by guests who say nothing: who leaves makes room at once, and where nobody
+ * leaves, one gives way. */
+static void test_full_house(void **state)
+{
+	struct fixture *f = *state;
+	size_t open = 0;
+	int silent[64];
+
+	for (size_t i = 0; i < ELEMENTS(silent); i++)
+		silent[i] = dial(f, false);
+	close(silent[0]);
+	silent[0] = dial(f, false);
+	assert_status(f, "/assets/style.css", 200);
+	for (size_t i = 0; i < ELEMENTS(silent); i++) {
+		open += is_open(silent[i]);
+		close(silent[i]);
+	}
+	assert_true(open > ELEMENTS(silent) / 2);
+	assert_status(f, "/assets/style.css", 200);
+}
+
 /* The engine set a damaged file aside and began another. */
 static void test_another_database(void **state)
 {
@@ -282,6 +337,8 @@ int main(void)
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_refused_commands),
 		cmocka_unit_test(test_half_requests),
+		cmocka_unit_test(test_half_closed),
+		cmocka_unit_test(test_full_house),
 		cmocka_unit_test(test_another_database),
 	};
 

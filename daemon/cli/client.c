@@ -133,14 +133,14 @@ static int exchange_run(struct exchange *x, const struct fetch_request *request)
 }
 
 /* Whoever listens at the socket need not be modelwatchd. */
-static int read_answer(struct answer *a)
+static int read_answer(struct answer *a, const char *unknown)
 {
 	const char *error;
 
 	a->json = a->body.size > 0
 		? json_loadb(a->body.data, a->body.size, JSON_REJECT_DUPLICATES, NULL)
 		: NULL;
-	error = show_string(a->json, "error");
+	error = a->status == 404 && unknown ? unknown : show_string(a->json, "error");
 	if (a->status < 200 || a->status > 299) {
 		_cleanup_free_ char *printable = text_printable(error, strlen(error));
 		bool reason = printable && *printable;
@@ -157,7 +157,7 @@ static int read_answer(struct answer *a)
 }
 
 int client_request(const struct invocation *i, const char *method, const char *path,
-	const char *body, struct answer *ret)
+	const char *body, const char *unknown, struct answer *ret)
 {
 	static const char *const headers[] = {"Content-Type: application/json"};
 	_cleanup_free_ char *socket = client_socket(i), *url = NULL;
@@ -179,17 +179,18 @@ int client_request(const struct invocation *i, const char *method, const char *p
 	request.url = url;
 	r = exchange_run(&x, &request);
 	if (r == 0)
-		r = read_answer(&x.answer);
+		r = read_answer(&x.answer, unknown);
 	*ret = x.answer;
 	return r;
 }
 
-int client_show(const struct invocation *i, const char *path, show_fn show, struct answer *ret)
+int client_show(const struct invocation *i, const char *path, const char *unknown, show_fn show,
+	struct answer *ret)
 {
 	struct answer answer = {0};
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct style style = client_style();
-	int r = client_request(i, "GET", path, NULL, &answer);
+	int r = client_request(i, "GET", path, NULL, unknown, &answer);
 
 	if (i->json)
 		client_print(&answer.body);

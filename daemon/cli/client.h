@@ -17,14 +17,16 @@ struct answer {
 };
 void answer_done(struct answer *a);
 
-/* Sends a request and waits. BODY is JSON, or NULL. 0 with a 2xx answer, -EREMOTEIO with another
+/* Sends a request and waits. BODY is JSON, or NULL. UNKNOWN is what to say of a 404; NULL: what the
+ * daemon says. 0 with a 2xx answer, -EREMOTEIO with another
  * one (also in *RET: its error was printed), -errno without any. */
 int client_request(const struct invocation *i, const char *method, const char *path,
-	const char *body, struct answer *ret);
+	const char *body, const char *unknown, struct answer *ret);
 
 /* GETs PATH and prints it, by SHOW or with --json as it is. RET may be NULL, else it is the caller's
  * to empty. Returns as client_request() does. */
-int client_show(const struct invocation *i, const char *path, show_fn show, struct answer *ret);
+int client_show(const struct invocation *i, const char *path, const char *unknown, show_fn show,
+	struct answer *ret);
 
 /* Prints a body as it is. */
 void client_print(const struct buf *body);

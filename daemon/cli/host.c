@@ -30,7 +30,7 @@ void show_discover(const json_t *body, const struct style *style, struct buf *b)
 
 int verb_discover(const struct invocation *i)
 {
-	return client_show(i, "/v1/discover", show_discover, NULL) < 0 ? i->verb->failure
+	return client_show(i, "/v1/discover", NULL, show_discover, NULL) < 0 ? i->verb->failure
 								       : EXIT_SUCCESS;
 }
 
@@ -84,6 +84,6 @@ void show_doctor(const json_t *body, const struct style *style, struct buf *b)
 
 int verb_doctor(const struct invocation *i)
 {
-	return client_show(i, "/v1/doctor", show_doctor, NULL) < 0 ? i->verb->failure
+	return client_show(i, "/v1/doctor", NULL, show_doctor, NULL) < 0 ? i->verb->failure
 								   : EXIT_SUCCESS;
 }

@@ -9,6 +9,8 @@
 #include "daemon/cli/show.h"
 #include "daemon/cli/table.h"
 
+#define UNKNOWN_MAX 128 /* bytes of what is said of an incident that is not there */
+
 static bool is_open(const json_t *incident)
 {
 	return text_equal(show_string(incident, "state"), "open");
@@ -70,7 +72,7 @@ int verb_incidents(const struct invocation *i)
 {
 	const char *path = i->all ? "/v1/incidents?state=all" : "/v1/incidents";
 
-	return client_show(i, path, show_incidents, NULL) < 0 ? i->verb->failure : EXIT_SUCCESS;
+	return client_show(i, path, NULL, show_incidents, NULL) < 0 ? i->verb->failure : EXIT_SUCCESS;
 }
 
 /* The number of an incident as people write it: 17 or #17. */
@@ -89,15 +91,24 @@ static int parse_id(const struct invocation *i, uint64_t *ret)
 	return -EINVAL;
 }
 
+static void say_unknown(uint64_t id, char text[static UNKNOWN_MAX])
+{
+	snprintf(text, UNKNOWN_MAX,
+		"there is no incident %" PRIu64 "; 'modelwatch incidents --all' lists them", id);
+}
+
 int verb_incident(const struct invocation *i)
 {
-	char path[64];
+	char path[64], unknown[UNKNOWN_MAX];
 	uint64_t id;
+	int r;
 
 	if (parse_id(i, &id) < 0)
 		return i->verb->failure;
 	snprintf(path, sizeof(path), "/v1/incidents/%" PRIu64, id);
-	return client_show(i, path, show_incident, NULL) < 0 ? i->verb->failure : EXIT_SUCCESS;
+	say_unknown(id, unknown);
+	r = client_show(i, path, unknown, show_incident, NULL);
+	return r < 0 ? i->verb->failure : EXIT_SUCCESS;
 }
 
 /* {"comment":"..."}; free() it. NULL where the text is no UTF-8. */
@@ -117,7 +128,7 @@ static int change(const struct invocation *i, const char *verb, const char *done
 	_cleanup_free_ char *body = comment_body(i->message);
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct style style = client_style();
-	char path[64];
+	char path[64], unknown[UNKNOWN_MAX];
 	uint64_t id;
 	int r;
 
@@ -128,7 +139,8 @@ static int change(const struct invocation *i, const char *verb, const char *done
 		return i->verb->failure;
 	}
 	snprintf(path, sizeof(path), "/v1/incidents/%" PRIu64 "/%s", id, verb);
-	r = client_request(i, "POST", path, body, &answer);
+	say_unknown(id, unknown);
+	r = client_request(i, "POST", path, body, unknown, &answer);
 	if (i->json)
 		client_print(&answer.body);
 	else if (r == 0) {

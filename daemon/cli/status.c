@@ -150,7 +150,7 @@ void show_status(const json_t *body, const struct style *style, struct buf *b)
 int verb_status(const struct invocation *i)
 {
 	_cleanup_(answer_done) struct answer answer = {0};
-	int r = client_show(i, "/v1/status", show_status, &answer);
+	int r = client_show(i, "/v1/status", NULL, show_status, &answer);
 
 	if (r < 0)
 		return i->verb->failure;

@@ -15,6 +15,27 @@ void table_done(struct table *t)
 	*t = (struct table){0};
 }
 
+/* A printable copy; of its lines only where they may be, else they become one, as tabs become
+ * blanks. */
+static char *copy_text(const char *text, bool has_lines)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	while (*text) {
+		size_t size = strcspn(text, "\n\t");
+		_cleanup_free_ char *part = text_printable(text, size);
+
+		if (!part)
+			return NULL;
+		buf_add_string(&b, part);
+		text += size;
+		if (text[0] && text[1])
+			buf_add_char(&b, *text == '\n' && has_lines ? '\n' : ' ');
+		text += *text ? 1 : 0;
+	}
+	return buf_take(&b);
+}
+
 void table_add(struct table *t, enum colour colour, const char *text)
 {
 	if (t->error == 0 && t->count == t->allocated) {
@@ -29,7 +50,8 @@ void table_add(struct table *t, enum colour colour, const char *text)
 	}
 	if (t->error < 0)
 		return;
-	t->cells[t->count] = (struct cell){text_printable(text, strlen(text)), colour};
+	t->cells[t->count] =
+		(struct cell){copy_text(text, (t->count + 1) % t->columns == 0), colour};
 	if (t->cells[t->count].text)
 		t->count++;
 	else
@@ -64,20 +86,40 @@ static size_t column_width(const struct table *t, size_t column)
 	return widest;
 }
 
+/* The first line where we are, the others beneath it. */
+static void show_cell(const struct cell *cell, size_t column, const struct style *style, struct buf *b)
+{
+	const char *text = cell->text;
+
+	for (;;) {
+		size_t size = strcspn(text, "\n");
+		_cleanup_free_ char *line = strndup(text, size);
+
+		show_paint(b, style, cell->colour, line ? line : "");
+		text += size;
+		if (!*text)
+			return;
+		text++;
+		buf_printf(b, "\n%*s", *text == '\n' ? 0 : (int) column, "");
+	}
+}
+
 static void show_row(const struct table *t, const struct cell *row, const size_t *widths,
 	const struct style *style, struct buf *b)
 {
 	size_t pending = GAP; /* blanks owed, written only if something follows */
+	size_t column = GAP;
 
 	for (size_t c = 0; c < t->columns; c++) {
 		if (widths[c] == 0)
 			continue;
 		if (*row[c].text) {
 			buf_printf(b, "%*s", (int) pending, "");
-			show_paint(b, style, row[c].colour, row[c].text);
+			show_cell(&row[c], column, style, b);
 			pending = 0;
 		}
 		pending += widths[c] - width(row[c].text) + GAP;
+		column += widths[c] + GAP;
 	}
 	buf_add_char(b, '\n');
 }

@@ -21,7 +21,8 @@ struct table {
 
 void table_done(struct table *t);
 
-/* Adds the next cell: a copy of TEXT. */
+/* Adds the next cell: a copy of TEXT. In the last column it may have lines, which go on beneath the
+ * first; in others they are joined. */
 void table_add(struct table *t, enum colour colour, const char *text);
 /* The same, taking what is in B and emptying it. */
 void table_add_buf(struct table *t, enum colour colour, struct buf *b);

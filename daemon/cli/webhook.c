@@ -32,7 +32,7 @@ int verb_test_webhook(const struct invocation *i)
 
 	if (!name || asprintf(&path, "/v1/webhooks/%s/test", name) < 0)
 		return i->verb->failure;
-	r = client_request(i, "POST", path, "{}", &answer);
+	r = client_request(i, "POST", path, "{}", NULL, &answer);
 	if (i->json)
 		client_print(&answer.body);
 	if (r < 0)

@@ -146,7 +146,8 @@ static void test_table(void **state)
 {
 	_cleanup_(table_done) struct table t = {.columns = 4};
 	static const char *const cells[] = {
-		"a", "", "long one", "end", "größer", "", "x", "", "", "", "b", "c\nd"};
+		"a", "", "long one", "end", "größer", "", "x", "", "\n", "", "b\nc", "d\ne",
+		"f\x1b\n", "", "", "\t1\n\n2\n"};
 	const struct style plain = {0}, coloured = {.colour = true};
 	_cleanup_buf_ struct buf b = BUF_INIT, c = BUF_INIT;
 
@@ -155,7 +156,11 @@ static void test_table(void **state)
 	table_show(&t, &plain, &b);
 	assert_string_equal(b.data, "  a       long one  end\n"
 				    "  größer  x\n"
-				    "          b         c?d\n");
+				    "          b c       d\n"
+				    "                    e\n"
+				    "  f?                 1\n"
+				    "\n"
+				    "                    2\n");
 	table_show(&t, &coloured, &c);
 	assert_non_null(text_after(c.data, "  \033[1;31ma\033[0m       long one  end\n"));
 }

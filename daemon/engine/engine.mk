@@ -8,6 +8,7 @@ libengine_a_SOURCES = \
 	daemon/engine/engine.h \
 	daemon/engine/incidents.c \
 	daemon/engine/ingest.c \
+	daemon/engine/lock.c daemon/engine/lock.h \
 	daemon/engine/moments.c \
 	daemon/engine/peers.c \
 	daemon/engine/rules.c \

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modelwatch-engine: starts from the database, then runs on what the links and timers bring. */
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sysexits.h>
 
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+#include "daemon/engine/lock.h"
 #include "schema/reserve.h"
 
 #define DATABASE	"modelwatch.db"
-#define LOCK		"lock"
-#define LOCK_TIMEOUT	(5 * USEC_PER_SEC) /* for the engine of a supervisor that was killed to end */
-#define LOCK_RETRY	(10 * USEC_PER_MSEC)
 #define BOOT_ID		"/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX	64
 #define UPKEEP_EVERY	(30 * USEC_PER_SEC) /* checkpoint and retention */
@@ -125,33 +121,10 @@ static int configure(struct engine *e)
 	return rules_configure(e);
 }
 
-/* One engine for one state directory: what another has not committed yet would be missed, and its
- * ids given twice. The lock ends with the process. */
-static int lock_state(struct engine *e)
-{
-	_cleanup_close_ int directory =
-		open(role_state_directory(e->role), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	usec_t until = usec_add(clock_monotonic(), LOCK_TIMEOUT);
-
-	e->lock = openat(directory, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (e->lock < 0)
-		return log_error_errno(
-			-errno, "cannot lock the state directory %s", role_state_directory(e->role));
-	while (flock(e->lock, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK || clock_monotonic() >= until) {
-			log_error("another modelwatchd uses the state directory %s",
-				role_state_directory(e->role));
-			return -EBUSY;
-		}
-		usleep(LOCK_RETRY);
-	}
-	return 0;
-}
-
 static int open_database(struct engine *e)
 {
 	_cleanup_free_ char *why = NULL;
-	int r = lock_state(e);
+	int r = lock_take(role_state_directory(e->role), &e->lock);
 
 	if (r < 0) {
 		role_exit(e->role, EX_UNAVAILABLE);

@@ -159,7 +159,10 @@ def test_twice_on_one_state_directory(site):
     site.daemon.config, site.daemon.runtime = other, site.directory / "other-run"
     result = site.run()
     site.daemon.runtime = site.directory / "run"
-    assert result.returncode == UNAVAILABLE and str(site.daemon.state) in result.stderr
+    assert result.returncode == UNAVAILABLE
+    waiting, refusal = [x for x in result.stderr.splitlines() if str(site.daemon.state) in x]
+    assert f"(pid {site.daemon.pid}) uses the state directory" in waiting
+    assert f"(pid {site.daemon.pid}) still uses the state directory" in refusal
     assert site.wait_service("llama") and site.daemon.running
     assert set(site.daemon.roles()) >= set(ROLES)
 

@@ -118,7 +118,7 @@ static void test_map_like_an_array(void **state)
 	map_free(m, NULL);
 }
 
-static void test_num_parse(void **state)
+static void test_durations_and_sizes(void **state)
 {
 	static const struct {
 		const char *text;
@@ -154,9 +154,6 @@ static void test_num_parse(void **state)
 		{"K", -EINVAL, 0},
 		{"18446744073709551615T", -ERANGE, 0},
 	};
-	double d;
-	int64_t i;
-	bool b;
 
 	for (size_t n = 0; n < ELEMENTS(durations); n++) {
 		usec_t value = 0;
@@ -170,6 +167,14 @@ static void test_num_parse(void **state)
 		assert_int_equal(num_parse_size(sizes[n].text, &value), sizes[n].r);
 		assert_true(value == sizes[n].value);
 	}
+}
+
+static void test_numbers(void **state)
+{
+	double d;
+	int64_t i;
+	bool b;
+
 	assert_int_equal(num_parse_i64("-9223372036854775808", &i), 0);
 	assert_true(i == INT64_MIN);
 	assert_int_equal(num_parse_i64("9223372036854775808", &i), -ERANGE);
@@ -248,7 +253,8 @@ int main(void)
 		cmocka_unit_test(test_cursor_refuses),
 		cmocka_unit_test(test_buf_limit_sticks),
 		cmocka_unit_test(test_map_like_an_array),
-		cmocka_unit_test(test_num_parse),
+		cmocka_unit_test(test_durations_and_sizes),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_sealed_file),

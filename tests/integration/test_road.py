@@ -107,7 +107,8 @@ def test_restart_is_told(site):
     assert site.incidents("open") == []
 
 
-def test_again_within_reopen_is_the_same_incident(site):
+def die_and_come_back(site):
+    """An incident that was opened and is over; the server and the webhook."""
     server = site.service("llama")
     hook = site.webhook()
     site.start()
@@ -116,6 +117,11 @@ def test_again_within_reopen_is_the_same_incident(site):
     hook.wait("incident.opened")
     server.start()
     hook.wait("incident.resolved")
+    return server, hook
+
+
+def test_again_within_reopen_is_the_same_incident(site):
+    server, hook = die_and_come_back(site)
     server.kill()
     first, second = hook.wait("incident.opened", count=2)
     assert first.json["incident"]["id"] == second.json["incident"]["id"]
@@ -127,14 +133,7 @@ def test_again_within_reopen_is_the_same_incident(site):
 
 def test_after_reopen_it_is_another_one(site):
     site.section("daemon", reopen="1ms")
-    server = site.service("llama")
-    hook = site.webhook()
-    site.start()
-    site.wait_service("llama")
-    server.kill()
-    hook.wait("incident.opened")
-    server.start()
-    hook.wait("incident.resolved")
+    server, hook = die_and_come_back(site)
     site.wait_service("llama")
     server.kill()
     hook.wait("incident.opened", count=2)

@@ -409,11 +409,6 @@ uint64_t section_number(const struct section *s, enum option option)
 	return read_value(s, option)->number.integer;
 }
 
-double section_ratio(const struct section *s, enum option option)
-{
-	return read_value(s, option)->number.ratio;
-}
-
 usec_t section_duration(const struct section *s, enum option option)
 {
 	return read_value(s, option)->number.integer;

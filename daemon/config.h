@@ -79,7 +79,6 @@ bool section_has(const struct section *s, enum option option);
 const char *section_string(const struct section *s, enum option option);
 bool section_bool(const struct section *s, enum option option);
 uint64_t section_number(const struct section *s, enum option option); /* integers and sizes */
-double section_ratio(const struct section *s, enum option option);
 usec_t section_duration(const struct section *s, enum option option);
 /* The values of a list, *RET_COUNT of them. */
 const char *const *section_list(const struct section *s, enum option option, size_t *ret_count);

@@ -14,7 +14,6 @@ static void ask(const struct section *s, enum option option)
 	section_has(s, option);
 	section_bool(s, option);
 	section_number(s, option);
-	section_ratio(s, option);
 	section_duration(s, option);
 	bytes += __builtin_strlen(section_string(s, option));
 	list = section_list(s, option, &count);

@@ -90,8 +90,6 @@ static void test_lists_and_scalars(void **state)
 	section_clear(c, s, OPTION_SERVICE_EXPECTED);
 	assert_true(section_bool(s, OPTION_SERVICE_EXPECTED));
 	assert_false(section_has(s, OPTION_SERVICE_EXPECTED));
-	put(c, s, OPTION_SERVICE_SLO_AVAILABILITY, "75%");
-	assert_true(section_ratio(s, OPTION_SERVICE_SLO_AVAILABILITY) == 0.75);
 }
 
 static struct config *example(void)

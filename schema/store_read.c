@@ -269,14 +269,6 @@ int reader_notifications(struct reader *r, int64_t incident, struct notification
 	return read_list(&q, &notification_kind, ret, ret_count);
 }
 
-int reader_notification(struct reader *r, int64_t id, struct notification *ret)
-{
-	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_NOTIFICATION);
-
-	query_put_i64(&q, id);
-	return read_one(&q, &notification_kind, ret);
-}
-
 int reader_has_event(struct reader *r, const struct event *event)
 {
 	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_HAS_EVENT);

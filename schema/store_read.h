@@ -43,7 +43,6 @@ int reader_timeline(struct reader *r, int64_t incident, struct timeline_entry **
 /* Of an incident, oldest first; 0: all that are pending, in the order of their ids. */
 int reader_notifications(struct reader *r, int64_t incident, struct notification **ret,
 	size_t *ret_count);
-int reader_notification(struct reader *r, int64_t id, struct notification *ret);
 
 /* 1 where this very event (its time, type, service and process) is a row already, else 0. */
 int reader_has_event(struct reader *r, const struct event *event);

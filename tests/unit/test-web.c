@@ -254,8 +254,7 @@ static void test_half_closed(void **state)
 {
 	static const char *const requests[] = {"GET /metrics HTTP/1.1\r\nHost: any\r\n\r\n",
 		"GET /metrics HTTP/1.1\r\nHost: any\r\nAcce{t: */*\r\n\r\n",
-		"POST /v1/incidents/17/note HTTP/1.1\r\nHost: any\r\nContent-Length: "
-		"2\r\n\r\n{}",
+		"POST /v1/incidents/17/note HTTP/1.1\r\nHost: any\r\nContent-Length: 2\r\n\r\n{}",
 		"GET / HTTP/1.1\r\nHost: any\r\n\r\nGET / HTTP/1.1\r\nHost: any\r\n\r\n"};
 	struct fixture *f = *state;
 

@@ -66,6 +66,17 @@ def test_check_config_of_a_good_one(site):
     assert site.cli("check-config", str(site.config)).returncode == OK
 
 
+def test_what_is_not_there_yet_is_a_warning(site):
+    site.configure()
+    text = site.config.read_text() + "[service x]\nuser = nosuch\n"
+    site.config.write_text(text)
+    warning = f"{site.config}:{text.count(chr(10))}: 'user': nosuch: there is no such user"
+    for result in (site.run("--check-config"), site.cli("check-config", str(site.config))):
+        assert result.returncode == OK and warning in result.stderr
+    site.daemon.start()
+    assert warning in site.daemon.log
+
+
 def test_missing_configuration_file(site):
     result = site.run()
     assert result.returncode == CONFIG and str(site.config) in result.stderr

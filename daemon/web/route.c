@@ -117,9 +117,11 @@ static unsigned bad(struct route_match *ret, const char *why)
 static unsigned take_route(const struct route *route, const char *argument, size_t argument_size,
 	const char *query, struct route_match *ret)
 {
+	bool strict = *route->query && route->renders != RENDERS_PAGE;
+
 	if (!decode(argument, argument_size, false, ret->argument))
 		return bad(ret, "the path is not well-formed");
-	if (find_query(query, route->query, route->renders != RENDERS_PAGE, ret->query) < 0)
+	if (find_query(query, route->query, strict, ret->query) < 0)
 		return bad(ret, "the query is not one that this path knows");
 	ret->route = route;
 	return 200;

@@ -56,8 +56,9 @@ struct route_match {
 	size_t depth;                          /* slashes of the path behind the first */
 };
 
-/* METHOD and TARGET as they came. Returns the HTTP status: 200, or 400, 404, 405, 414. Unknown keys
- * of a query are refused but for pages, which other programs like to decorate. HEAD is as GET. */
+/* METHOD and TARGET as they came. Returns the HTTP status: 200, or 400, 404, 405, 414. Keys of a query
+ * that are not known are refused where a program may have meant the one that is; pages, probes and
+ * scrapes are decorated by others, and ignore them. HEAD is as GET. */
 unsigned route_resolve(const char *method, const char *target, struct route_match *ret);
 
 /* True where errors at this target are for people and not for programs. */

@@ -104,6 +104,13 @@ def test_head(watched):
     assert head.headers["content-type"] == got.headers["content-type"]
 
 
+@pytest.mark.parametrize("path", ["/metrics?format=prometheus", "/healthz?_=1767225600", "/?x",
+                                  "/v1/status?x=1"])
+def test_decorated_targets(watched, path):
+    """Probes, scrapers and proxies add parameters of their own."""
+    assert watched.tcp.get(path).status in ((200, 503) if "healthz" in path else (200,))
+
+
 def test_listens_where_it_is_told(site):
     port, path = places.free_port(), site.directory / "own.sock"
     site.section("page", listen=[f"127.0.0.1:{site.port}", f"127.0.0.1:{port}", f"unix:{path}"])

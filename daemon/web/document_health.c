@@ -12,6 +12,7 @@
 #define COLLECTORS_MAX 64               /* that are looked at */
 #define COLLECTOR_MS   (60 * 60 * 1000) /* how long a silent one is remembered */
 #define TIME_MAX       1e12             /* seconds: no clock says more */
+#define SERVICES_COLLECTOR "process" /* whose word it is that a service is up */
 #define LAST_SUCCESS   "modelwatch_collector_last_success_timestamp_seconds"
 
 struct collectors {
@@ -94,15 +95,23 @@ int document_health(struct documents *d, const struct document_request *q, json_
 	return r;
 }
 
-int document_is_late(struct documents *d, const struct document_request *q, bool *ret)
+int document_look(struct documents *d, const struct document_request *q, struct look *ret)
 {
 	_cleanup_(collectors_done) struct collectors collectors = {.count = 0};
 	int r = reader_latest(d->reader, q->now_ms - COLLECTOR_MS, take_collector, &collectors);
-	bool late = false;
+	struct look look = {.services_late = true};
 
-	for (size_t i = 0; i < collectors.count; i++)
-		late |= health_is_late(collectors.items[i].last_ms, d->interval_ms, q->now_ms);
+	for (size_t i = 0; i < collectors.count; i++) {
+		int64_t last_ms = collectors.items[i].last_ms;
+		bool late = health_is_late(last_ms, d->interval_ms, q->now_ms);
+
+		look.late |= late;
+		if (text_equal(collectors.items[i].name, SERVICES_COLLECTOR)) {
+			look.services_late = late;
+			look.services_ms = last_ms;
+		}
+	}
 	if (r == 0)
-		*ret = late;
+		*ret = look;
 	return r;
 }

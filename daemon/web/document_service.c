@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alerts/incident_json.h"
 #include "daemon/base/text.h"
 #include "daemon/web/documents.h"
 #include "daemon/web/figures.h"
+#include "daemon/web/health.h"
 #include "daemon/web/rows_json.h"
 #include "daemon/web/sparkline.h"
 
@@ -114,8 +116,9 @@ static const struct chart {
 		extremes_json},
 };
 
-/* null where there is nothing to draw; NULL without memory. */
-static json_t *chart_json(const struct chart *chart, const struct sparkline *line, int64_t gap_ms)
+/* null where there is nothing to draw; NULL without memory. A LATE line says nothing of now. */
+static json_t *chart_json(
+	const struct chart *chart, const struct sparkline *line, int64_t gap_ms, bool late)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT, area = BUF_INIT;
 	char now[FIGURE_MAX];
@@ -126,7 +129,10 @@ static json_t *chart_json(const struct chart *chart, const struct sparkline *lin
 	sparkline_write(line, 0, fmax(high, chart->high), gap_ms, &path, &area);
 	if (buf_error(&path) < 0 || buf_error(&area) < 0)
 		return NULL;
-	chart->figure(last, now);
+	if (late)
+		snprintf(now, sizeof(now), "not known");
+	else
+		chart->figure(last, now);
 	return json_pack("{s:s,s:s,s:s,s:o,s:s,s:s}", "name", chart->name, "title", chart->title,
 		"now", now, "range", chart->range(line, low, high, chart->figure), "line",
 		path.data, "area", area.data);
@@ -150,7 +156,8 @@ static int add_charts(struct documents *d, const char *service, int64_t now_ms, 
 		}
 		if (r < 0)
 			return r;
-		json = chart_json(&charts[i], &curve.line, gap_ms);
+		json = chart_json(&charts[i], &curve.line, gap_ms,
+			health_is_late(curve.line.last_ms, d->interval_ms, now_ms));
 		if (json_is_null(json))
 			continue;
 		if (json_array_append_new(list, json) < 0)
@@ -161,6 +168,7 @@ static int add_charts(struct documents *d, const char *service, int64_t now_ms, 
 
 struct current {
 	const char *service;
+	int64_t interval_ms, now_ms; /* what is late for them is told with its time */
 	json_t *values;
 };
 
@@ -193,15 +201,20 @@ static int take_value(void *userdata, const struct series *series, int64_t time_
 		return 0;
 	if (write_other_labels(&series->labels, &labels) < 0)
 		return -ENOMEM;
-	json = json_pack("{s:s,s:s,s:o,s:s}", "metric", series->metric, "labels", labels.data,
+	json = json_pack("{s:s,s:s,s:o,s:s,s:o}", "metric", series->metric, "labels", labels.data,
 		"value", isfinite(value) ? json_real(value) : json_null(), "text",
-		figure_format(series->metric, value, text));
+		figure_format(series->metric, value, text), "time",
+		health_is_late(time_ms, c->interval_ms, c->now_ms) ? time_json(time_ms)
+								   : json_null());
 	return json_array_append_new(c->values, json) < 0 ? -ENOMEM : 0;
 }
 
 static int add_values(struct documents *d, const char *service, int64_t now_ms, json_t *list)
 {
-	struct current c = {.service = service, .values = list};
+	struct current c = {.service = service,
+		.interval_ms = d->interval_ms,
+		.now_ms = now_ms,
+		.values = list};
 
 	return reader_latest(d->reader, now_ms - CURRENT_MS, take_value, &c);
 }
@@ -224,22 +237,30 @@ static int add_facts(struct documents *d, const char *service, json_t *list)
 }
 
 /* The service's own object, or -ENOENT. */
-static int find_service(struct documents *d, const char *name, json_t **ret)
+static int find_service(
+	struct documents *d, const struct document_request *q, const char *name, json_t **ret)
 {
 	struct service *services = NULL;
 	struct process_record *processes = NULL;
 	size_t count = 0, process_count = 0;
 	json_t *found = NULL;
+	struct look look;
 	int r = reader_services(d->reader, &services, &count);
 
 	if (r == 0)
 		r = reader_processes(d->reader, &processes, &process_count);
-	for (size_t i = 0; i < count && r == 0 && !found; i++)
-		if (text_equal(services[i].name, name)) {
+	if (r == 0)
+		r = document_look(d, q, &look);
+	for (size_t i = 0; i < count && r == 0 && !found; i++) {
+		if (!text_equal(services[i].name, name))
+			continue;
+		if (look.services_late)
+			r = service_unsee(&services[i], look.services_ms);
+		if (r == 0)
 			found = service_json(
 				&services[i], processes, process_count, d->external_url);
-			r = found ? 0 : -ENOMEM;
-		}
+		r = found ? 0 : -ENOMEM;
+	}
 	service_list_free(services, count);
 	process_list_free(processes, process_count);
 	if (r == 0 && !found)
@@ -253,7 +274,7 @@ int document_service(struct documents *d, const struct document_request *q, json
 {
 	json_t *service, *document, *incidents;
 	json_t *facts = json_array(), *values = json_array(), *lines = json_array();
-	int r = find_service(d, q->argument, &service);
+	int r = find_service(d, q, q->argument, &service);
 
 	if (r < 0)
 		service = NULL;

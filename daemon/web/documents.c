@@ -156,7 +156,7 @@ static int document_status(struct documents *d, const struct document_request *q
 	_cleanup_(rows_done) struct rows rows = {0};
 	struct reader *reader = d->reader;
 	json_t *services, *incidents, *roles;
-	bool late;
+	struct look look;
 	int r;
 
 	r = reader_services(reader, &rows.services, &rows.service_count);
@@ -168,7 +168,9 @@ static int document_status(struct documents *d, const struct document_request *q
 		r = reader_incidents(reader, INCIDENTS_OPEN, INCIDENTS_MAX, &rows.incidents,
 			&rows.incident_count);
 	if (r == 0)
-		r = document_is_late(d, q, &late);
+		r = document_look(d, q, &look);
+	for (size_t i = 0; i < rows.service_count && r == 0 && look.services_late; i++)
+		r = service_unsee(&rows.services[i], look.services_ms);
 	if (r == 0)
 		r = stories_json(d, rows.incidents, rows.incident_count, &incidents);
 	if (r < 0)
@@ -183,7 +185,7 @@ static int document_status(struct documents *d, const struct document_request *q
 	return give(
 		json_pack("{s:s,s:o,s:[],s:o,s:o}", "status",
 			status_rollup(rows.incidents, rows.incident_count, rows.roles,
-				rows.role_count, q->engine, late),
+				rows.role_count, q->engine, look.late),
 			"services", services, "weights", "incidents", incidents, "roles", roles),
 		ret);
 }

@@ -237,6 +237,7 @@ static void write_incidents(
 	size_t critical = count_items(document, "incidents", "severity", "critical");
 	size_t warning = count_items(document, "incidents", "severity", "warning");
 	size_t acknowledged = count_items(document, "incidents", "acknowledged_at", NULL);
+	size_t unknown = count_items(document, "services", "state", "unknown");
 
 	buf_printf(headline, "%zu open incident%s", open, open == 1 ? "" : "s");
 	if (critical > 0)
@@ -249,6 +250,9 @@ static void write_incidents(
 	else
 		buf_printf(subline, "%s%zu not acknowledged", subline->size > 0 ? ", " : "",
 			open - acknowledged);
+	if (unknown > 0)
+		buf_printf(subline, ", %zu service%s in unknown state", unknown,
+			unknown == 1 ? "" : "s");
 }
 
 static void write_services(const json_t *document, struct buf *headline, struct buf *subline)
@@ -270,10 +274,15 @@ static void write_services(const json_t *document, struct buf *headline, struct 
 
 static void write_roles(const json_t *document, struct buf *headline, struct buf *subline)
 {
+	size_t unknown = count_items(document, "services", "state", "unknown");
 	json_t *role;
 	size_t i;
 
-	buf_add_string(headline, "modelwatch itself needs a look");
+	/* What it does not see comes before why. */
+	if (unknown > 0)
+		buf_printf(headline, "%zu service%s in unknown state", unknown,
+			unknown == 1 ? "" : "s");
+	buf_add_string(unknown > 0 ? subline : headline, "modelwatch itself needs a look");
 	json_array_foreach (json_object_get(document, "roles"), i, role) {
 		const char *state = json_string_value(json_object_get(role, "state"));
 
@@ -283,14 +292,33 @@ static void write_roles(const json_t *document, struct buf *headline, struct buf
 	}
 }
 
+/* What needs a look comes first, however many services there are. */
+static int sort_services(json_t *document)
+{
+	static const char *const states[] = {"down", "unknown", "up"};
+	json_t *services = json_object_get(document, "services"), *sorted = json_array(), *item;
+	size_t n;
+
+	for (size_t i = 0; i < ELEMENTS(states); i++)
+		json_array_foreach (services, n, item) {
+			const char *state = json_string_value(json_object_get(item, "state"));
+
+			if (state && text_equal(state, states[i]))
+				json_list_add(&sorted, json_incref(item));
+		}
+	return json_object_set_new(document, "services", sorted) < 0 ? -ENOMEM : 0;
+}
+
 int presentation_add_headline(json_t *document)
 {
 	_cleanup_buf_ struct buf headline = BUF_INIT, subline = BUF_INIT;
 	const char *mood = json_string_value(json_object_get(document, "status"));
 	size_t open = json_array_size(json_object_get(document, "incidents"));
 	bool empty = json_array_size(json_object_get(document, "services")) == 0;
-	int r;
+	int r = sort_services(document);
 
+	if (r < 0)
+		return r;
 	if (open > 0)
 		write_incidents(document, open, &headline, &subline);
 	else if (mood && !text_equal(mood, "ok"))

@@ -2,6 +2,9 @@
 #include "daemon/web/rows_json.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "alerts/incident_json.h"
@@ -56,6 +59,23 @@ json_t *service_json(const struct service *s, const struct process_record *proce
 		service_state_name(s->state), "discovered", s->discovered, "processes", pids,
 		"since", time_json(s->since_ms), "restarts", (json_int_t) s->restarts, "reason",
 		text_or_null(s->reason), "url", service_url(s, external_url));
+}
+
+int service_unsee(struct service *s, int64_t last_ms)
+{
+	char *reason;
+
+	if (s->state == SERVICE_UNKNOWN)
+		return 0;
+	if (asprintf(&reason, "%s when modelwatch last looked%s%s%s", service_state_name(s->state),
+		    last_ms > 0 ? "" : ", more than an hour ago", *s->reason ? ": " : "",
+		    s->reason) < 0)
+		return -ENOMEM;
+	free(s->reason);
+	s->reason = reason;
+	s->state = SERVICE_UNKNOWN;
+	s->since_ms = last_ms;
+	return 0;
 }
 
 static const char *role_state(const struct role_record *r, bool engine)

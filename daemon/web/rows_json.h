@@ -16,6 +16,10 @@ void json_list_add(json_t **list, json_t *item);
 json_t *service_json(const struct service *s, const struct process_record *processes,
 	size_t process_count, const char *external_url);
 
+/* Makes S what can be said of it when nobody has looked since LAST_MS (0: for long): unknown, and what
+ * it was. -ENOMEM. */
+int service_unsee(struct service *s, int64_t last_ms);
+
 /* ENGINE: we are connected to the engine, whose own row may be its last words. */
 json_t *role_json(const struct role_record *r, bool engine);
 json_t *timeline_entry_json(const struct timeline_entry *t);

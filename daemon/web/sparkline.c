@@ -24,6 +24,7 @@ void sparkline_add(struct sparkline *s, int64_t time_ms, double value)
 	s->sum[column] += value;
 	s->count[column]++;
 	s->last = value;
+	s->last_ms = time_ms;
 }
 
 static double column_value(const struct sparkline *s, size_t column)

@@ -19,6 +19,7 @@ struct sparkline {
 	double sum[SPARKLINE_COLUMNS];
 	uint32_t count[SPARKLINE_COLUMNS];
 	double last; /* value, not averaged: what holds now */
+	int64_t last_ms;
 };
 
 void sparkline_init(struct sparkline *s, int64_t from_ms, int64_t to_ms);

@@ -131,6 +131,22 @@ def test_health_while_a_role_is_gone(site):
     assert site.unix.json("/healthz") == {"status": "ok", "reasons": []}
 
 
+def test_services_nobody_looks_at(site):
+    """A silent collector leaves its services in unknown state, with what they were and since when;
+    its first word takes that back."""
+    site.service("llama")
+    site.start()
+    site.wait_service("llama")
+    os.kill(site.daemon.roles()["process"], signal.SIGSTOP)
+    service = site.wait_service("llama", "unknown")
+    assert service["reason"] == "up when modelwatch last looked" and service["since"]
+    assert site.status()["status"] == "warning"
+    for path in ("/", "/services/llama"):
+        text = site.unix.get(path).text
+        assert ">unknown</span>" in text.replace("</svg>", ">") and "last looked" in text
+    site.wait_service("llama")
+
+
 @pytest.mark.parametrize("role", places.ROLES)
 def test_hung_role_is_replaced(site, role):
     server = site.service("llama")

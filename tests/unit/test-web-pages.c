@@ -64,6 +64,35 @@ static void test_rows(void **state)
 		"{\"name\":\"engine\",\"pid\":5,\"state\":\"stopped\",\"restarts\":1}");
 }
 
+/* Nobody looks any more: what a service was is not what it is. */
+static void test_unseen(void **state)
+{
+	static const struct {
+		enum service_state state;
+		const char *reason;
+		int64_t last_ms;
+		const char *expected;
+	} cases[] = {
+		{SERVICE_UP, "", NOW_MS, "up when modelwatch last looked"},
+		{SERVICE_DOWN, "exited", NOW_MS, "down when modelwatch last looked: exited"},
+		{SERVICE_UP, "", 0, "up when modelwatch last looked, more than an hour ago"},
+		{SERVICE_UNKNOWN, "ended", NOW_MS, "ended"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct service s = {.state = cases[i].state,
+			.since_ms = 1,
+			.reason = strdup(cases[i].reason)};
+
+		assert_int_equal(service_unsee(&s, cases[i].last_ms), 0);
+		assert_int_equal(s.state, SERVICE_UNKNOWN);
+		assert_string_equal(s.reason, cases[i].expected);
+		assert_int_equal(
+			s.since_ms, cases[i].state == SERVICE_UNKNOWN ? 1 : cases[i].last_ms);
+		free(s.reason);
+	}
+}
+
 static void test_rollup(void **state)
 {
 	struct role_record running = {.name = TEXT("web"), .state = TEXT("running")};
@@ -207,6 +236,14 @@ static void test_headlines(void **state)
 		{"{\"status\":\"warning\",\"services\":[],\"incidents\":[],\"roles\":[{\"name\":"
 		 "\"notify\",\"state\":\"hung\"},{\"name\":\"web\",\"state\":\"running\"}]}",
 			"modelwatch itself needs a look", "role notify is hung", "warning"},
+		{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"}],\"incidents\":[],"
+		 "\"roles\":[{\"name\":\"process\",\"state\":\"hung\"}]}",
+			"1 service in unknown state",
+			"modelwatch itself needs a look, role process is hung", "warning"},
+		{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"},{\"state\":"
+		 "\"unknown\"}],\"incidents\":[{\"severity\":\"warning\"}]}",
+			"1 open incident",
+			"1 warning, 1 not acknowledged, 2 services in unknown state", "warning"},
 		{"{\"status\":\"critical\",\"incidents\":[{\"severity\":\"critical\"},"
 		 "{\"severity\":\"warning\",\"acknowledged_at\":\"x\"}]}",
 			"2 open incidents", "1 critical, 1 warning, 1 not acknowledged",
@@ -228,6 +265,26 @@ static void test_headlines(void **state)
 			json_string_value(json_object_get(document, "mood")), cases[i].mood);
 		json_decref(document);
 	}
+}
+
+static void test_order(void **state)
+{
+	json_t *document = json_loads("{\"status\":\"ok\",\"incidents\":[],\"services\":["
+				      "{\"name\":\"a\",\"state\":\"up\"},"
+				      "{\"name\":\"b\",\"state\":\"down\"},"
+				      "{\"name\":\"c\",\"state\":\"unknown\"},"
+				      "{\"name\":\"d\",\"state\":\"down\"}]}",
+		0, NULL);
+	static const char expected[] = "bdca";
+	json_t *service;
+	size_t i;
+
+	assert_int_equal(presentation_add_headline(document), 0);
+	assert_int_equal(json_array_size(json_object_get(document, "services")), 4);
+	json_array_foreach (json_object_get(document, "services"), i, service)
+		assert_int_equal(
+			*json_string_value(json_object_get(service, "name")), expected[i]);
+	json_decref(document);
 }
 
 /* Foreign text in every place where a page shows text. */
@@ -357,11 +414,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_rollup),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_presentation),
 		cmocka_unit_test(test_headlines),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_error_page),
 		cmocka_unit_test(test_files),

@@ -46,11 +46,6 @@ static void test_routes(void **state)
 		{"GET", "/v1/incidents?state", 400, ROUTES, "", ""},
 		{"GET", "/v1/incidents?other=1", 400, ROUTES, "", ""},
 		{"GET", "/v1/incidents?state=%zz", 400, ROUTES, "", ""},
-		{"GET", "/incidents?x=1&state=all", 200, ROUTE_INCIDENTS, "", "all"},
-		{"GET", "/healthz?x=1", 200, ROUTE_HEALTH, "", ""},
-		{"GET", "/metrics?format=%zz&&=", 200, ROUTE_METRICS, "", ""},
-		{"GET", "/v1/status?x=1", 200, ROUTE_V1_STATUS, "", ""},
-		{"GET", "/assets/style.css?v=2", 200, ROUTE_ASSET, "style.css", ""},
 		{"GET", "/services/%", 400, ROUTES, "", ""},
 		{"GET", "/services/%4", 400, ROUTES, "", ""},
 		{"GET", "/services/%00", 400, ROUTES, "", ""},
@@ -84,6 +79,28 @@ static void test_routes(void **state)
 		if (cases[i].status == 400)
 			assert_true(*m.why);
 	}
+}
+
+/* What others add to a query is ignored, but where it could have been meant for a key that is. */
+static void test_decorated_routes(void **state)
+{
+	static const struct {
+		const char *target;
+		unsigned status;
+	} cases[] = {
+		{"/?utm_source=x", 200},
+		{"/incidents?x=1&state=all", 200},
+		{"/healthz?x=1", 200},
+		{"/metrics?format=%zz&&=", 200},
+		{"/v1/status?x", 200},
+		{"/assets/style.css?v=2", 200},
+		{"/v1/incidents?x=1&state=all", 400},
+		{"/v1/incidents?State=all", 400},
+	};
+	struct route_match m;
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++)
+		assert_int_equal(route_resolve("GET", cases[i].target, &m), cases[i].status);
 }
 
 static void test_route_answers(void **state)
@@ -391,6 +408,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_decorated_routes),
 		cmocka_unit_test(test_route_answers),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_heads),

@@ -14,6 +14,7 @@ noinst_LIBRARIES += libprocess.a
 libprocess_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 libprocess_a_SOURCES = \
 	collectors/process/collector.c collectors/process/collector.h \
+	collectors/process/events.c \
 	collectors/process/exits.c collectors/process/exits.h \
 	collectors/process/glob.c collectors/process/glob.h \
 	collectors/process/match.c collectors/process/match.h \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "collectors/process/collector.h"
+#include "collectors/process/connector.h"
 #include "daemon/base/log.h"
 #include "daemon/base/map.h"
 #include "daemon/base/num.h"
@@ -385,7 +386,7 @@ static void process_role_free(struct process_role *p)
 static int prepare(struct process_role *p)
 {
 	const struct section *daemon = config_find(role_config(p->role), SECTION_DAEMON, "");
-	struct collector_options options = {.connector = -1};
+	struct collector_options options = {0};
 	int r;
 
 	p->series = map_new();
@@ -401,6 +402,10 @@ static int prepare(struct process_role *p)
 	options.discovery = section_bool(daemon, OPTION_DAEMON_DISCOVERY);
 	options.interval = section_duration(daemon, OPTION_DAEMON_INTERVAL);
 	options.connector = role_take_descriptor(p->role, "proc-events");
+	/* Why the supervisor could not, unless this can. */
+	if (options.connector < 0)
+		options.connector = connector_open();
+	options.exits = role_take_descriptor(p->role, "proc-exits");
 	return collector_new(role_event(p->role), &p->sink, &options, &p->collector);
 }
 

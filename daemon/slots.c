@@ -144,21 +144,32 @@ static void send_configuration(struct slot *slot, struct instance *i)
 	instance_send(i, &packet, -1);
 }
 
-static void pass_descriptors(struct slot *slot, struct instance *i)
+static void pass_process_events(const struct supervisor *s, struct instance *i)
 {
-	struct supervisor *s = slot->supervisor;
+	if (s->process_events >= 0)
+		instance_pass(i, "proc-events", s->process_events);
+	if (s->process_exits >= 0)
+		instance_pass(i, "proc-exits", s->process_exits);
+}
+
+static void pass_listeners(const struct supervisor *s, struct instance *i)
+{
 	_cleanup_buf_ struct buf name = BUF_INIT;
 
-	if (slot->row == &role_rows[ROLE_PROCESS] && s->process_events >= 0)
-		instance_pass(i, "proc-events", s->process_events);
-	if (slot->row != &role_rows[ROLE_WEB])
-		return;
 	for (size_t l = 0; l < s->listeners.count; l++) {
 		buf_reset(&name);
 		buf_printf(&name, "listen:%s", s->listeners.items[l].address);
 		if (name.data)
 			instance_pass(i, name.data, s->listeners.items[l].fd);
 	}
+}
+
+static void pass_descriptors(const struct slot *slot, struct instance *i)
+{
+	if (slot->row == &role_rows[ROLE_PROCESS])
+		pass_process_events(slot->supervisor, i);
+	else if (slot->row == &role_rows[ROLE_WEB])
+		pass_listeners(slot->supervisor, i);
 }
 
 static void start_others(struct supervisor *s)

@@ -256,8 +256,9 @@ static int take_resources(struct supervisor *s)
 		log_error("%s", why ? why : strerror(-r));
 		return r;
 	}
-	/* Without it the process role sees less, and says so in `modelwatch doctor`. */
+	/* Without them the process role sees less, and says so in `modelwatch doctor`. */
 	s->process_events = connector_open();
+	s->process_exits = connector_open_exits();
 	for (size_t i = 0; i < ROLES; i++)
 		handed_on |= role_rows[i].capabilities;
 	r = sandbox_limit_capabilities(handed_on);
@@ -271,6 +272,7 @@ static void supervisor_done(struct supervisor *s)
 	slots_done(s);
 	listeners_close(&s->listeners, NULL);
 	close_fd(&s->process_events);
+	close_fd(&s->process_exits);
 	sd_event_source_disable_unref(s->watch);
 	sd_event_source_disable_unref(s->deadline);
 	sd_event_unref(s->event);
@@ -280,7 +282,8 @@ static void supervisor_done(struct supervisor *s)
 
 int supervisor_run(const struct supervisor_options *options, struct config *config)
 {
-	struct supervisor s = {.options = options, .config = config, .process_events = -1};
+	struct supervisor s = {
+		.options = options, .config = config, .process_events = -1, .process_exits = -1};
 	int r, status = EX_UNAVAILABLE;
 
 	r = take_resources(&s);

@@ -31,7 +31,8 @@ struct supervisor {
 	sd_event *event;
 	struct config *config;
 	struct listeners listeners;
-	int process_events; /* the kernel's process event socket, or -1 */
+	int process_events; /* the kernel's process event sockets (connector.h), or negative */
+	int process_exits;
 	char *host;
 	gid_t group;
 	struct slot slots[ROLES];

@@ -2,24 +2,15 @@
 #include "collectors/process/collector.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "collectors/process/connector.h"
 #include "collectors/process/private.h"
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
 
 #define LIST_WITH_EVENTS (5 * USEC_PER_SEC) /* without events /proc is listed at every tick */
-/* Other programs' processes come and go by the hundred: they wake us at most so often. Ends of main
- * processes do not wait, their pidfds tell of them; and most of what is executed is gone by then. */
-#define GLANCE_AFTER	 (100 * USEC_PER_MSEC)
-#define EXECUTED_MAX	 4096
-#define GLANCE_MAX	 64    /* executed processes that are looked at in one turn of the loop */
-#define EVENTS_AT_ONCE	 65536 /* events of one turn of the loop */
 #define FORGET_AFTER	 USEC_PER_DAY /* a discovered service that is gone */
 #define COUNTER_MAX	 0x1p63 /* beyond any counter */
 #define BOOT_ID		 "sys/kernel/random/boot_id"
@@ -27,121 +18,6 @@
 void collector_fail(struct collector *c, int r)
 {
 	sd_event_exit(c->event, r == -ENOMEM ? EX_OSERR : EX_SOFTWARE);
-}
-
-/* An identity that can have changed is told of anew. */
-static void look_at_executed(struct collector *c, pid_t pid)
-{
-	const struct process *before = scan_find(c, pid);
-	bool was_main = before && before->main;
-	struct process *p = scan_examine(c, pid);
-
-	if (p && p->main && was_main)
-		tell_identity(p);
-}
-
-/* Looks at what the connector tells after DURATION, and leaves it alone until then. */
-static void glance_after(struct collector *c, usec_t duration)
-{
-	int r;
-
-	if (c->glancing)
-		return;
-	c->glancing = true;
-	r = sd_event_source_set_enabled(c->events, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_source_set_time_relative(c->glance, duration);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(c->glance, SD_EVENT_ONESHOT);
-	if (r < 0)
-		collector_fail(c, r);
-}
-
-static int on_glance(sd_event_source *source, uint64_t now, void *userdata)
-{
-	struct collector *c = userdata;
-	size_t count;
-	int r;
-
-	collector_read_events(c);
-	count = c->executed_count < GLANCE_MAX ? c->executed_count : GLANCE_MAX;
-	for (size_t i = 0; i < count; i++)
-		look_at_executed(c, c->executed[i]);
-	c->executed_count -= count;
-	memmove(c->executed, c->executed + count, c->executed_count * sizeof(*c->executed));
-	c->glancing = false;
-	/* The rest in the next turn: the end of a main process is not to wait for it. */
-	if (c->executed_count > 0)
-		glance_after(c, 0);
-	else {
-		r = sd_event_source_set_enabled(c->events, SD_EVENT_ON);
-		if (r < 0)
-			collector_fail(c, r);
-	}
-	return 0;
-}
-
-static void note_exec(struct collector *c, pid_t pid)
-{
-	if (c->executed_count < EXECUTED_MAX)
-		c->executed[c->executed_count++] = pid;
-	else
-		c->listed = 0; /* too many: a listing finds them */
-}
-
-/* One whose pidfd has told already waits for this. */
-/* A first thread that a signal ended takes all others along, but the pidfd waits for the last of them,
- * and that one for the memory: gigabytes take their time. (A first thread that left by itself ends with
- * status 0, and so does one that another thread's exec replaces.) */
-static bool is_dying(const struct process *p, int status)
-{
-	struct proc_stat stat;
-
-	return WIFSIGNALED(status) && proc_read_stat(p->collector->root, p->pid, &stat) == 0 &&
-	       stat.start == p->start && stat.state == 'Z';
-}
-
-static void note_exit(struct collector *c, pid_t pid, int status)
-{
-	struct process *p = scan_find(c, pid);
-
-	if (!p || !p->main)
-		return;
-	p->status_known = true;
-	p->status = status;
-	if (p->patience || is_dying(p, status))
-		service_exited(p, &status);
-}
-
-void collector_read_events(struct collector *c)
-{
-	struct connector_event event;
-	int r = 0;
-
-	if (c->options.connector < 0)
-		return;
-	for (size_t i = 0; i < EVENTS_AT_ONCE; i++) {
-		r = connector_read(c->options.connector, &event);
-		if (r <= 0)
-			break;
-		if (event.kind == CONNECTOR_EXEC)
-			note_exec(c, event.pid);
-		else
-			note_exit(c, event.pid, event.status);
-	}
-	if (c->executed_count > 0)
-		glance_after(c, GLANCE_AFTER);
-	if (r == -ENOBUFS) {
-		c->listed = 0; /* some were lost: the next tick lists anew and looks at all again */
-		c->recheck_owed = (double) map_size(c->processes);
-	} else if (r < 0)
-		collector_fail(c, r);
-}
-
-static int on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	glance_after(userdata, GLANCE_AFTER);
-	return 0;
 }
 
 static void forget_old(struct collector *c)
@@ -194,16 +70,6 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 	return 0;
 }
 
-static int add_connector(struct collector *c)
-{
-	int r = sd_event_add_io(c->event, &c->events, c->options.connector, EPOLLIN, on_events, c);
-
-	if (r >= 0)
-		r = sd_event_add_time_relative(c->event, &c->glance, CLOCK_MONOTONIC, GLANCE_AFTER,
-			USEC_PER_MSEC, on_glance, c);
-	return r < 0 ? r : sd_event_source_set_enabled(c->glance, SD_EVENT_OFF);
-}
-
 static int add_sources(struct collector *c)
 {
 	usec_t accuracy = c->options.interval / 20;
@@ -217,7 +83,7 @@ static int add_sources(struct collector *c)
 		r = sd_event_source_set_enabled(c->tick, SD_EVENT_ON);
 	if (r >= 0)
 		r = sd_event_source_set_priority(c->tick, SD_EVENT_PRIORITY_NORMAL + 10);
-	return r < 0 || c->options.connector < 0 ? r : add_connector(c);
+	return r < 0 ? r : events_begin(c);
 }
 
 static int read_boot(struct collector *c)
@@ -261,25 +127,6 @@ static int add_services(struct collector *c)
 	return 0;
 }
 
-static void report_rights(struct collector *c)
-{
-	/* Other users' processes show everything to who has both. */
-	const uint64_t needed = UINT64_C(1) << CAP_SYS_PTRACE | UINT64_C(1) << CAP_DAC_READ_SEARCH;
-	const struct sink *sink = c->sink;
-	bool events = c->options.connector >= 0;
-	uint64_t held;
-
-	sink->fact(sink->userdata, "doctor", "process-events", "state", events ? "ok" : "missing");
-	sink->fact(sink->userdata, "doctor", "process-events", "text",
-		events ? "The kernel tells of every process that starts or ends."
-		       : "The kernel's process events cannot be read: why a process ended may stay "
-			 "unknown, and a new one is found at the next interval.");
-	sink->fact(sink->userdata, "doctor", "process-events", "remedy",
-		events ? "" : "Start the daemon by its unit, or as root, outside of containers.");
-	if (proc_read_capabilities(c->root, &held) < 0 || (held & needed) != needed)
-		tell_denied(c);
-}
-
 int collector_new(sd_event *event, const struct sink *sink, const struct collector_options *options,
 	struct collector **ret)
 {
@@ -295,8 +142,7 @@ int collector_new(sd_event *event, const struct sink *sink, const struct collect
 	c->root = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	c->processes = map_new();
 	c->services = map_new();
-	c->executed = calloc(EXECUTED_MAX, sizeof(*c->executed));
-	r = c->root < 0 ? -errno : c->processes && c->services && c->executed ? 0 : -ENOMEM;
+	r = c->root < 0 ? -errno : c->processes && c->services ? 0 : -ENOMEM;
 	if (r == 0)
 		r = read_boot(c);
 	if (r < 0) {
@@ -311,14 +157,11 @@ struct collector *collector_free(struct collector *c)
 {
 	if (!c)
 		return NULL;
-	sd_event_source_disable_unref(c->events);
+	events_end(c);
 	sd_event_source_disable_unref(c->tick);
-	sd_event_source_disable_unref(c->glance);
 	map_free(c->processes, process_free);
 	map_free(c->services, service_free);
-	free(c->executed);
 	close_fd(&c->root);
-	close_fd(&c->options.connector);
 	sd_event_unref(c->event);
 	free(c);
 	return NULL;
@@ -480,7 +323,7 @@ int collector_start(struct collector *c, const struct known *known)
 		r = take_discovered(c, known);
 	if (r < 0)
 		return r;
-	report_rights(c);
+	tell_rights(c);
 	watch_memory(c);
 	for (size_t i = 0; i < known->value_count; i++)
 		take_value(c, &known->values[i]);

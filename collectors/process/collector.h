@@ -2,9 +2,9 @@
 /* The process collector: which processes serve models, when they start and end, and what they use.
  *
  * Layer: collectors. It measures and never judges. A main process is watched by a pidfd, which tells
- * of its end at once; the kernel's process events (connector.h), where there are any, tell why it
- * ended and what was executed anew, so that /proc is listed now and then only. Everything it finds
- * goes into the sink. */
+ * of its end when it has given back all it had; the kernel's process events (connector.h), where there
+ * are any, tell of the end at once, why it ended and what was executed anew, so that /proc is listed now
+ * and then only. Everything it finds goes into the sink. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -20,7 +20,8 @@ struct collector_options {
 	size_t service_count;
 	bool discovery;
 	usec_t interval;
-	int connector; /* taken; -1 for none */
+	int connector; /* of connector_open(), taken; or -errno: why there is none */
+	int exits;     /* of connector_open_exits(), taken; negative for none */
 };
 
 /* Prepares; nothing is looked at before collector_start(). 0 or -errno. */

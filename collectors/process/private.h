@@ -2,10 +2,10 @@
 /* What the collector's parts share.
  *
  * Layer: collectors; included by the files of this folder alone:
- *   collector.c  the loop: descriptors, timers, start     scan.c     which processes there are, and whose
+ *   collector.c  the loop: ticks, start                    scan.c     which processes there are, and whose
  *   search.c     by pid file and port; discovered ports    watch.c    the end of a main process
  *   service.c    a service's life: started, exited, ended  tell.c     its events, facts and series
- *   sample.c     what its processes use
+ *   sample.c     what its processes use                    events.c   what the kernel tells by itself
  *
  * A process row is freed by scan_lose() and service_exited() alone, and a service by service_end().
  * Whoever calls something that may reach these looks up again what it goes on with. */
@@ -112,7 +112,8 @@ struct collector {
 	unsigned identity;     /* enum identity_part: what services and discovery look at */
 	pid_t *executed;       /* told by the connector, not looked at yet */
 	size_t executed_count;
-	sd_event_source *events, *tick, *glance;
+	sd_event_source *tick;
+	sd_event_source *events, *glance, *exits, *mains_changed; /* of events.c */
 	usec_t next_tick;     /* monotonic */
 	usec_t listed;	      /* monotonic: when /proc was listed last; 0 to list at the next tick */
 	bool listing;
@@ -132,8 +133,14 @@ struct collector {
 
 /* Ends the loop: what the engine must know could not be told. */
 void collector_fail(struct collector *c, int r);
+
+/* events.c */
+int events_begin(struct collector *c);
+void events_end(struct collector *c);
 /* Reads what the connector has told until now; main processes that wait for it may be told of. */
-void collector_read_events(struct collector *c);
+void events_read(struct collector *c);
+/* A main process began or ended: soon the exits of those that are there now wake us. */
+void events_watch_mains(struct collector *c);
 
 /* scan.c */
 void scan_list(struct collector *c);
@@ -206,6 +213,8 @@ void tell_exited(struct service *s, const struct process *p, const struct known_
 	const struct exit_facts *f);
 void tell_missing(struct service *s);
 void tell_ended(struct service *s);
+/* What the daemon's rights suffice for: facts for `modelwatch doctor`. */
+void tell_rights(struct collector *c);
 /* Says once that rights do not suffice for everything. */
 void tell_denied(struct collector *c);
 

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define STAT_FIELD_STATE 3
 #define STAT_FIELD_LAST	 52	 /* exit_code, since Linux 3.5 */
@@ -115,7 +116,7 @@ int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret)
 bool proc_stat_is_dead(const struct proc_stat *stat)
 {
 	return stat->state == 'X' || stat->state == 'x' ||
-	       (stat->state == 'Z' && stat->threads <= 1);
+	       (stat->state == 'Z' && (stat->threads <= 1 || WIFSIGNALED(stat->exit_status)));
 }
 
 /* Stands behind KEY where a line begins with it. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is told of a service: its series, events and facts. */
+#include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 
 #include "collectors/process/private.h"
@@ -245,6 +247,56 @@ void tell_ended(struct service *s)
 			draft_sample(&d, (enum series_number) i, sample_stale());
 	draft_send(&d);
 	tell_forget(s);
+}
+
+/* Why there are no process events, by the error of connector_open(), and what helps. */
+static const struct {
+	int error;
+	const char *text, *remedy;
+} obstacles[] = {
+	{-EPERM, "This kernel tells of process events to who has CAP_NET_ADMIN alone.",
+		"Run Linux 6.6 or later, or add CAP_NET_ADMIN to CapabilityBoundingSet= and "
+		"AmbientCapabilities= of the daemon's unit."},
+	{-ECONNREFUSED, "There are no process events in a network namespace other than the host's.",
+		"Start the daemon in the host's network namespace (a container: --network=host)."},
+	{-ENODATA, "The kernel gives no process events to a pid or user namespace other than the "
+		   "host's, or was built without CONFIG_PROC_EVENTS.",
+		"Start the daemon in the host's pid and user namespaces (a container: --pid=host)."},
+	{-EPROTONOSUPPORT, "This kernel was built without CONFIG_CONNECTOR: it has no process "
+			   "events.",
+		"Run a kernel with CONFIG_CONNECTOR and CONFIG_PROC_EVENTS."},
+	{0, "The kernel's process events cannot be read.",
+		"Start the daemon by its unit, or as root, outside of containers."},
+};
+
+static void tell_events(const struct sink *sink, int connector)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	bool there = connector >= 0;
+	size_t i = 0;
+
+	while (obstacles[i].error != 0 && obstacles[i].error != connector)
+		i++;
+	buf_printf(&text, "%s Why a process ended may stay unknown, and a new one is found at the "
+			  "next interval.",
+		obstacles[i].text);
+	sink->fact(sink->userdata, "doctor", "process-events", "state", there ? "ok" : "missing");
+	sink->fact(sink->userdata, "doctor", "process-events", "text",
+		there ? "The kernel tells of every process that starts or ends."
+		: text.data ? text.data : obstacles[i].text);
+	sink->fact(sink->userdata, "doctor", "process-events", "remedy",
+		there ? "" : obstacles[i].remedy);
+}
+
+void tell_rights(struct collector *c)
+{
+	/* Other users' processes show everything to who has both. */
+	const uint64_t needed = UINT64_C(1) << CAP_SYS_PTRACE | UINT64_C(1) << CAP_DAC_READ_SEARCH;
+	uint64_t held;
+
+	tell_events(c->sink, c->options.connector);
+	if (proc_read_capabilities(c->root, &held) < 0 || (held & needed) != needed)
+		tell_denied(c);
 }
 
 void tell_denied(struct collector *c)

@@ -74,7 +74,7 @@ static int on_patience(sd_event_source *source, uint64_t now, void *userdata)
 	uint64_t start = p->start;
 	int status;
 
-	collector_read_events(c);
+	events_read(c);
 	p = find_again(c, pid, start);
 	if (p)
 		service_exited(p, watch_status(p, &status) ? &status : NULL);
@@ -91,7 +91,7 @@ static int on_death(sd_event_source *source, int fd, uint32_t events, void *user
 	int status;
 
 	p->death = sd_event_source_disable_unref(p->death);
-	collector_read_events(c);
+	events_read(c);
 	p = find_again(c, pid, start);
 	if (!p)
 		return 0;
@@ -126,10 +126,13 @@ void watch_begin(struct process *p)
 		r = sd_event_source_set_priority(p->death, SD_EVENT_PRIORITY_IMPORTANT);
 	if (r < 0)
 		collector_fail(c, r);
+	events_watch_mains(c);
 }
 
 void watch_end(struct process *p)
 {
+	if (p->pidfd >= 0)
+		events_watch_mains(p->collector);
 	p->death = sd_event_source_disable_unref(p->death);
 	p->patience = sd_event_source_disable_unref(p->patience);
 	close_fd(&p->pidfd);

@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (r != 1)
 		assert(event.pid == -1 && event.status == -1);
 	else
-		assert(event.kind == CONNECTOR_EXEC || event.kind == CONNECTOR_EXIT);
+		assert(event.kind == CONNECTOR_EXEC || event.kind == CONNECTOR_EXIT ||
+		       event.kind == CONNECTOR_KILLED);
 	return 0;
 }

@@ -4,18 +4,23 @@
  *
  * Its arguments are free, so that it can look like any server; "--port N" among them makes it listen
  * on 127.0.0.1. It writes "ready" and then obeys lines on its standard input: "exit N", "crash" (a
- * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid). It ends with
- * its standard input, so none outlives its test. Linked statically, so that a copy is all it needs. */
+ * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid), "grow N" (N MiB
+ * of memory, with another thread; writes the thread's number). It ends with its standard input, so none
+ * outlives its test. Linked statically, so that a copy is all it needs. */
 #include <arpa/inet.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 64 /* of a command */
+#define LINE_MAX_BYTES 64   /* of a command */
+#define STACK_BYTES    4096 /* of a thread that does nothing */
+#define PAGE_BYTES     4096
 
 static int listen_on(const char *port)
 {
@@ -46,6 +51,34 @@ static void fork_child(void)
 	fflush(stdout);
 }
 
+/* Never ends by itself. */
+static int sleep_on(void *nothing)
+{
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+/* Small pages: giving them back takes a while. The first thread of a process that is killed ends
+ * before that while there is another. */
+static void grow(size_t mebibytes)
+{
+	static char stack[STACK_BYTES] __attribute__((aligned(16)));
+	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+	size_t size = mebibytes << 20;
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int thread = -1;
+
+	if (memory != MAP_FAILED) {
+		madvise(memory, size, MADV_NOHUGEPAGE);
+		for (size_t i = 0; i < size; i += PAGE_BYTES)
+			memory[i] = 1;
+		thread = clone(sleep_on, stack + sizeof(stack), flags, NULL);
+	}
+	printf("%d\n", thread);
+	fflush(stdout);
+}
+
 /* A store to address 0 that the compiler must not reason away. */
 static void crash(void)
 {
@@ -62,6 +95,8 @@ static void obey(const char *line)
 		crash();
 	if (strcmp(line, "fork\n") == 0)
 		fork_child();
+	if (strncmp(line, "grow ", 5) == 0)
+		grow((size_t) atoi(line + 5));
 }
 
 int main(int argc, char **argv)

@@ -232,10 +232,12 @@ void fixture_begin(struct collector_fixture *f, const struct known *known)
 		.service_count = f->match_count,
 		.discovery = f->discovery,
 		.interval = INTERVAL,
-		.connector = -1};
+		.connector = f->obstacle < 0 ? f->obstacle : -ENODATA,
+		.exits = -1};
 
 	if (f->connector) {
 		options.connector = connector_open();
+		options.exits = connector_open_exits();
 		if (options.connector < 0)
 			skip();
 	}

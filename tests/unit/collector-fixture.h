@@ -45,6 +45,7 @@ struct collector_fixture {
 	sd_event *event;
 	struct sink sink;
 	bool connector; /* wanted */
+	int obstacle;	/* why there is none */
 	bool discovery;
 	struct collector *collector;
 	struct service_match matches[MATCHES_MAX];

@@ -2,12 +2,15 @@
 /* Configured services: real processes begin and end under the real collector. */
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -101,6 +104,48 @@ static void test_kill(void **state)
 	assert_true(fixture_series(f, GAUGE("swap_bytes"))->stale);
 	assert_int_equal(fixture_events(f, EXITED, NULL), 1);
 	assert_int_equal(fixture_events(f, STARTED, NULL), 1);
+}
+
+/* Another program is executed: what the kernel tells of all is looked at some time later only. */
+static void make_glance_pending(struct collector_fixture *f)
+{
+	assert_int_equal(system("true"), 0);
+	assert_true(sd_event_run(f->event, 0) >= 0);
+}
+
+static bool is_over(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+/* The kernel tells of the first thread's end before the memory is given back, and this is told on at
+ * once. How long giving back takes is the machine's: one of several tries is enough. */
+static void test_kill_of_a_large_one(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = begin(f);
+	bool early = false;
+
+	for (unsigned i = 1; i <= 10 && !early; i++) {
+		_cleanup_close_ int pidfd = (int) syscall(SYS_pidfd_open, s->pid, 0);
+
+		server_say(s, "grow 256\n");
+		assert_true(server_hear(s) > 0);
+		fixture_ticks(f, 2);
+		make_glance_pending(f);
+		kill(s->pid, SIGKILL);
+		fixture_await(f, EXITED, "llama", i);
+		early = !is_over(pidfd);
+		/* While it dies nobody takes it for a new one. */
+		fixture_ticks(f, 2);
+		assert_int_equal(fixture_events(f, STARTED, "llama"), i);
+		server_end(s, 0);
+		s = fixture_server(f, NULL);
+		fixture_await(f, STARTED, "llama", i + 1);
+	}
+	assert_true(early);
 }
 
 static void test_exit_codes(void **state)
@@ -581,6 +626,7 @@ int main(void)
 		BOTH(test_start),
 		BOTH(test_start_later),
 		BOTH(test_kill),
+		WITH(test_kill_of_a_large_one),
 		BOTH(test_exit_codes),
 		BOTH(test_core),
 		BOTH(test_restart_within_an_interval),

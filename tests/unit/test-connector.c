@@ -3,15 +3,23 @@
 #include <linux/cn_proc.h>
 #include <linux/connector.h>
 #include <linux/netlink.h>
+#include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "collectors/process/connector.h"
 #include "daemon/base/cleanup.h"
+
+#define FAR_TOO_LONG 60000 /* milliseconds: only a hang takes that */
 
 /* A datagram as the kernel sends it: struct cn_msg ends with an array and so stands as bytes. */
 struct datagram {
@@ -89,6 +97,22 @@ static void test_exit(void **state)
 	}
 }
 
+/* Threads that left by themselves are of no interest, nor is the last byte of what they said. */
+static void test_killed(void **state)
+{
+	struct proc_event e = exit_event(8, 7, 0x0b00);
+	struct datagram d = datagram_of(&e);
+	struct connector_event event;
+
+	assert_int_equal(parse(&d, &event), 0);
+	e = exit_event(8, 7, 9);
+	d = datagram_of(&e);
+	assert_int_equal(parse(&d, &event), 1);
+	assert_int_equal(event.kind, CONNECTOR_KILLED);
+	assert_int_equal(event.pid, 7);
+	assert_int_equal(event.status, 9);
+}
+
 static void test_not_for_us(void **state)
 {
 	struct connector_event event = {.pid = -1};
@@ -140,13 +164,133 @@ static void test_short(void **state)
 	check_sizes(&d, offsetof(struct exit_proc_event, exit_signal));
 }
 
+/* A child that ends by SIGKILL at once. */
+static pid_t kill_child(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		raise(SIGKILL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return pid;
+}
+
+/* A child that waits to be killed. */
+static pid_t start_child(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+static void assert_told(int fd, pid_t pid)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	struct connector_event event;
+
+	/* It is told when the zombie is there to be waited for, or just after. */
+	assert_int_equal(poll(&ready, 1, FAR_TOO_LONG), 1);
+	assert_int_equal(connector_read(fd, &event), 1);
+	assert_int_equal(event.kind, CONNECTOR_EXIT);
+	assert_int_equal(event.pid, pid);
+	assert_int_equal(event.status, SIGKILL);
+}
+
+/* Of those that are watched, and of no others, whatever was watched before. */
+static void test_watch(void **state)
+{
+	_cleanup_close_ int fd = connector_open_exits(), all = connector_open();
+	pid_t pids[CONNECTOR_PIDS_MAX + 1] = {0}, a, b;
+
+	if (fd < 0 || all < 0)
+		skip();
+	kill_child();
+	a = start_child();
+	b = start_child();
+	assert_int_equal(connector_watch(fd, &a, 1), 0);
+	end_child(b);
+	end_child(a);
+	assert_told(fd, a);
+	for (size_t i = 0; i < CONNECTOR_PIDS_MAX; i++)
+		pids[i] = INT32_MAX - (pid_t) i;
+	a = start_child();
+	b = start_child();
+	pids[0] = b;
+	pids[CONNECTOR_PIDS_MAX - 1] = a;
+	assert_int_equal(connector_watch(fd, pids, CONNECTOR_PIDS_MAX), 0);
+	assert_int_equal(connector_watch(fd, pids, CONNECTOR_PIDS_MAX + 1), -E2BIG);
+	kill_child();
+	end_child(a);
+	assert_told(fd, a);
+	end_child(b);
+	assert_told(fd, b);
+}
+
+/* Each socket answers for itself, and tells of what it is for. */
+static void test_open(void **state)
+{
+	_cleanup_close_ int fd = connector_open();
+	struct connector_event event = {.pid = -1};
+	pid_t pid;
+
+	if (fd < 0)
+		skip();
+	pid = kill_child();
+	do {
+		struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+		assert_int_equal(poll(&ready, 1, FAR_TOO_LONG), 1);
+		assert_int_equal(connector_read(fd, &event), 1);
+	} while (event.pid != pid);
+	assert_int_equal(event.kind, CONNECTOR_EXIT);
+}
+
+/* In a pid namespace of its own the kernel takes a subscription and tells of nothing. */
+static void test_namespace(void **state)
+{
+	_cleanup_close_ int fd = connector_open();
+	int status;
+	pid_t pid;
+
+	if (fd < 0 || unshare(CLONE_NEWPID) < 0)
+		skip();
+	pid = fork();
+	if (pid == 0)
+		_exit(connector_open() == -ENODATA ? 0 : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_exit),
+		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_not_for_us),
 		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_watch),
+		/* The last: what it starts afterwards is in another namespace. */
+		cmocka_unit_test(test_namespace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,10 @@ static void test_stat_of_others(void **state)
 	      "0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0",
 		&s);
 	assert_false(proc_stat_is_dead(&s));
+	/* A signal that ended it ends all. */
+	s.exit_status = 9;
+	assert_true(proc_stat_is_dead(&s));
+	s.exit_status = 0;
 	s.state = 'X';
 	assert_true(proc_stat_is_dead(&s));
 }

@@ -62,6 +62,11 @@ class Server:
         self._say("fork")
         return int(self._process.stdout.readline())
 
+    def grow(self, mebibytes):
+        """Gives it memory and another thread: the end of both takes a while."""
+        self._say(f"grow {mebibytes}")
+        assert int(self._process.stdout.readline()) > 0, "no memory, or no thread"
+
     def send(self, number):
         """Sends a signal without waiting for what comes of it."""
         os.kill(self.pid, number)

@@ -110,5 +110,5 @@ def test_discover_prints_configuration(site):
     site.configure()
     site.config.write_text(site.config.read_text() + answer.stdout)
     site.daemon.start()
-    service = eventually(lambda: not (s := site.service_state(name))["discovered"] and s, name)
-    assert service["processes"] == [server.pid] and service["state"] == "up"
+    eventually(lambda: not site.service_state(name)["discovered"], name)
+    assert site.wait_service(name)["processes"] == [server.pid]

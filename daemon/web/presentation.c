@@ -67,6 +67,14 @@ static int add_flag(json_t *object, const char *key, const char *value, int64_t 
 	return set(object, key, suffix, json_true());
 }
 
+/* A runbook may be a manual page, or a word: a browser can follow the web's addresses alone. */
+static int add_link(json_t *object, const char *key, const char *value, int64_t now_ms)
+{
+	bool link = text_after(value, "https://") || text_after(value, "http://");
+
+	return set(object, key, "_is_link", json_boolean(link));
+}
+
 static const struct {
 	const char *key;
 	int (*add)(json_t *object, const char *key, const char *value, int64_t now_ms);
@@ -74,6 +82,7 @@ static const struct {
 	{"state", add_flag},
 	{"status", add_flag},
 	{"severity", add_flag},
+	{"runbook_url", add_link},
 	{"since", add_time},
 	{"time", add_time},
 	{"opened_at", add_time},
@@ -99,6 +108,25 @@ static int add_count(json_t *object, const char *key, const json_t *list)
 	if (r == 0)
 		r = set(object, key, "_count", json_integer((json_int_t) count));
 	return r < 0 ? r : set(object, key, "_plural", json_string(count == 1 ? "" : "s"));
+}
+
+/* Who should have been told and was not. */
+static int add_failed(json_t *object, const char *key, const json_t *list)
+{
+	size_t failed = 0, i;
+	json_t *item;
+
+	if (!text_equal(key, "notifications"))
+		return 0;
+	json_array_foreach (list, i, item) {
+		const char *state = json_string_value(json_object_get(item, "state"));
+
+		failed += state && text_equal(state, "failed");
+	}
+	return failed == 0 ? 0
+			   : set(object, key, "_failed",
+				     json_sprintf("%zu notification%s failed", failed,
+					     failed == 1 ? "" : "s"));
 }
 
 /* A list of numbers as text. */
@@ -182,6 +210,8 @@ static int add_to_member(
 	r = add_count(object, key, value);
 	if (r == 0)
 		r = add_numbers(object, key, value);
+	if (r == 0)
+		r = add_failed(object, key, value);
 	json_array_foreach (value, i, item) {
 		if (r == 0)
 			r = add_href(item, key);

@@ -8,6 +8,8 @@
  * "services_plural"
  *                                        ("s", or "" for one),
  * - a number "restarts": 2              stands "restarts_any": true (false for 0),
+ * - "runbook_url": "https://..."         stands "runbook_url_is_link": true,
+ * - "notifications": [...]               stands "notifications_failed": "1 notification failed",
  * - "processes": [1, 2]                  stands "processes_text": "1, 2",
  * - "labels": {"a": "b"}                 stands "labels_list": [{"name": "a", "value": "b"}],
  * and an incident and a service get an "href" relative to the root of the pages. */

@@ -64,6 +64,37 @@ static void test_rows(void **state)
 		"{\"name\":\"engine\",\"pid\":5,\"state\":\"stopped\",\"restarts\":1}");
 }
 
+/* A page's companions of the incident in DOCUMENT, an array with one. */
+static json_t *incident_of(const char *text)
+{
+	json_t *document = json_loads(text, 0, NULL), *incident;
+
+	assert_int_equal(presentation_add(document, NOW_MS), 0);
+	incident = json_incref(json_array_get(json_object_get(document, "incidents"), 0));
+	json_decref(document);
+	return incident;
+}
+
+static void test_incident(void **state)
+{
+	json_t *a = incident_of("{\"incidents\":[{\"runbook_url\":\"https://a/b\",\"notifications\":["
+				"{\"state\":\"failed\"},{\"state\":\"delivered\"}]}]}");
+	json_t *b = incident_of("{\"incidents\":[{\"runbook_url\":\"man:a(7)\",\"notifications\":["
+				"{\"state\":\"failed\"},{\"state\":\"failed\"}]}]}");
+	json_t *c = incident_of("{\"incidents\":[{\"notifications\":[{\"state\":\"pending\"}]}]}");
+
+	assert_true(json_is_true(json_object_get(a, "runbook_url_is_link")));
+	assert_string_equal(json_string_value(json_object_get(a, "notifications_failed")),
+		"1 notification failed");
+	assert_true(json_is_false(json_object_get(b, "runbook_url_is_link")));
+	assert_string_equal(json_string_value(json_object_get(b, "notifications_failed")),
+		"2 notifications failed");
+	assert_null(json_object_get(c, "notifications_failed"));
+	json_decref(a);
+	json_decref(b);
+	json_decref(c);
+}
+
 /* Nobody looks any more: what a service was is not what it is. */
 static void test_unseen(void **state)
 {
@@ -414,6 +445,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_incident),
 		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_rollup),
 		cmocka_unit_test(test_health),

@@ -130,7 +130,7 @@ static json_t *chart_json(
 	if (buf_error(&path) < 0 || buf_error(&area) < 0)
 		return NULL;
 	if (late)
-		snprintf(now, sizeof(now), "not known");
+		snprintf(now, sizeof(now), "no value now");
 	else
 		chart->figure(last, now);
 	return json_pack("{s:s,s:s,s:s,s:o,s:s,s:s}", "name", chart->name, "title", chart->title,

@@ -78,6 +78,21 @@ def test_phone(pages, browse, width):
         assert wide <= width, f"{path} is {wide} wide: {browser.run(WIDER)}"
 
 
+SPILLS = """return [...document.querySelectorAll('.card')].flatMap(card =>
+    [...card.querySelectorAll('code, h3, p, dd')].filter(e =>
+        e.getBoundingClientRect().right > card.getBoundingClientRect().right)
+    .map(e => e.textContent.slice(0, 80)))"""
+
+
+def test_nothing_spills(site, browse):
+    """The page of a host without services, on the narrowest phone."""
+    site.start()
+    browser = browse(width=320)
+    for path in ("/", "/incidents", "/alerts", "/about", "/nothing"):
+        browser.open(_url(site, path))
+        assert browser.run(SPILLS) == [], path
+
+
 def test_dark(pages, browse):
     """The background follows what the person likes."""
     colours = set()

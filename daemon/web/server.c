@@ -23,6 +23,7 @@
 #define CONNECTION_MEMORY  (16 * 1024)        /* bytes: request line and headers must fit */
 #define IDLE_S             ((unsigned) (GUEST_WAITS / USEC_PER_SEC)) /* the library's limit */
 #define BODY_DISCARDED_MAX (16 * 1024 * 1024) /* bytes read and thrown away to be polite */
+#define ANSWERS_MAX        (64 * 1024 * 1024) /* bytes of all answers that are on their way */
 #define LOG_LINE_MAX       256
 
 struct listener {
@@ -38,6 +39,7 @@ struct server {
 	void *userdata;
 	struct listener listeners[LISTENERS_MAX];
 	size_t count;
+	size_t on_way; /* bytes of answers */
 };
 
 struct exchange {
@@ -50,6 +52,7 @@ struct exchange {
 	bool begun, asked, suspended;
 	struct server_request request;
 	struct MHD_Response *response; /* NULL until answered */
+	size_t size;                   /* bytes of its body that are counted as on their way */
 	unsigned status;
 };
 
@@ -116,6 +119,7 @@ static void exchange_free(struct exchange *x)
 		return;
 	if (x->guest)
 		guest_turn(x->guest, false, clock_monotonic());
+	x->listener->server->on_way -= x->size;
 	if (x->response)
 		MHD_destroy_response(x->response);
 	buf_done(&x->body);
@@ -332,6 +336,19 @@ static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
 	return turn(userdata);
 }
 
+/* Counts SIZE bytes as on their way to who asked. False where too many are: whoever takes them slowly
+ * makes us keep them. */
+static bool reserve(struct exchange *x, size_t size)
+{
+	struct server *s = x->listener->server;
+
+	if (size > ANSWERS_MAX - s->on_way)
+		return false;
+	s->on_way += size;
+	x->size = size;
+	return true;
+}
+
 static struct MHD_Response *make_response(struct server_answer *a)
 {
 	struct MHD_Response *response;
@@ -369,14 +386,14 @@ static bool add_headers(struct MHD_Response *response, const struct server_answe
 
 void server_answer(struct exchange *x, struct server_answer *answer)
 {
-	x->response = make_response(answer);
+	x->response = reserve(x, answer->body.size) ? make_response(answer) : NULL;
 	x->status = answer->status;
 	if (x->response && !add_headers(x->response, answer)) {
 		MHD_destroy_response(x->response);
 		x->response = NULL;
 	}
 	if (!x->response) {
-		/* Without memory: the status alone. */
+		/* Without memory, or a place for it: the status alone. */
 		x->status = MHD_HTTP_SERVICE_UNAVAILABLE;
 		x->response = MHD_create_response_from_buffer(
 			0, (void *) (uintptr_t) "", MHD_RESPMEM_PERSISTENT);

@@ -2,8 +2,9 @@
 /* HTTP in: the one file that knows libmicrohttpd, on the event loop.
  *
  * Layer: daemon/web. Connections, their memory, their number and their patience are bounded; a body
- * over SERVER_BODY_MAX is read and thrown away, and said to be too large. Every request is answered
- * once, at once or later. */
+ * over SERVER_BODY_MAX is read and thrown away, and said to be too large. So are the bytes of all
+ * answers that were not taken yet: beyond them, 503. Every request is answered once, at once or
+ * later. */
 #pragma once
 
 #include <stdbool.h>

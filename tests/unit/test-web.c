@@ -303,6 +303,47 @@ static void test_full_house(void **state)
 	assert_status(f, "/assets/style.css", 200);
 }
 
+#define MANY 4000 /* series, each a line of more than 500 bytes */
+
+static void put_many(struct fixture *f)
+{
+	int64_t now_ms = usec_to_ms(clock_wall()) + 1000;
+	static struct sample samples[MANY];
+	char value[501];
+
+	assert_int_equal(store_begin(f->store), 0);
+	for (size_t i = 0; i < MANY; i++) {
+		struct label label = {(char[]){"path"}, value};
+		struct series s = {(char[]){"many"}, {&label, 1}};
+
+		snprintf(value, sizeof(value), "%0500zu", i);
+		assert_int_equal(store_series(f->store, &s, &samples[i].series), 0);
+	}
+	assert_int_equal(store_append(f->store, now_ms, samples, MANY), 0);
+	assert_int_equal(store_commit(f->store), 0);
+}
+
+/* Who asks for much and takes nothing makes us keep it: up to a limit, and not for ever. */
+static void test_hoarders(void **state)
+{
+	static const char request[] = "GET /metrics HTTP/1.1\r\nHost: any\r\n\r\n";
+	struct fixture *f = *state;
+	int hoarders[40];
+
+	put_many(f);
+	for (size_t i = 0; i < ELEMENTS(hoarders); i++) {
+		hoarders[i] = dial(f, false);
+		assert_int_equal(
+			write(hoarders[i], request, strlen(request)), strlen(request));
+	}
+	assert_status(f, "/metrics", 503);
+	assert_status(f, "/v1/status", 200);
+	for (size_t i = 0; i < ELEMENTS(hoarders); i++)
+		close(hoarders[i]);
+	assert_status(f, "/assets/style.css", 200);
+	assert_status(f, "/metrics", 200);
+}
+
 /* The engine set a damaged file aside and began another. */
 static void test_another_database(void **state)
 {
@@ -338,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_half_requests),
 		cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_full_house),
+		cmocka_unit_test(test_hoarders),
 		cmocka_unit_test(test_another_database),
 	};
 

@@ -11,6 +11,7 @@
 #include "daemon/base/num.h"
 #include "daemon/role.h"
 
+#define ORPHAN_WAIT (10 * USEC_PER_SEC) /* children that outlive a crash so long are the service */
 #define BURST_MAX  1024 /* packets that are queued before the engine is waited for: less than a link takes */
 #define BURST_WAIT USEC_PER_SEC
 #define EVENTS_MAX 4096 /* that the engine has not called durable; more, and a new start is better */
@@ -401,6 +402,7 @@ static int prepare(struct process_role *p)
 	options.service_count = p->service_count;
 	options.discovery = section_bool(daemon, OPTION_DAEMON_DISCOVERY);
 	options.interval = section_duration(daemon, OPTION_DAEMON_INTERVAL);
+	options.orphan_wait = ORPHAN_WAIT;
 	options.connector = role_take_descriptor(p->role, "proc-events");
 	/* Why the supervisor could not, unless this can. */
 	if (options.connector < 0)

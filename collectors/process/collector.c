@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "collectors/process/private.h"
@@ -18,6 +19,19 @@
 void collector_fail(struct collector *c, int r)
 {
 	sd_event_exit(c->event, r == -ENOMEM ? EX_OSERR : EX_SOFTWARE);
+}
+
+/* CLOCK_MONOTONIC stands still while the host sleeps, the time of processes does not. */
+uint64_t collector_boot_ticks(const struct collector *c, usec_t monotonic)
+{
+	struct timespec now;
+	double since;
+
+	if (clock_gettime(CLOCK_BOOTTIME, &now) < 0)
+		return 0;
+	since = (double) now.tv_sec + (double) now.tv_nsec / 1e9 -
+		(double) usec_since(clock_monotonic(), monotonic) / (double) USEC_PER_SEC;
+	return since > 0 ? (uint64_t) (since * c->ticks) : 0;
 }
 
 static void forget_old(struct collector *c)
@@ -39,6 +53,7 @@ static void look_around(struct collector *c)
 		usec_since(clock_monotonic(), c->listed) >= LIST_WITH_EVENTS)
 		scan_list(c);
 	scan_recheck(c);
+	service_take_orphans(c);
 	search_all(c);
 	forget_old(c);
 }

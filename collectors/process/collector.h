@@ -20,6 +20,7 @@ struct collector_options {
 	size_t service_count;
 	bool discovery;
 	usec_t interval;
+	usec_t orphan_wait; /* after a crash, before matching children that live on are main processes */
 	int connector; /* of connector_open(), taken; or -errno: why there is none */
 	int exits;     /* of connector_open_exits(), taken; negative for none */
 };

@@ -14,6 +14,7 @@
 #define EXECUTED_MAX   4096
 #define GLANCE_MAX     64    /* executed processes that are looked at in one turn of the loop */
 #define EVENTS_AT_ONCE 65536 /* events of one turn of the loop */
+#define NSEC_PER_USEC  1000
 
 /* An identity that can have changed is told of anew. */
 static void look_at_executed(struct collector *c, pid_t pid)
@@ -103,6 +104,7 @@ static void note_exit(struct collector *c, const struct connector_event *e)
 
 	if (!p || !p->main)
 		return;
+	p->lived = collector_boot_ticks(c, e->time / NSEC_PER_USEC);
 	dying = is_dying(p, first, &status);
 	if (first) {
 		p->status_known = true;

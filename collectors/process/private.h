@@ -46,6 +46,8 @@ struct service {
 	bool ended;	    /* told to be over; up has no value */
 	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
 	usec_t down_since;  /* monotonic */
+	usec_t orphans_due; /* monotonic: what a crash left is taken on; 0 for nothing */
+	uint64_t crashed;   /* clock ticks since boot: what began before is what the crash left */
 	usec_t refused_until;	/* monotonic: nobody was found who has the sockets of its ports */
 	uint64_t refused_sockets; /* their sum */
 	uint64_t restarts, oom_kills;
@@ -80,6 +82,7 @@ struct process {
 	bool kernel;  /* a thread of the kernel */
 	bool present; /* seen by the listing under way */
 	bool permitted;	   /* its exit status will be shown to us when it is a zombie */
+	uint64_t lived;	   /* clock ticks since boot: when it lived for sure */
 	bool status_known; /* the connector told how it ends */
 	int status;
 	const struct server_kind *kind; /* a model server whose port is not known yet */
@@ -133,6 +136,8 @@ struct collector {
 
 /* Ends the loop: what the engine must know could not be told. */
 void collector_fail(struct collector *c, int r);
+/* Of a time of CLOCK_MONOTONIC, the clock ticks since boot: what the starts of processes are in. */
+uint64_t collector_boot_ticks(const struct collector *c, usec_t monotonic);
 
 /* events.c */
 int events_begin(struct collector *c);
@@ -194,6 +199,8 @@ void service_adopt(struct service *s, struct process *p);
 void service_leave(struct process *p, bool counted_by_parent);
 /* A main process is gone; its row is freed, and perhaps its service. STATUS may be NULL. */
 void service_exited(struct process *p, const int *status);
+/* Takes on what crashes left and what still lives and matches now. */
+void service_take_orphans(struct collector *c);
 /* A main process that the engine knew is not there any more. */
 void service_missed(struct service *s, const struct known_process *known);
 /* After the first look: what should be there and is not. */

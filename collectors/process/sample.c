@@ -97,6 +97,7 @@ int sample_process(struct process *p)
 {
 	struct collector *c = p->collector;
 	struct usage before = p->used;
+	uint64_t now = collector_boot_ticks(c, clock_monotonic());
 	struct proc_stat stat;
 	int r = read_stat(p, &stat);
 
@@ -112,6 +113,7 @@ int sample_process(struct process *p)
 		return -ESRCH;
 	p->active |= before.user < p->used.user || before.system < p->used.system ||
 		     before.major_faults != p->used.major_faults || p->threads != stat.threads;
+	p->lived = now;
 	p->permitted = stat.permitted;
 	p->threads = stat.threads;
 	p->resident = stat.resident * c->page;

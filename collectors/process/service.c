@@ -85,7 +85,9 @@ void service_adopt(struct service *s, struct process *p)
 	sample_process(p);
 	if (parent && parent->service == s)
 		return;
-	begin_main(s, p);
+	/* What a crash left may be seen after it only. */
+	if (s->orphans_due == 0 || p->start >= s->crashed)
+		begin_main(s, p);
 	scan_adopt_descendants(s);
 }
 
@@ -135,20 +137,45 @@ static void promote_orphans(struct service *s)
 			begin_main(s, p);
 }
 
-/* Who goes on in the place of a main process that ended. True where anybody does. */
-static bool find_successors(struct service *s, const int *status)
+void service_take_orphans(struct collector *c)
+{
+	usec_t now = clock_monotonic();
+	struct service *s;
+	size_t position = 0;
+
+	while ((s = map_next(c->services, &position, NULL, NULL))) {
+		if (s->orphans_due == 0 || now < s->orphans_due)
+			continue;
+		s->orphans_due = 0;
+		promote_orphans(s);
+	}
+}
+
+/* A server that put itself into the background, or was replaced by its successor, ends its first process
+ * with success. True where anybody goes on in its place. */
+static bool find_successors(struct service *s)
 {
 	unsigned before = s->mains;
 
-	/* A server that put itself into the background, or was replaced by its successor, ends its
-	 * first process with success. */
-	if (status && *status == 0) {
-		scan_list(s->collector);
-		if (s->match)
-			search_service(s);
-	}
+	scan_list(s->collector);
+	if (s->match)
+		search_service(s);
 	promote_orphans(s);
 	return s->mains > before;
+}
+
+/* Whoever takes the place of P. The children of one that failed most often die with it: only those that
+ * live on for a while are the service now. */
+static void find_place_taker(struct service *s, const struct process *p, const int *status)
+{
+	if (status && *status == 0) {
+		if (!find_successors(s))
+			s->owed++;
+		return;
+	}
+	s->owed++;
+	s->crashed = p->lived;
+	s->orphans_due = clock_monotonic() + s->collector->options.orphan_wait;
 }
 
 /* True where nobody needs to know that it is down: it was not expected and ended in order. */
@@ -188,8 +215,7 @@ void service_exited(struct process *p, const int *status)
 	s->mains--;
 	service_leave(p, false);
 	s->ending++;
-	if (!find_successors(s, status))
-		s->owed++;
+	find_place_taker(s, p, status);
 	s->ending--;
 	count_exit(s, &facts);
 	tell_exited(s, p, NULL, &facts);

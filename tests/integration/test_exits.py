@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why a process ended: what the kernel's event says, in the page that is sent."""
+import shutil
 import signal
 
 import pytest
@@ -51,3 +52,19 @@ def test_exec_is_no_exit(site):
     other.kill()
     assert site.service_state("llama")["processes"] == [server.pid]
     assert site.incidents() == []
+
+
+def test_child_does_not_hide_a_crash(site):
+    """A server that forks dies; a child that looks like it lives on."""
+    script = "exec 3<&0; (cat <&3 >/dev/null; :) & echo ready; wait"
+    server = site.server("llama", ["-c", script])
+    server.path.unlink()
+    shutil.copy("/bin/sh", server.path)
+    site.section("service", "llama", executable=server.path)
+    server.start()
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    server.kill(reap=False)
+    hook.wait("incident.opened", service="llama")
+    server.reap()

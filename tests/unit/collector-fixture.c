@@ -132,6 +132,7 @@ int collector_fixture_open(void **state)
 	if (!f)
 		return -1;
 	*f = (struct collector_fixture){.directory = "/tmp/test-collector-XXXXXX",
+		.orphan_wait = USEC_PER_HOUR,
 		.sink = {declare, take_sample, tick, take_event, take_fact, f}};
 	/* A pipe whose reader is gone is no end of the test. */
 	signal(SIGPIPE, SIG_IGN);
@@ -232,6 +233,7 @@ void fixture_begin(struct collector_fixture *f, const struct known *known)
 		.service_count = f->match_count,
 		.discovery = f->discovery,
 		.interval = INTERVAL,
+		.orphan_wait = f->orphan_wait,
 		.connector = f->obstacle < 0 ? f->obstacle : -ENODATA,
 		.exits = -1};
 

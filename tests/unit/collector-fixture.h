@@ -47,6 +47,7 @@ struct collector_fixture {
 	bool connector; /* wanted */
 	int obstacle;	/* why there is none */
 	bool discovery;
+	usec_t orphan_wait; /* longer than any test, unless one says otherwise */
 	struct collector *collector;
 	struct service_match matches[MATCHES_MAX];
 	size_t match_count;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -272,6 +273,111 @@ static void test_into_the_background(void **state)
 			break;
 	}
 	assert_true(event_value(f, e, UP) == 0);
+}
+
+/* A server of three processes: itself, a child that matches, too, and that one's child. The child's number
+ * is returned. */
+static pid_t begin_forking(struct collector_fixture *f, struct server **ret)
+{
+	static const char *const script[] = {
+		"-c", "echo ready; ( sleep 1000; : ) & echo $!; read x", NULL};
+	pid_t child;
+
+	fixture_program(f, "/bin/sh", "forks");
+	*ret = fixture_server(f, script);
+	child = server_hear(*ret);
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_await_value(f, PROCESSES, 3);
+	return child;
+}
+
+/* However it fails, a child that lives on does not hide that. */
+static void test_crash_of_a_forking_one(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s, *next;
+	const struct told_event *e;
+
+	begin_forking(f, &s);
+	close_fd(&s->input); /* read fails, and so the script ends with 1 */
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_string_equal(e->reason, "exited");
+	assert_true(event_value(f, e, UP) == 0);
+	fixture_ticks(f, 5);
+	assert_true(fixture_series(f, UP)->value == 0);
+	assert_true(fixture_series(f, PROCESSES)->value == 2);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 1);
+	/* Who starts it again is not kept waiting. */
+	next = fixture_server(f, (const char *const[]){"-c", "echo ready; read x", NULL});
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, next->pid);
+	assert_true(event_value(f, e, UP) == 1 && event_value(f, e, RESTARTS) == 1);
+}
+
+static void test_child_that_goes_on_after_a_crash(void **state)
+{
+	struct collector_fixture *f = *state;
+	const struct told_event *e;
+	struct server *s;
+	pid_t child;
+
+	f->orphan_wait = 4 * INTERVAL;
+	child = begin_forking(f, &s);
+	kill(s->pid, SIGKILL);
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_true(event_value(f, e, UP) == 0);
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, child);
+	assert_true(event_value(f, e, UP) == 1 && event_value(f, e, RESTARTS) == 1);
+}
+
+static void test_children_that_die_of_a_crash(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s;
+
+	f->orphan_wait = 4 * INTERVAL;
+	begin_forking(f, &s);
+	kill(-s->pid, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	fixture_ticks(f, 10);
+	assert_int_equal(f->event_count, 2);
+	assert_true(fixture_series(f, UP)->value == 0);
+}
+
+/* Until the clock of processes has gone on from the start of this one. */
+static void await_next_clock_tick(pid_t pid)
+{
+	const double ticks = (double) sysconf(_SC_CLK_TCK);
+	const double start = (double) server_start_ticks(pid);
+	struct timespec now;
+
+	do
+		clock_gettime(CLOCK_BOOTTIME, &now);
+	while (((double) now.tv_sec + (double) now.tv_nsec / 1e9) * ticks < start + 2);
+}
+
+/* It began before the crash, although it is seen after it. */
+static void test_child_that_is_seen_after_a_crash(void **state)
+{
+	static const char *const script[] = {
+		"-c", "echo ready; read x; ( sleep 1000; : ) & echo $!; read x", NULL};
+	struct collector_fixture *f = *state;
+	struct server *s;
+
+	fixture_program(f, "/bin/sh", "forks");
+	s = fixture_server(f, script);
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	server_say(s, "\n");
+	await_next_clock_tick(server_hear(s));
+	kill(s->pid, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	fixture_await_value(f, PROCESSES, 2);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 1);
+	assert_true(fixture_series(f, UP)->value == 0);
 }
 
 /* One known main process. */
@@ -633,6 +739,10 @@ int main(void)
 		WITHOUT(test_child_is_no_main_process),
 		BOTH(test_children_that_were_there),
 		BOTH(test_into_the_background),
+		BOTH(test_crash_of_a_forking_one),
+		BOTH(test_child_that_goes_on_after_a_crash),
+		BOTH(test_children_that_die_of_a_crash),
+		WITH(test_child_that_is_seen_after_a_crash),
 		WITHOUT(test_known_lives),
 		WITHOUT(test_known_gone),
 		WITHOUT(test_known_is_a_zombie),

@@ -259,6 +259,7 @@ static void report(struct engine *e, int r)
 		log_notice("the database can be written again");
 	free(e->trouble);
 	e->trouble = buf_take(&text);
+	e->trouble_of_samples = r == 0;
 	peers_tell_trouble(e);
 }
 

@@ -136,6 +136,7 @@ struct engine {
 	uint64_t samples_total, dropped_samples, store_errors, ignored_samples;
 	bool full;	/* the disk is: samples wait in memory until there is room, all else is stored */
 	char *trouble;	/* why the database cannot be written, for people; NULL while it can */
+	bool trouble_of_samples; /* ...but all else than samples is stored */
 	usec_t last_room; /* monotonic: room was looked for */
 	double evaluation_seconds;
 	bool restarted; /* a service restarted: its rules are to be evaluated */

@@ -86,6 +86,7 @@ static void tell_trouble(struct peer *p)
 		return;
 	message_begin(&packet, MESSAGE_TROUBLE);
 	message_put_string(&packet, p->engine->trouble ? p->engine->trouble : "");
+	message_put_u64(&packet, p->engine->trouble_of_samples);
 	peer_send(p, &packet);
 }
 

@@ -107,7 +107,7 @@ int document_look(struct documents *d, const struct document_request *q, struct 
 
 		look.late |= late;
 		if (text_equal(collectors.items[i].name, SERVICES_COLLECTOR)) {
-			look.services_late = late;
+			look.services_late = late && !q->trouble_of_samples;
 			look.services_ms = last_ms;
 		}
 	}

@@ -183,10 +183,11 @@ static int document_status(struct documents *d, const struct document_request *q
 	for (size_t i = 0; i < rows.role_count; i++)
 		json_list_add(&roles, role_json(&rows.roles[i], q->engine));
 	return give(
-		json_pack("{s:s,s:o,s:[],s:o,s:o}", "status",
+		json_pack("{s:s,s:o,s:[],s:o,s:o,s:s?}", "status",
 			status_rollup(rows.incidents, rows.incident_count, rows.roles,
-				rows.role_count, q->engine, look.late),
-			"services", services, "weights", "incidents", incidents, "roles", roles),
+				rows.role_count, q->engine, look.late || q->trouble),
+			"services", services, "weights", "incidents", incidents, "roles", roles, "trouble",
+			q->trouble),
 		ret);
 }
 

@@ -28,6 +28,7 @@ struct document_request {
 	const char *argument, *query;
 	bool engine; /* we are connected to the engine */
 	const char *trouble; /* why it cannot write the database, or NULL */
+	bool trouble_of_samples; /* ...but all else than samples: what the rows say is fresh */
 	int64_t now_ms;
 };
 

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/web/health.h"
 
+#include "alerts/incident_json.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/text.h"
+#include "daemon/web/rows_json.h"
 
 #define LATE_INTERVALS 3    /* so many intervals without a report are too many */
 #define LATE_MS        5000 /* but a busy host may take so long */
 
-static void check_roles(const struct health *h, json_t *reasons)
+/* A reason that cannot be made leaves no document, rather than one that says all is well. */
+static void check_roles(const struct health *h, json_t **reasons)
 {
 	if (!h->engine)
-		json_array_append_new(reasons, json_string("the engine is not connected"));
+		json_list_add(reasons, json_string("the engine is not connected"));
 	if (h->role_count == 0)
-		json_array_append_new(reasons, json_string("no role has reported yet"));
+		json_list_add(reasons, json_string("no role has reported yet"));
 	for (size_t i = 0; i < h->role_count; i++)
 		if (!text_equal(h->roles[i].state, "running"))
-			json_array_append_new(reasons,
+			json_list_add(reasons,
 				json_sprintf("role %s is %s", h->roles[i].name, h->roles[i].state));
 }
 
@@ -26,7 +29,7 @@ bool health_is_late(int64_t last_ms, int64_t interval_ms, int64_t now_ms)
 	return now_ms - last_ms > (limit < LATE_MS ? LATE_MS : limit);
 }
 
-static void check_collectors(const struct health *h, json_t *reasons)
+static void check_collectors(const struct health *h, json_t **reasons)
 {
 	char text[RFC3339_MAX];
 
@@ -34,10 +37,10 @@ static void check_collectors(const struct health *h, json_t *reasons)
 		const struct collector_report *c = &h->collectors[i];
 
 		if (c->last_ms == 0)
-			json_array_append_new(reasons,
+			json_list_add(reasons,
 				json_sprintf("collector %s has not reported yet", c->name));
 		else if (health_is_late(c->last_ms, h->interval_ms, h->now_ms))
-			json_array_append_new(reasons,
+			json_list_add(reasons,
 				json_sprintf("collector %s last reported %s ago", c->name,
 					clock_format_duration(
 						usec_from_ms(h->now_ms - c->last_ms), text)));
@@ -50,12 +53,12 @@ json_t *health_json(const struct health *h)
 
 	if (!reasons)
 		return NULL;
-	check_roles(h, reasons);
+	check_roles(h, &reasons);
 	/* What cannot be written tells nothing of who reported. */
 	if (h->trouble)
-		json_array_append_new(reasons, json_string(h->trouble));
+		json_list_add(&reasons, text_json(h->trouble));
 	else
-		check_collectors(h, reasons);
+		check_collectors(h, &reasons);
 	return json_pack("{s:s,s:o}", "status", json_array_size(reasons) == 0 ? "ok" : "failing",
 		"reasons", reasons);
 }

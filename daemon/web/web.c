@@ -31,6 +31,7 @@ struct web {
 	struct host_names names;
 	char *external_url;
 	char *trouble; /* why the engine cannot write the database; NULL while it can */
+	bool trouble_of_samples; /* ...but all else than samples */
 	bool guarded; /* logins were asked for: who is not local gets nothing without */
 };
 
@@ -147,6 +148,7 @@ static int get_document(struct visit *v, json_t **ret)
 			.query = v->match.query,
 			.engine = role_engine(v->web->role) != NULL,
 			.trouble = v->web->trouble,
+			.trouble_of_samples = v->web->trouble_of_samples,
 			.now_ms = usec_to_ms(clock_wall()),
 		},
 		ret);
@@ -161,7 +163,8 @@ static void render_json(struct visit *v)
 	if (v->match.route->document == DOCUMENT_HEALTH) {
 		if (r < 0)
 			json = json_pack("{s:s,s:[s]}", "status", "failing", "reasons",
-				"the database is not open");
+				r == -ENOMEM ? "there is not enough memory"
+					     : "the database is not open");
 		status = r == 0 && text_equal(
 					   json_string_value(json_object_get(json, "status")), "ok")
 				 ? 200
@@ -378,8 +381,9 @@ static int web_start(struct role *r)
 	return listen_to_all(w);
 }
 
-static int take_trouble(struct web *w, const char *text)
+static int take_trouble(struct web *w, const char *text, bool of_samples)
 {
+	w->trouble_of_samples = of_samples;
 	free(w->trouble);
 	w->trouble = *text ? strdup(text) : NULL;
 	return *text && !w->trouble ? -ENOMEM : 0;
@@ -390,15 +394,18 @@ static int web_connected(struct role *r)
 	struct web *w = role_userdata(r);
 
 	commands_forget(w->commands);
-	return take_trouble(w, "");
+	return take_trouble(w, "", false);
 }
 
 static int web_message(struct role *r, struct message *m)
 {
 	struct web *w = role_userdata(r);
 
-	if (m->type == MESSAGE_TROUBLE)
-		return take_trouble(w, message_string(m));
+	if (m->type == MESSAGE_TROUBLE) {
+		const char *text = message_string(m);
+
+		return take_trouble(w, text, message_u64(m) > 0);
+	}
 	return m->type == MESSAGE_REPLY ? commands_reply(w->commands, m) : -EBADMSG;
 }
 

@@ -4,6 +4,7 @@ the rest cannot."""
 import contextlib
 import os
 import subprocess
+import time
 
 import pytest
 from harness.wait import eventually
@@ -111,6 +112,29 @@ def test_nothing_is_sent_that_is_not_stored(small_disk):
     opened, = site.hook.wait("incident.opened", service="llama")
     assert site.incident(opened.json["incident"]["id"])["state"] == "open"
     _wait_well(site)
+
+
+def test_page_on_a_full_disk(small_disk):
+    """What is stored all the same is shown as what it is, and as unknown as soon as it is not."""
+    site = small_disk
+    site.start()
+    site.wait_service("llama")
+    (site.daemon.state / RESERVE).unlink()
+    _fill(site)
+    site.daemon.wait_log(FULL)
+    # Long enough for a collector to be late if it were.
+    eventually(lambda: time.time() * 1000 - _newest_sample(site) > 6000, "old samples")
+    status = site.status()
+    assert status["status"] == "warning" and FULL in status["trouble"]
+    assert status["services"][0]["state"] == "up"
+    assert FULL in site.unix.get("/").text
+    site.servers["llama"].kill()
+    site.daemon.wait_log(f"{FULL}; until it can")
+    site.wait_service("llama", "unknown")
+    _make_room(site)
+    site.wait_service("llama", "down")
+    _wait_well(site)
+    assert site.status()["trouble"] is None
 
 
 def test_start_on_a_full_disk(small_disk):

@@ -105,6 +105,42 @@ static void test_api(void **state)
 	json_decref(get_json(f, "/v1/discover"));
 }
 
+static void tell_trouble(struct fixture *f, const char *text)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_TROUBLE);
+	message_put_string(&packet, text);
+	message_put_u64(&packet, 1);
+	message_end(&packet);
+	assert_true(link_send(f->engine, &packet, -1) >= 0);
+	/* It travels behind what was sent before; one exchange later it is there. */
+	assert_status(f, "/about", 200);
+}
+
+static void test_trouble(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(answer_done) struct answer health = {0}, page = {0}, about = {0};
+	json_t *status;
+
+	tell_trouble(f, "the database cannot be written: because");
+	health = get(f, "/healthz");
+	assert_int_equal(health.status, 503);
+	assert_string_equal(health.body, "{\"status\":\"failing\",\"reasons\":["
+					 "\"the database cannot be written: because\"]}\n");
+	page = get(f, "/");
+	assert_non_null(strstr(page.body, "the database cannot be written: because"));
+	about = get(f, "/about");
+	assert_non_null(strstr(about.body, "failing</span>"));
+	status = get_json(f, "/v1/status");
+	assert_string_equal(json_string_value(json_object_get(status, "trouble")),
+		"the database cannot be written: because");
+	json_decref(status);
+	tell_trouble(f, "");
+	assert_status(f, "/healthz", 200);
+}
+
 static void test_metrics(void **state)
 {
 	struct fixture *f = *state;
@@ -370,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_api),
+		cmocka_unit_test(test_trouble),
 		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_head),

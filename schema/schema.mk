@@ -70,7 +70,8 @@ TESTS += $(STORE_TESTS)
 tests_unit_test_store_SOURCES = tests/unit/test-store.c $(STORE_FIXTURE)
 tests_unit_test_store_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_store_LDADD = $(STORE_TEST_LIBS)
-tests_unit_test_store_faults_SOURCES = tests/unit/test-store-faults.c $(STORE_FIXTURE)
+tests_unit_test_store_faults_SOURCES = tests/unit/test-store-faults.c $(STORE_FIXTURE) \
+	tests/unit/fault-vfs.c tests/unit/fault-vfs.h
 tests_unit_test_store_faults_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_store_faults_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_store_open_SOURCES = tests/unit/test-store-open.c $(STORE_FIXTURE)

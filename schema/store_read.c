@@ -263,10 +263,28 @@ int reader_timeline(struct reader *r, int64_t incident, struct timeline_entry **
 int reader_notifications(struct reader *r, int64_t incident, struct notification **ret,
 	size_t *ret_count)
 {
-	_cleanup_query_ struct query q = query_incident(r, incident, STATEMENT_GET_NOTIFICATIONS,
-		STATEMENT_GET_PENDING_NOTIFICATIONS);
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_NOTIFICATIONS);
 
+	query_put_i64(&q, incident);
 	return read_list(&q, &notification_kind, ret, ret_count);
+}
+
+int reader_pending(struct reader *r, int64_t after, reader_notification_fn fn, void *userdata)
+{
+	_cleanup_query_ struct query q =
+		query_read(r->database, STATEMENT_GET_PENDING_NOTIFICATIONS);
+	int error;
+
+	query_put_i64(&q, after);
+	while ((error = query_step(&q)) > 0) {
+		_cleanup_(notification_done) struct notification n = {0};
+
+		row_get_notification(&q, &n);
+		error = q.error < 0 ? q.error : fn(userdata, &n);
+		if (error < 0)
+			break;
+	}
+	return error;
 }
 
 int reader_has_event(struct reader *r, const struct event *event)

@@ -40,9 +40,13 @@ int reader_incident(struct reader *r, int64_t id, struct incident *ret);
 int reader_alerts(struct reader *r, int64_t incident, struct alert **ret, size_t *ret_count);
 int reader_timeline(struct reader *r, int64_t incident, struct timeline_entry **ret,
 	size_t *ret_count);
-/* Of an incident, oldest first; 0: all that are pending, in the order of their ids. */
+/* Of an incident, oldest first. */
 int reader_notifications(struct reader *r, int64_t incident, struct notification **ret,
 	size_t *ret_count);
+/* Calls FN for all that are pending and have a higher id than AFTER, in the order of their ids; an
+ * error of it stops and is returned. */
+typedef int (*reader_notification_fn)(void *userdata, const struct notification *n);
+int reader_pending(struct reader *r, int64_t after, reader_notification_fn fn, void *userdata);
 
 /* 1 where this very event (its time, type, service and process) is a row already, else 0. */
 int reader_has_event(struct reader *r, const struct event *event);

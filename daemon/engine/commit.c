@@ -226,18 +226,15 @@ static void forget_services(struct engine *e)
 		e->roles[i].changed = false;
 }
 
-static int adopt_notifications(
+static void adopt_notifications(
 	struct engine *e, const struct alerting_changes *c, const int64_t *ids)
 {
-	int r = 0;
-
-	for (size_t i = 0; i < c->notification_count && r == 0; i++) {
+	for (size_t i = 0; i < c->notification_count; i++) {
 		struct notification n = c->notifications[i];
 
 		n.id = ids[i];
-		r = deliveries_add(e, &n, 0, NULL);
+		deliveries_add(e, &n, 0, NULL);
 	}
-	return r;
 }
 
 /* What R, of the last commit, says of the database; said when it changes. */
@@ -289,8 +286,7 @@ static int commit_changes(struct engine *e)
 	if (r < 0)
 		return r;
 	deliveries_committed(e);
-	if (adopt_notifications(e, &changes, ids) < 0)
-		log_error("too many notifications: some wait in the database");
+	adopt_notifications(e, &changes, ids);
 	forget_committed(e);
 	return 0;
 }

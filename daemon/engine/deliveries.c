@@ -33,19 +33,13 @@ static int copy_notification(const struct notification *from, struct notificatio
 	return 0;
 }
 
-int deliveries_add(struct engine *e, const struct notification *n, int64_t age_ms,
+static int add_entry(struct engine *e, const struct notification *n, int64_t age_ms,
 	struct command *waiting)
 {
 	struct delivery_entry *entries, new = {
 		.age_ms = age_ms, .since = clock_monotonic(), .waiting = waiting};
 	int r;
 
-	/* More than that waits in the database until there is room; behind one that waits there all
-	 * others do, so that they stay in order. */
-	if (e->overflowed || e->delivery_count >= DELIVERIES_MAX) {
-		e->overflowed = true;
-		return -ENOBUFS;
-	}
 	entries = reallocarray(e->deliveries, e->delivery_count + 1, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
@@ -57,27 +51,61 @@ int deliveries_add(struct engine *e, const struct notification *n, int64_t age_m
 	return 0;
 }
 
-static int add_restored(struct engine *e, const struct notification *n)
+int deliveries_add(struct engine *e, const struct notification *n, int64_t age_ms,
+	struct command *waiting)
 {
-	return deliveries_add(e, n, outbox_restored_age(n, engine_now(e)), NULL);
+	struct webhook_entry *w = webhook_get(e, n->webhook);
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	if (n->id <= w->newest)
+		return 0;
+	r = w->overflowed || w->count >= webhook_share(e) ? -ENOBUFS
+							  : add_entry(e, n, age_ms, waiting);
+	if (r < 0 && !w->overflowed)
+		log_warning("webhook %s takes nothing: more than %zu notifications wait for it",
+			n->webhook, w->count);
+	w->overflowed = r < 0;
+	if (r < 0)
+		return r;
+	w->newest = n->id;
+	w->count++;
+	return 0;
+}
+
+static int load_one(void *userdata, const struct notification *n)
+{
+	struct engine *e = userdata;
+	int r = deliveries_add(e, n, outbox_restored_age(n, engine_now(e)), NULL);
+
+	return r == -ENOBUFS ? 0 : r;
 }
 
 int deliveries_restore(struct engine *e)
 {
-	struct notification *list;
-	size_t count;
-	int r = reader_notifications(store_reader(e->store), 0, &list, &count);
-
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = add_restored(e, &list[i]);
-	if (r < 0 && r != -ENOBUFS)
-		return r;
-	notification_list_free(list, count);
-	return 0;
+	return reader_pending(store_reader(e->store), 0, load_one, e);
 }
 
-static void free_nothing(void *p)
+/* Takes in what waited in the database for room. */
+static void refill(struct engine *e)
 {
+	size_t share = webhook_share(e), position = 0;
+	int64_t after = INT64_MAX;
+	struct webhook_entry *w;
+
+	while ((w = map_next(e->webhooks, &position, NULL, NULL))) {
+		if (!w->overflowed || w->count > share / 2)
+			continue;
+		w->overflowed = false;
+		after = w->newest < after ? w->newest : after;
+	}
+	if (after == INT64_MAX || reader_pending(store_reader(e->store), after, load_one, e) == 0)
+		return;
+	/* Who knows what was left behind: the next commit looks again. */
+	position = 0;
+	while ((w = map_next(e->webhooks, &position, NULL, NULL)))
+		w->overflowed = true;
 }
 
 void deliveries_done(struct engine *e)
@@ -85,7 +113,6 @@ void deliveries_done(struct engine *e)
 	for (size_t i = 0; i < e->delivery_count; i++)
 		notification_done(&e->deliveries[i].notification);
 	free(e->deliveries);
-	map_free(e->disabled, free_nothing);
 }
 
 void deliveries_disconnected(struct engine *e, int64_t pid)
@@ -94,16 +121,6 @@ void deliveries_disconnected(struct engine *e, int64_t pid)
 		if (e->deliveries[i].carrier == pid)
 			e->deliveries[i].carrier = 0;
 	deliveries_send(e);
-}
-
-void deliveries_enable(struct engine *e)
-{
-	struct map *none = map_new();
-
-	if (!none)
-		return;
-	map_free(e->disabled, free_nothing);
-	e->disabled = none;
 }
 
 static bool is_configured(struct engine *e, const char *webhook)
@@ -124,22 +141,13 @@ static void count_result(struct engine *e, const char *webhook, const char *resu
 	engine_put_value(e, value, engine_now(e), value->time_ms > 0 ? value->current + 1 : 1);
 }
 
-/* Takes in what waited in the database for room. */
-static void refill(struct engine *e)
+static void leave(struct engine *e, struct delivery_entry *d)
 {
-	int64_t last = e->delivery_count > 0
-			       ? e->deliveries[e->delivery_count - 1].notification.id
-			       : 0;
-	struct notification *list;
-	size_t count;
+	struct webhook_entry *w = map_get_string(e->webhooks, d->notification.webhook);
 
-	if (reader_notifications(store_reader(e->store), 0, &list, &count) < 0)
-		return;
-	e->overflowed = false;
-	for (size_t i = 0; i < count && !e->overflowed; i++)
-		if (list[i].id > last && add_restored(e, &list[i]) < 0)
-			e->overflowed = true;
-	notification_list_free(list, count);
+	if (w)
+		w->count--;
+	notification_done(&d->notification);
 }
 
 void deliveries_committed(struct engine *e)
@@ -157,17 +165,15 @@ void deliveries_committed(struct engine *e)
 		if (d->waiting)
 			command_tested(e, d->waiting, &d->notification, 0,
 				d->notification.last_error);
-		notification_done(&d->notification);
+		leave(e, d);
 	}
 	e->delivery_count = kept;
-	if (e->overflowed && kept < DELIVERIES_MAX / 2)
-		refill(e);
+	refill(e);
 }
 
 /* The receiver is gone for good, it says: until a reload nothing is sent there, and what waits says why. */
 static void disable(struct engine *e, const char *webhook)
 {
-	map_put_string(e->disabled, webhook, e, NULL);
 	log_error("webhook %s answered 410: it is disabled until the next reload", webhook);
 	for (size_t i = 0; i < e->delivery_count; i++) {
 		struct delivery_entry *d = &e->deliveries[i];
@@ -201,6 +207,9 @@ static void settle(struct engine *e, struct delivery_entry *d, const struct deli
 	if (outbox_settle(n, result, engine_now(e), age(d), random, &outcome) < 0)
 		return;
 	d->changed = true;
+	/* A test tells who asked for it. */
+	if (n->incident != 0 || outcome == DELIVERY_DONE)
+		webhook_settled(e, n->webhook, result, outcome);
 	if (outcome == DELIVERY_DISABLED && n->incident != 0)
 		disable(e, n->webhook);
 	if (outcome == DELIVERY_DONE)
@@ -336,12 +345,14 @@ static bool choice_init(struct engine *e, struct choice *c)
 	for (size_t i = 0; i < count; i++) {
 		const struct delivery_entry *d = &e->deliveries[i];
 		const struct notification *n = &d->notification;
+		const struct webhook_entry *w;
 
 		c->pending[i] = *n;
 		/* One that is settled, but not durable, holds its place. */
 		c->in_flight[i] = d->carrier != 0 || d->changed;
 		/* A test is what a person asked for, also of a webhook that is disabled. */
-		c->disabled[i] = n->incident != 0 && map_get_string(e->disabled, n->webhook);
+		w = map_get_string(e->webhooks, n->webhook);
+		c->disabled[i] = n->incident != 0 && w && w->disabled;
 	}
 	c->count = count;
 	return true;
@@ -367,20 +378,14 @@ void deliveries_send(struct engine *e)
 	choice_done(&c);
 }
 
-static void measure_webhook(struct engine *e, const char *webhook, int64_t now_ms)
-{
-	double pending = 0;
-
-	for (size_t i = 0; i < e->delivery_count; i++)
-		if (text_equal(e->deliveries[i].notification.webhook, webhook))
-			pending++;
-	engine_put(e, "modelwatch_outbox_pending", "webhook", webhook, now_ms, pending);
-}
-
 void deliveries_measure(struct engine *e, int64_t now_ms)
 {
 	const struct section *s = NULL;
 
-	while ((s = config_next(role_config(e->role), SECTION_WEBHOOK, s)))
-		measure_webhook(e, section_name(s), now_ms);
+	while ((s = config_next(role_config(e->role), SECTION_WEBHOOK, s))) {
+		const struct webhook_entry *w = map_get_string(e->webhooks, section_name(s));
+
+		engine_put(e, "modelwatch_outbox_pending", "webhook", section_name(s), now_ms,
+			w ? (double) w->count : 0);
+	}
 }

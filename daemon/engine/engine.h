@@ -3,11 +3,12 @@
  * the outbox holds.
  *
  * Layer: daemon; included by the files of this folder alone, each of which has one part:
- *   main.c       start, stop, the loop's timers          peers.c      links to the other roles
+ *   program.c    start, stop, the loop's timers          peers.c      links to the other roles
  *   ingest.c     what collectors say                      services.c   services, their state and facts
  *   rules.c      configuration to rules and routes        incidents.c  what was open when the daemon ended
  *   commit.c     memory to database, one transaction      deliveries.c the outbox and `notify`
- *   moments.c    samples that wait for it                 commands.c   what people ask for
+ *   moments.c    samples that wait for it                 webhooks.c   how each webhook is
+ *   commands.c   what people ask for
  *
  * Everything changes in memory first and is marked; engine_commit() writes all that is marked in one
  * transaction. Nothing is sent, acknowledged or answered before its commit succeeded; what could not be
@@ -28,7 +29,7 @@
 #define PEERS_MAX	16	/* links to other roles at one time */
 #define PENDING_MAX	200000	/* samples that wait for a commit; then the oldest moment is dropped */
 #define EVENTS_MAX	4096	/* events that wait for a commit */
-#define DELIVERIES_MAX	10000	/* notifications that wait for delivery */
+#define DELIVERIES_MAX	10000	/* notifications in memory that wait for delivery, shared by the webhooks */
 #define PER_WEBHOOK	4	/* of them under way at once */
 #define EVENT_SERIES_MAX 64	/* series that one event changes */
 #define SERVICES_MAX	2048	/* configured and discovered */
@@ -88,6 +89,15 @@ struct delivery_entry {
 	struct command *waiting; /* somebody asked for a test and waits for the answer */
 };
 
+/* What is known of a webhook. */
+struct webhook_entry {
+	size_t count;	   /* of its notifications, in memory */
+	int64_t newest;	   /* the highest id of those that came to memory */
+	bool overflowed;   /* newer ones wait in the database alone: all do then, so that order is kept */
+	bool disabled;	   /* it said 410: nothing is sent until a reload */
+	int64_t failed_ms; /* since then nothing was delivered; 0 where the last one was */
+};
+
 struct role_entry {
 	struct role_record record;
 	bool changed;
@@ -125,8 +135,7 @@ struct engine {
 
 	struct delivery_entry *deliveries; /* pending, in the order of their ids */
 	size_t delivery_count;
-	bool overflowed; /* more are pending in the database alone */
-	struct map *disabled; /* webhooks that said 410 */
+	struct map *webhooks; /* name -> struct webhook_entry */
 	struct command *commands;
 
 	usec_t interval, evaluate, retention;
@@ -217,18 +226,29 @@ int incidents_recall(struct engine *e, int64_t id);
 /* deliveries.c */
 int deliveries_restore(struct engine *e);
 void deliveries_done(struct engine *e);
-/* N, of that age, waits for delivery. -ENOBUFS: it waits in the database alone. */
+/* N, of that age, waits for delivery; one that waits already is left alone. -ENOBUFS or -ENOMEM: it waits
+ * in the database until there is room. */
 int deliveries_add(struct engine *e, const struct notification *n, int64_t age_ms,
 	struct command *waiting);
 int deliveries_result(struct peer *p, struct message *m);
 /* A role is gone: what it had under way is sent again. */
 void deliveries_disconnected(struct engine *e, int64_t pid);
-void deliveries_enable(struct engine *e);
 /* Settled rows are durable: they leave memory. */
 void deliveries_committed(struct engine *e);
 /* Sends what is due. */
 void deliveries_send(struct engine *e);
 void deliveries_measure(struct engine *e, int64_t now_ms);
+
+/* webhooks.c: made if new; NULL without memory. */
+struct webhook_entry *webhook_get(struct engine *e, const char *name);
+void webhooks_done(struct engine *e);
+/* How many of one webhook's notifications memory takes: a dead one leaves the others their room. */
+size_t webhook_share(struct engine *e);
+/* What came of a try at one of its notifications; kept for `doctor`. */
+void webhook_settled(struct engine *e, const char *name, const struct delivery *said,
+	enum delivery_result outcome);
+/* After a reload: every webhook is tried again. */
+void webhooks_enable(struct engine *e);
 
 /* commands.c */
 int commands_message(struct peer *p, struct message *m);

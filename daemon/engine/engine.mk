@@ -11,10 +11,12 @@ libengine_a_SOURCES = \
 	daemon/engine/lock.c daemon/engine/lock.h \
 	daemon/engine/moments.c \
 	daemon/engine/peers.c \
+	daemon/engine/program.c daemon/engine/program.h \
 	daemon/engine/rules.c \
 	daemon/engine/services.c \
 	daemon/engine/store_clock.h \
-	daemon/engine/values.c daemon/engine/values.h
+	daemon/engine/values.c daemon/engine/values.h \
+	daemon/engine/webhooks.c
 
 pkglibexec_PROGRAMS += modelwatch-engine
 modelwatch_engine_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
@@ -23,8 +25,18 @@ modelwatch_engine_LDADD = libengine.a librole.a libconfig.a libalerts.a libstore
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test-engine
-TESTS += tests/unit/test-engine
+ENGINE_TESTS = tests/unit/test-engine tests/unit/test-engine-faults
+check_PROGRAMS += $(ENGINE_TESTS)
+TESTS += $(ENGINE_TESTS)
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_LDADD = libengine.a libschema.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
+# The engine itself, in front of a disk that fails.
+tests_unit_test_engine_faults_SOURCES = tests/unit/test-engine-faults.c \
+	tests/unit/engine-fixture.c tests/unit/engine-fixture.h \
+	tests/unit/config-files.c tests/unit/config-files.h \
+	tests/unit/fault-vfs.c tests/unit/fault-vfs.h
+tests_unit_test_engine_faults_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_faults_LDADD = libengine.a librole.a libconfigload.a libconfig.a libalerts.a \
+	libstore.a libschema.a libbase.a $(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) \
+	$(CRYPTO_LIBS) $(CMOCKA_LIBS)
 endif

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Receivers as they are: everything gets there in the end, in order, or one can see why not."""
 import email.utils
+import re
 import threading
 import time
 
@@ -98,6 +99,24 @@ def test_down_over_a_restart(watched):
     assert post.id == first.id and post.body == first.body
 
 
+def _doctor(site, subject):
+    """What doctor says of it."""
+    return [c for c in site.unix.json("/v1/doctor")["checks"] if c["subject"] == subject]
+
+
+def test_doctor_knows_what_fails(watched):
+    watched.hook.script(Reply(302, Location="http://elsewhere.example/"))
+    watched.start()
+    watched.wait_service("llama")
+    watched.servers["llama"].kill()
+    check, = eventually(lambda: _doctor(watched, "webhook oncall"), "a failing webhook")
+    assert check["state"] == "failing" and "302" in check["text"] and check["remedy"]
+    assert check["text"] in watched.cli("doctor").stdout
+    watched.servers["llama"].start()
+    watched.hook.wait("incident.resolved")
+    eventually(lambda: not _doctor(watched, "webhook oncall"), "it works again")
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirect_is_a_failure_and_not_followed(watched, status):
     elsewhere = watched.webhook("elsewhere", secret=None)
@@ -125,6 +144,10 @@ def test_410_disables_until_reload(watched):
     watched.hook.script(Reply(410))
     number = _open_and_resolve(watched)
     eventually(lambda: watched.incident(number)["notifications"][0]["state"] == "failed", "410")
+    check, = _doctor(watched, "webhook oncall")
+    assert check["state"] == "disabled" and "410" in check["text"] and "reload" in check["remedy"]
+    since, = re.findall(r"at (\S+Z)", check["text"])
+    assert since >= watched.incident(number)["opened_at"]
     beside = watched.webhook("beside")
     watched.reload()
     watched.servers["llama"].kill()
@@ -133,6 +156,7 @@ def test_410_disables_until_reload(watched):
     states = [n["state"] for n in watched.incident(number)["notifications"]
               if n["webhook"] == "oncall"]
     assert states[0] == "failed"
+    eventually(lambda: not _doctor(watched, "webhook oncall"), "nothing wrong with it")
 
 
 def test_retry_after_holds_the_next_back(watched):

@@ -2,6 +2,7 @@
 /* Disks that are full or fail, writers that are killed, readers at the same time. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/landlock.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -18,109 +19,12 @@
 #include <cmocka.h>
 
 #include "daemon/base/cleanup.h"
+#include "tests/unit/fault-vfs.h"
 #include "tests/unit/store_fixture.h"
 
 #define FAULTS_MAX 200 /* writes and syncs of one transaction, at most */
 #define KILLS	   20
 #define SERIES	   40
-
-/* A VFS over the default one whose writes and syncs fail when told. */
-struct fault_file {
-	sqlite3_file base;
-	sqlite3_file *real; /* behind this struct */
-};
-static struct {
-	int countdown; /* the write or sync that fails: 1 the next, 0 none */
-	int code;
-	bool stays; /* all later ones fail, too */
-} fault;
-
-static sqlite3_file *real_file(sqlite3_file *file)
-{
-	return ((struct fault_file *) file)->real;
-}
-
-static int count_down(void)
-{
-	if (fault.countdown == 0 || --fault.countdown > 0)
-		return SQLITE_OK;
-	fault.countdown = fault.stays ? 1 : 0;
-	return fault.code;
-}
-
-#define FORWARD(name, parameters, arguments)                                                       \
-	static int fault_##name parameters                                                         \
-	{                                                                                          \
-		sqlite3_file *real = real_file(file);                                              \
-                                                                                                   \
-		return real->pMethods->name arguments;                                             \
-	}
-#define FORWARD_FAILING(name, parameters, arguments)                                               \
-	static int fault_##name parameters                                                         \
-	{                                                                                          \
-		sqlite3_file *real = real_file(file);                                              \
-		int code = count_down();                                                           \
-                                                                                                   \
-		return code != SQLITE_OK ? code : real->pMethods->name arguments;                  \
-	}
-
-FORWARD(xRead, (sqlite3_file * file, void *data, int size, sqlite3_int64 at),
-	(real, data, size, at))
-FORWARD_FAILING(xWrite, (sqlite3_file * file, const void *data, int size, sqlite3_int64 at),
-	(real, data, size, at))
-FORWARD_FAILING(xSync, (sqlite3_file * file, int flags), (real, flags))
-FORWARD(xTruncate, (sqlite3_file * file, sqlite3_int64 size), (real, size))
-FORWARD(xFileSize, (sqlite3_file * file, sqlite3_int64 *ret), (real, ret))
-FORWARD(xLock, (sqlite3_file * file, int level), (real, level))
-FORWARD(xUnlock, (sqlite3_file * file, int level), (real, level))
-FORWARD(xCheckReservedLock, (sqlite3_file * file, int *ret), (real, ret))
-FORWARD(xFileControl, (sqlite3_file * file, int op, void *argument), (real, op, argument))
-FORWARD(xSectorSize, (sqlite3_file * file), (real))
-FORWARD(xDeviceCharacteristics, (sqlite3_file * file), (real))
-FORWARD(xShmMap, (sqlite3_file * file, int page, int size, int extend, void volatile **ret),
-	(real, page, size, extend, ret))
-FORWARD(xShmLock, (sqlite3_file * file, int offset, int n, int flags), (real, offset, n, flags))
-FORWARD(xShmUnmap, (sqlite3_file * file, int delete_flag), (real, delete_flag))
-FORWARD(xFetch, (sqlite3_file * file, sqlite3_int64 at, int size, void **ret),
-	(real, at, size, ret))
-FORWARD(xUnfetch, (sqlite3_file * file, sqlite3_int64 at, void *p), (real, at, p))
-FORWARD(xClose, (sqlite3_file * file), (real))
-
-static void fault_xShmBarrier(sqlite3_file *file)
-{
-	real_file(file)->pMethods->xShmBarrier(real_file(file));
-}
-
-static const sqlite3_io_methods fault_methods = {3, fault_xClose, fault_xRead, fault_xWrite,
-	fault_xTruncate, fault_xSync, fault_xFileSize, fault_xLock, fault_xUnlock,
-	fault_xCheckReservedLock, fault_xFileControl, fault_xSectorSize,
-	fault_xDeviceCharacteristics, fault_xShmMap, fault_xShmLock, fault_xShmBarrier,
-	fault_xShmUnmap, fault_xFetch, fault_xUnfetch};
-
-static int fault_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
-{
-	sqlite3_vfs *real = vfs->pAppData;
-	struct fault_file *f = (struct fault_file *) file;
-	int code;
-
-	f->real = (sqlite3_file *) (f + 1);
-	code = real->xOpen(real, name, f->real, flags, out);
-	f->base.pMethods = code == SQLITE_OK ? &fault_methods : NULL;
-	return code;
-}
-
-static void install_vfs(sqlite3_vfs *vfs)
-{
-	sqlite3_vfs *real = sqlite3_vfs_find(NULL);
-
-	*vfs = *real;
-	vfs->zName = "fault";
-	vfs->pNext = NULL;
-	vfs->pAppData = real;
-	vfs->szOsFile = (int) sizeof(struct fault_file) + real->szOsFile;
-	vfs->xOpen = fault_open;
-	assert_int_equal(sqlite3_vfs_register(vfs, 1), SQLITE_OK);
-}
 
 static void make_series(struct fixture *f)
 {
@@ -154,11 +58,9 @@ static void fail_each(struct fixture *f, int code, int expected, bool stays)
 
 	for (int n = 1; r < 0; n++, time_ms++) {
 		assert_true(n < FAULTS_MAX);
-		fault.countdown = n;
-		fault.code = code;
-		fault.stays = stays;
+		fault_arm(n, code, stays ? INT_MAX : 1);
 		r = fixture_tick(f, time_ms, SERIES, 1);
-		fault.countdown = 0;
+		fault_disarm();
 		assert_true(r == 0 || r == expected);
 		committed += r == 0;
 		assert_moments(f, committed, r == 0 ? time_ms : committed > 0 ? time_ms - 1 : 0);
@@ -184,9 +86,8 @@ static void test_faults(void **state)
 		{SQLITE_IOERR_FSYNC, -EIO, true},
 		{SQLITE_READONLY, -EROFS, false},
 	};
-	sqlite3_vfs vfs;
 
-	install_vfs(&vfs);
+	fault_install();
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
 		void *made;
 		struct fixture *f;
@@ -197,7 +98,7 @@ static void test_faults(void **state)
 		fail_each(f, cases[i].code, cases[i].r, cases[i].stays);
 		fixture_close(&made);
 	}
-	sqlite3_vfs_unregister(&vfs);
+	fault_remove();
 }
 
 /* A checkpoint that fails loses nothing and says so. */
@@ -205,10 +106,9 @@ static void test_faults_of_checkpoint(void **state)
 {
 	void *made;
 	struct fixture *f;
-	sqlite3_vfs vfs;
 	int failures = 0;
 
-	install_vfs(&vfs);
+	fault_install();
 	fixture_open(&made);
 	f = made;
 	make_series(f);
@@ -216,19 +116,16 @@ static void test_faults_of_checkpoint(void **state)
 		int r;
 
 		assert_int_equal(fixture_tick(f, i, SERIES, 1), 0);
-		fault.countdown = 1 + i % 10;
-		fault.code = SQLITE_IOERR_WRITE;
-		fault.stays = false;
+		fault_arm(1 + i % 10, SQLITE_IOERR_WRITE, 1);
 		r = store_checkpoint(f->store);
-		assert_int_equal(r, fault.countdown > 0 ? 0 : -EIO);
+		assert_int_equal(r, fault_disarm() ? 0 : -EIO);
 		failures += r < 0;
-		fault.countdown = 0;
 	}
 	assert_true(failures > 0);
 	assert_int_equal(store_checkpoint(f->store), 0);
 	assert_moments(f, 99, 99);
 	fixture_close(&made);
-	sqlite3_vfs_unregister(&vfs);
+	fault_remove();
 }
 
 /* Commits moments from FIRST on and tells each through FD, until it is killed. */

@@ -389,11 +389,54 @@ static struct notification get_notification(struct fixture *f, int64_t incident,
 	return one;
 }
 
+/* The ids of those that are pending, as far as there is room. */
+struct pending {
+	int64_t ids[4];
+	size_t count;
+};
+
+static int take_pending(void *userdata, const struct notification *n)
+{
+	struct pending *p = userdata;
+
+	if (p->count == ELEMENTS(p->ids))
+		return -ENOBUFS;
+	assert_int_equal(n->state, NOTIFICATION_PENDING);
+	assert_string_equal(n->body, ODD);
+	p->ids[p->count++] = n->id;
+	return 0;
+}
+
+static void test_pending(void **state)
+{
+	struct fixture *f = *state;
+	struct reader *reader = store_reader(f->store);
+	struct pending all = {0}, behind = {0};
+	int64_t ids[5];
+	char name[16];
+
+	assert_int_equal(reader_pending(reader, 0, take_pending, &all), 0);
+	assert_int_equal(all.count, 0);
+	begin(f);
+	for (size_t i = 0; i < ELEMENTS(ids); i++) {
+		snprintf(name, sizeof(name), "msg_%zu", i);
+		ids[i] = put_notification(f, name, 1, 100);
+	}
+	commit(f);
+	assert_int_equal(reader_pending(reader, ids[2], take_pending, &behind), 0);
+	assert_int_equal(behind.count, 2);
+	assert_int_equal(behind.ids[0], ids[3]);
+	assert_int_equal(behind.ids[1], ids[4]);
+	assert_int_equal(reader_pending(reader, 0, take_pending, &all), -ENOBUFS);
+	assert_int_equal(all.count, ELEMENTS(all.ids));
+}
+
 static void test_notifications(void **state)
 {
 	struct fixture *f = *state;
 	struct reader *reader = store_reader(f->store);
 	struct notification *list = NULL, one;
+	struct pending pending = {0};
 	size_t count = 0;
 	int64_t first, second;
 
@@ -402,8 +445,8 @@ static void test_notifications(void **state)
 	second = put_notification(f, "msg_2", 0, 200);
 	commit(f);
 	assert_true(first > 0 && second > first);
-	assert_int_equal(reader_notifications(reader, 0, &list, &count), 0);
-	assert_int_equal(count, 2);
+	assert_int_equal(reader_notifications(reader, 4, &list, &count), 0);
+	assert_int_equal(count, 1);
 	assert_string_equal(list[0].message_id, "msg_1");
 	assert_string_equal(list[0].body, ODD);
 	assert_string_equal(list[0].last_error, "");
@@ -429,10 +472,9 @@ static void test_notifications(void **state)
 	assert_string_equal(one.last_error, "502");
 	assert_string_equal(one.body, ODD);
 	notification_done(&one);
-	assert_int_equal(reader_notifications(reader, 0, &list, &count), 0);
-	assert_int_equal(count, 1);
-	assert_int_equal(list[0].id, second);
-	notification_list_free(list, count);
+	assert_int_equal(reader_pending(reader, 0, take_pending, &pending), 0);
+	assert_int_equal(pending.count, 1);
+	assert_int_equal(pending.ids[0], second);
 	assert_int_equal(reader_notifications(reader, 4, &list, &count), 0);
 	assert_int_equal(count, 1);
 	notification_list_free(list, count);
@@ -554,6 +596,7 @@ int main(void)
 		TEST(test_alert_round_trip),
 		TEST(test_alert_in_two_incidents),
 		TEST(test_notifications),
+		TEST(test_pending),
 		TEST(test_failed_statement_fails_the_transaction),
 		TEST(test_expire_by_age),
 		TEST(test_expire_by_size),

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's life: it starts from the database, then runs on what the links and timers bring. */
+#include "daemon/engine/program.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/engine/engine.h"
+#include "daemon/engine/lock.h"
+#include "schema/reserve.h"
+
+#define DATABASE	"modelwatch.db"
+#define BOOT_ID		"/proc/sys/kernel/random/boot_id"
+#define BOOT_ID_MAX	64
+#define UPKEEP_EVERY	(30 * USEC_PER_SEC) /* checkpoint and retention */
+#define SELF_EVERY	(15 * USEC_PER_SEC) /* the engine's own metrics */
+#define CURRENT_MS	INT64_C(86400000)   /* how long a collector may have been silent at the end */
+
+int64_t engine_now(struct engine *e)
+{
+	return store_clock_read(&e->clock, clock_wall(), clock_monotonic());
+}
+
+void engine_evaluate(struct engine *e, const char *metric)
+{
+	struct promql_source source = values_source(e->values);
+	usec_t begin = clock_monotonic();
+	int r = alerting_evaluate(e->alerting, &source, metric, engine_now(e));
+
+	if (r < 0)
+		log_error_errno(r, "cannot evaluate the rules");
+	e->evaluation_seconds =
+		(double) usec_since(clock_monotonic(), begin) / (double) USEC_PER_SEC;
+}
+
+/* The engine's own metrics; cheap, and not needed every second. */
+static void measure(struct engine *e, int64_t now_ms)
+{
+	usec_t now = clock_monotonic();
+
+	if (usec_since(now, e->last_self) < SELF_EVERY && e->last_self > 0)
+		return;
+	e->last_self = now;
+	engine_put(e, "modelwatch_samples_total", NULL, NULL, now_ms, (double) e->samples_total);
+	engine_put(e, "modelwatch_samples_dropped_total", NULL, NULL, now_ms,
+		(double) e->dropped_samples);
+	engine_put(e, "modelwatch_store_bytes", NULL, NULL, now_ms, (double) store_bytes(e->store));
+	engine_put(e, "modelwatch_store_errors_total", NULL, NULL, now_ms,
+		(double) e->store_errors);
+	engine_put(e, "modelwatch_rule_evaluation_seconds", NULL, NULL, now_ms,
+		e->evaluation_seconds);
+	deliveries_measure(e, now_ms);
+}
+
+static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct engine *e = userdata;
+	int64_t now_ms = engine_now(e);
+
+	services_tick(e, now_ms);
+	measure(e, now_ms);
+	engine_evaluate(e, NULL);
+	engine_look_for_room(e);
+	engine_commit(e);
+	sd_event_source_set_time_relative(source, e->evaluate);
+	return 0;
+}
+
+/* A small step at a time, so that an event never waits for it. */
+static int on_upkeep(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct engine *e = userdata;
+	int64_t now_ms = retention_clock_read(
+		&e->retention_clock, usec_to_ms(clock_wall()), clock_monotonic());
+	int64_t before = now_ms - usec_to_ms(e->retention);
+	int more = store_expire(e->store, before, e->max_size);
+
+	/* What keeps everything from being written is told of once. */
+	if (more < 0 && !e->trouble)
+		log_failure(LOG_WARNING, more, "cannot expire old samples");
+	if (more <= 0)
+		store_checkpoint(e->store);
+	if (!e->full)
+		reserve_make(e->database);
+	sd_event_source_set_time_relative(source, more > 0 ? 50 * USEC_PER_MSEC : UPKEEP_EVERY);
+	return 0;
+}
+
+static int add_timers(struct engine *e)
+{
+	sd_event *event = role_event(e->role);
+	int r = sd_event_add_time_relative(
+		event, &e->tick, CLOCK_MONOTONIC, e->evaluate, e->evaluate / 10, on_tick, e);
+
+	if (r >= 0)
+		r = sd_event_source_set_enabled(e->tick, SD_EVENT_ON);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &e->upkeep, CLOCK_MONOTONIC, UPKEEP_EVERY,
+			USEC_PER_SEC, on_upkeep, e);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(e->upkeep, SD_EVENT_ON);
+	/* The tick has the priority of the links: a role that never stops talking delays no rule. */
+	if (r >= 0)
+		r = sd_event_source_set_priority(e->upkeep, SD_EVENT_PRIORITY_IDLE);
+	return r;
+}
+
+static int configure(struct engine *e)
+{
+	const struct config *c = role_config(e->role);
+	const struct section *daemon = config_find(c, SECTION_DAEMON, "");
+	size_t max_series = section_number(daemon, OPTION_DAEMON_MAX_SERIES);
+
+	e->interval = section_duration(daemon, OPTION_DAEMON_INTERVAL);
+	e->evaluate = section_duration(daemon, OPTION_DAEMON_EVALUATE);
+	e->retention = section_duration(daemon, OPTION_DAEMON_RETENTION);
+	e->max_size = section_number(daemon, OPTION_DAEMON_MAX_SIZE);
+	values_limit(e->values, max_series);
+	store_set_max_series(e->store, max_series);
+	return rules_configure(e);
+}
+
+static int open_database(struct engine *e)
+{
+	_cleanup_free_ char *why = NULL;
+	int r = lock_take(role_state_directory(e->role), &e->lock);
+
+	if (r < 0) {
+		role_exit(e->role, EX_UNAVAILABLE);
+		return r;
+	}
+	if (asprintf(&e->database, "%s/" DATABASE, role_state_directory(e->role)) < 0) {
+		e->database = NULL;
+		return -ENOMEM;
+	}
+	r = store_open(e->database, &e->store, &why);
+	if (r == -ENOSPC && reserve_release(e->database) == 0) {
+		free(TAKE_POINTER(why));
+		r = store_open(e->database, &e->store, &why);
+	}
+	if (r < 0) {
+		log_error("cannot use the database %s: %s", e->database, why ? why : strerror(-r));
+		role_exit(e->role, EX_UNAVAILABLE);
+		return r;
+	}
+	reserve_make(e->database);
+	return 0;
+}
+
+static int read_boot_id(char **ret)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	int r = file_read(BOOT_ID, BOOT_ID_MAX, &text);
+
+	if (r < 0)
+		return r;
+	if (text.size > 0 && text.data[text.size - 1] == '\n')
+		text.data[--text.size] = '\0';
+	*ret = buf_take(&text);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int restore_value(void *userdata, const struct series *series, int64_t time_ms, double number)
+{
+	struct engine *e = userdata;
+	struct value *value;
+	int r = values_find(e->values, series, &value);
+
+	if (r < 0)
+		return r == -E2BIG ? 0 : r;
+	value->current = number;
+	value->time_ms = time_ms;
+	if (e->clock.last_ms < time_ms)
+		e->clock = (struct store_clock){time_ms, clock_monotonic()};
+	return 0;
+}
+
+/* What a series was when the daemon ended holds until its collector says otherwise. */
+static int restore_values(struct engine *e)
+{
+	struct reader *reader = store_reader(e->store);
+	int64_t newest;
+	int r = reader_newest(reader, &newest);
+
+	if (r < 0)
+		return r;
+	e->retention_clock = (struct retention_clock){newest, clock_monotonic(), false, 0};
+	return reader_latest(reader, newest - CURRENT_MS, restore_value, e);
+}
+
+static int restore(struct engine *e)
+{
+	struct reader *reader = store_reader(e->store);
+	int r = reader_host_id(reader, &e->host_id);
+
+	if (r >= 0)
+		r = restore_values(e);
+	if (r >= 0)
+		r = incidents_restore(e);
+	if (r >= 0)
+		r = services_restore(e);
+	if (r >= 0)
+		r = deliveries_restore(e);
+	return r;
+}
+
+static int set_host(struct engine *e)
+{
+	const struct section *page = config_find(role_config(e->role), SECTION_PAGE, "");
+	struct alerting_host host = {
+		.name = role_host(e->role),
+		.id = e->host_id,
+		.external_url = section_string(page, OPTION_PAGE_EXTERNAL_URL),
+	};
+
+	return alerting_set_host(e->alerting, &host);
+}
+
+static void engine_free(struct engine *e)
+{
+	sd_event_source_disable_unref(e->tick);
+	sd_event_source_disable_unref(e->upkeep);
+	sd_event_source_disable_unref(e->outbox);
+	sd_event_source_disable_unref(e->soon);
+	commit_done(e);
+	commands_done(e);
+	deliveries_done(e);
+	webhooks_done(e);
+	services_done(e);
+	for (size_t i = 0; i < e->role_count; i++)
+		role_record_done(&e->roles[i].record);
+	alerting_free(e->alerting);
+	values_free(e->values);
+	store_close(e->store);
+	free(e->database);
+	free(e->trouble);
+	close_fd(&e->lock);
+	if (e->users)
+		fclose(e->users);
+	free(e->boot);
+	free(e->host_id);
+	free(e);
+}
+
+static void stop(struct role *role)
+{
+	struct engine *e = role_userdata(role);
+
+	/* What was received counts, also what the links still hold. */
+	engine_drop_peers(e);
+	e->full = false; /* the last chance of the samples */
+	engine_commit(e);
+	engine_free(e);
+}
+
+static int start_engine(struct engine *e)
+{
+	int r;
+
+	e->alerting = alerting_new();
+	e->values = values_new();
+	e->services = map_new();
+	e->facts = map_new();
+	e->webhooks = map_new();
+	if (!e->alerting || !e->values || !e->services || !e->facts || !e->webhooks)
+		return -ENOMEM;
+	e->users = fopen("/etc/passwd", "re");
+	r = open_database(e);
+	if (r < 0)
+		return r;
+	r = read_boot_id(&e->boot);
+	if (r >= 0)
+		r = restore(e);
+	/* What an engine before this one found out about webhooks. */
+	facts_forget(e, role_rows[ROLE_ENGINE].name);
+	if (r >= 0)
+		r = set_host(e);
+	if (r >= 0)
+		r = configure(e);
+	if (r >= 0)
+		r = services_configure(e);
+	if (r >= 0)
+		r = add_timers(e);
+	if (r < 0)
+		log_error_errno(r, "cannot start from the database");
+	return r;
+}
+
+static int start(struct role *role)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	e->role = role;
+	e->lock = -1;
+	role_set_userdata(role, e);
+	r = start_engine(e);
+	if (r < 0)
+		engine_free(e);
+	return r;
+}
+
+static int reconfigure(struct role *role, const struct config *old)
+{
+	struct engine *e = role_userdata(role);
+	int r = configure(e);
+
+	if (r >= 0)
+		r = set_host(e);
+	if (r >= 0)
+		r = services_configure(e);
+	if (r < 0)
+		return log_error_errno(r, "cannot take the new configuration");
+	webhooks_enable(e);
+	engine_commit(e);
+	return 0;
+}
+
+static int add_peer(struct role *role, const char *name, int64_t pid, int fd)
+{
+	return engine_add_peer(role_userdata(role), name, pid, fd);
+}
+
+static struct role_entry *find_role(struct engine *e, const char *name)
+{
+	struct role_entry *entry;
+
+	for (size_t i = 0; i < e->role_count; i++)
+		if (text_equal(e->roles[i].record.name, name))
+			return &e->roles[i];
+	if (e->role_count == ELEMENTS(e->roles))
+		return NULL;
+	entry = &e->roles[e->role_count];
+	entry->record.name = strdup(name);
+	if (!entry->record.name)
+		return NULL;
+	e->role_count++;
+	return entry;
+}
+
+/* What the supervisor tells of a role: a row for the page, and metrics. */
+static int role_told(struct role *role, struct message *m)
+{
+	struct engine *e = role_userdata(role);
+	const char *name = message_string(m);
+	int64_t pid = (int64_t) message_u64(m), now_ms = engine_now(e);
+	const char *state = message_string(m);
+	uint64_t restarts = message_u64(m), resident = message_u64(m);
+	double cpu = message_f64(m);
+	struct role_entry *entry = find_role(e, name);
+	char *copy = strdup(state);
+
+	if (!entry || !copy) {
+		free(copy);
+		return entry ? -ENOMEM : -EBADMSG;
+	}
+	/* A turn is shown at once; what a role uses can wait for the tick. */
+	if (!entry->record.state || !text_equal(entry->record.state, state)) {
+		entry->changed = true;
+		engine_commit_soon(e);
+	}
+	entry->changed |= entry->record.pid != pid || entry->record.restarts != (int64_t) restarts;
+	free(entry->record.state);
+	entry->record.state = copy;
+	entry->record.pid = pid;
+	entry->record.restarts = (int64_t) restarts;
+	engine_put(e, "modelwatch_role_up", "role", name, now_ms, text_equal(state, "running"));
+	engine_put(e, "modelwatch_role_restarts_total", "role", name, now_ms, (double) restarts);
+	if (pid > 0) {
+		engine_put(e, "modelwatch_role_resident_bytes", "role", name, now_ms,
+			(double) resident);
+		engine_put(e, "modelwatch_role_cpu_seconds_total", "role", name, now_ms, cpu);
+	}
+	return 0;
+}
+
+const struct role_program engine_program = {
+	.name = "engine",
+	.start = start,
+	.reconfigure = reconfigure,
+	.peer = add_peer,
+	.role = role_told,
+	.stop = stop,
+};

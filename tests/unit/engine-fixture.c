@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/engine-fixture.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/engine/program.h"
+
+/* What role.c has for every role, as far as the engine asks for it. */
+struct role {
+	struct engine_fixture *fixture;
+	void *userdata;
+};
+
+sd_event *role_event(struct role *r)
+{
+	return r->fixture->event;
+}
+
+const struct config *role_config(const struct role *r)
+{
+	return r->fixture->config;
+}
+
+void role_set_userdata(struct role *r, void *userdata)
+{
+	r->userdata = userdata;
+}
+
+void *role_userdata(const struct role *r)
+{
+	return r->userdata;
+}
+
+const char *role_state_directory(const struct role *r)
+{
+	return r->fixture->files.directory;
+}
+
+const char *role_host(const struct role *r)
+{
+	return "host";
+}
+
+gid_t role_group(const struct role *r)
+{
+	return (gid_t) -1;
+}
+
+struct link *role_supervisor(struct role *r)
+{
+	return NULL;
+}
+
+void role_exit(struct role *r, int status)
+{
+	fail_msg("the engine exits with status %d", status);
+}
+
+/* The other ends. */
+
+static void send_packet(struct link *l, struct buf *packet)
+{
+	assert_int_equal(message_end(packet), 0);
+	assert_int_equal(link_send(l, packet, -1), 0);
+}
+
+static int on_process(struct link *l, struct message *m, void *userdata)
+{
+	struct engine_fixture *f = userdata;
+
+	if (m->type == MESSAGE_DONE)
+		f->done = message_u64(m);
+	return 0;
+}
+
+static int check_pending(void *userdata, const struct notification *n)
+{
+	const struct post *post = userdata;
+
+	assert_string_equal(n->message_id, post->message_id);
+	return -EEXIST; /* the others are not looked at */
+}
+
+/* What is sent is what was stored before. */
+static void check_durable(const struct engine_fixture *f, uint64_t id, struct post *post)
+{
+	_cleanup_free_ char *path = engine_fixture_database(f);
+	struct reader *reader;
+
+	assert_int_equal(reader_open(path, &reader), 0);
+	assert_int_equal(reader_pending(reader, (int64_t) id - 1, check_pending, post), -EEXIST);
+	reader_close(reader);
+}
+
+static int on_notify(struct link *l, struct message *m, void *userdata)
+{
+	static const char key[] = "\"type\":\"";
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+	struct engine_fixture *f = userdata;
+	struct post *post = &f->posts[f->post_count];
+	uint64_t id;
+	size_t size;
+	const char *type;
+
+	assert_int_equal(m->type, MESSAGE_DELIVER);
+	assert_true(f->post_count < POSTS_MAX);
+	id = message_u64(m);
+	snprintf(post->webhook, sizeof(post->webhook), "%s", message_string(m));
+	snprintf(post->message_id, sizeof(post->message_id), "%s", message_string(m));
+	type = message_bytes(m, &size);
+	type = memmem(type, size, key, strlen(key));
+	assert_non_null(type);
+	type += strlen(key);
+	snprintf(post->type, sizeof(post->type), "%.*s", (int) strcspn(type, "\""), type);
+	f->post_count++;
+	check_durable(f, id, post);
+	if (text_equal(post->webhook, "dead"))
+		return 0;
+	message_begin(&packet, MESSAGE_DELIVERED);
+	message_put_u64(&packet, id);
+	message_put_u64(&packet, 200);
+	message_put_u64(&packet, 0);
+	message_put_string(&packet, "");
+	send_packet(l, &packet);
+	return 0;
+}
+
+static int on_web(struct link *l, struct message *m, void *userdata)
+{
+	struct engine_fixture *f = userdata;
+
+	if (m->type == MESSAGE_TROUBLE) {
+		snprintf(f->trouble, sizeof(f->trouble), "%s", message_string(m));
+		return 0;
+	}
+	message_u64(m);
+	f->status = (unsigned) message_u64(m);
+	return 0;
+}
+
+static void on_closed(struct link *l, int reason, void *userdata)
+{
+	fail_msg("the engine closed a link: %s", strerror(-reason));
+}
+
+static void connect_role(struct engine_fixture *f, const char *name, int64_t pid,
+	const struct link_ops *ops, struct link **ret)
+{
+	int pair[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(link_new(f->event, pair[0], FROM_ENGINE, ops, f, ret), 0);
+	assert_int_equal(engine_program.peer(f->role, name, pid, pair[1]), 0);
+}
+
+static void declare_up(struct engine_fixture *f)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_DECLARE);
+	message_put_u64(&packet, 0);
+	message_put_string(&packet, "modelwatch_service_up");
+	message_put_string(&packet, "service");
+	message_put_string(&packet, "llama");
+	send_packet(f->process, &packet);
+}
+
+/* Life. */
+
+char *engine_fixture_database(const struct engine_fixture *f)
+{
+	char *path;
+
+	assert_true(asprintf(&path, "%s/modelwatch.db", f->files.directory) > 0);
+	return path;
+}
+
+void engine_fixture_make(struct engine_fixture *f, const char *config)
+{
+	*f = (struct engine_fixture){0};
+	log_set_level(LOG_CRIT);
+	files_make(&f->files);
+	files_write(&f->files, "modelwatch.conf", config, strlen(config));
+	if (files_load(&f->files, true, &f->config) < 0)
+		fail_msg("%s", f->files.reports.data);
+	assert_int_equal(sd_event_new(&f->event), 0);
+}
+
+void engine_fixture_remove(struct engine_fixture *f)
+{
+	config_free(f->config);
+	sd_event_unref(f->event);
+	files_remove(&f->files);
+}
+
+void engine_fixture_start(struct engine_fixture *f)
+{
+	static const struct link_ops process_ops = {on_process, on_closed},
+				     notify_ops = {on_notify, on_closed},
+				     web_ops = {on_web, on_closed};
+
+	f->began = clock_wall() - 30 * USEC_PER_SEC;
+	f->role = calloc(1, sizeof(*f->role));
+	assert_non_null(f->role);
+	f->role->fixture = f;
+	assert_int_equal(engine_program.start(f->role), 0);
+	connect_role(f, "process", 1000001, &process_ops, &f->process);
+	connect_role(f, "notify", 1000002, &notify_ops, &f->notify);
+	connect_role(f, "web", 1000003, &web_ops, &f->web);
+	declare_up(f);
+}
+
+void engine_fixture_stop(struct engine_fixture *f)
+{
+	f->process = link_free(f->process);
+	f->notify = link_free(f->notify);
+	f->web = link_free(f->web);
+	engine_program.stop(f->role);
+	free(TAKE_POINTER(f->role));
+}
+
+void engine_fixture_event(struct engine_fixture *f, const char *type, int64_t pid, double up)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT, evidence = BUF_INIT, samples = BUF_INIT;
+	const struct sample sample = {0, up};
+
+	evidence_write(NULL, 0, &evidence);
+	samples_write(&sample, 1, &samples);
+	message_begin(&packet, MESSAGE_EVENT);
+	message_put_u64(&packet, ++f->last_event);
+	message_put_string(&packet, type);
+	message_put_string(&packet, "llama");
+	/* Each in a millisecond of its own. */
+	message_put_u64(&packet, f->began + f->last_event * USEC_PER_MSEC);
+	message_put_u64(&packet, (uint64_t) pid);
+	message_put_u64(&packet, 1);
+	message_put_string(&packet, "");
+	message_put_bytes(&packet, evidence.data, evidence.size);
+	message_put_bytes(&packet, samples.data, samples.size);
+	send_packet(f->process, &packet);
+}
+
+/* A connection of this process's user to a socket with a path; returns the end that `web` accepted. */
+static int connect_person(struct engine_fixture *f, int *ret_person)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_close_ int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int accepted;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/http.sock", f->files.directory);
+	unlink(address.sun_path);
+	assert_int_equal(bind(listener, (struct sockaddr *) &address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	*ret_person = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(*ret_person, (struct sockaddr *) &address, sizeof(address)), 0);
+	accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(accepted >= 0);
+	return accepted;
+}
+
+void engine_fixture_command(struct engine_fixture *f, const char *verb, const char *argument)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+	_cleanup_close_ int person = -1, accepted = connect_person(f, &person);
+
+	f->status = 0;
+	message_begin(&packet, MESSAGE_COMMAND);
+	message_put_u64(&packet, 1);
+	message_put_string(&packet, verb);
+	message_put_string(&packet, argument);
+	message_put_string(&packet, "{}");
+	message_put_string(&packet, "");
+	assert_int_equal(message_end(&packet), 0);
+	assert_int_equal(link_send(f->web, &packet, accepted), 0);
+}
+
+size_t engine_fixture_posts(const struct engine_fixture *f, const char *webhook, const char *type)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < f->post_count; i++)
+		count += text_equal(f->posts[i].webhook, webhook) &&
+			 text_equal(f->posts[i].type, type);
+	return count;
+}

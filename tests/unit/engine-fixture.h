@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine as it is, in this process: only what role.c does for a role is done here, and this test is
+ * the collector, `notify` and `web` at the other ends of its links. Time is real, and awaited.
+ *
+ * `notify` answers every delivery with 200 at once, but for those of the webhook "dead", of which it
+ * says nothing; and it looks that the row of what it is handed is durable. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/link.h"
+#include "daemon/role.h"
+#include "schema/store_read.h"
+#include "tests/unit/config-files.h"
+
+#define POSTS_MAX		64
+#define ENGINE_FIXTURE_DEADLINE (20 * USEC_PER_SEC)
+
+struct post {
+	char message_id[64], webhook[32], type[32];
+};
+
+struct engine_fixture {
+	sd_event *event;
+	struct files files; /* its directory is the state directory */
+	struct config *config;
+	struct role *role; /* NULL while the engine does not run */
+	struct link *process, *notify, *web;
+	usec_t began;
+	uint64_t last_event, done; /* sent by the collector; durable */
+	struct post posts[POSTS_MAX];
+	size_t post_count;
+	unsigned status; /* of the last reply to `web`; 0 while it is awaited */
+	char trouble[256];
+};
+
+/* The engine with what CONFIG says, not started. */
+void engine_fixture_make(struct engine_fixture *f, const char *config);
+void engine_fixture_remove(struct engine_fixture *f);
+void engine_fixture_start(struct engine_fixture *f);
+void engine_fixture_stop(struct engine_fixture *f);
+/* The path of the database; free() it. */
+char *engine_fixture_database(const struct engine_fixture *f);
+
+/* The collector tells of a main process of "llama": TYPE is an EVENT_. */
+void engine_fixture_event(struct engine_fixture *f, const char *type, int64_t pid, double up);
+/* A person with the unix socket asks for VERB. */
+void engine_fixture_command(struct engine_fixture *f, const char *verb, const char *argument);
+
+/* How many posts of that type came for the webhook. */
+size_t engine_fixture_posts(const struct engine_fixture *f, const char *webhook, const char *type);
+
+/* Runs the loop until CONDITION holds; only a hang lets it fail. */
+#define engine_fixture_await(f, condition)                                                         \
+	for (usec_t _begin = clock_monotonic(); !(condition);) {                                   \
+		assert_true(sd_event_run((f)->event, ENGINE_FIXTURE_DEADLINE) >= 0);               \
+		assert_true(usec_since(clock_monotonic(), _begin) < ENGINE_FIXTURE_DEADLINE);      \
+	}

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #include "collectors/process/discovery.h"
 #include "collectors/process/launch.h"
@@ -30,18 +31,30 @@ static bool is_one_of(const char *word, const char *const list[])
 	return false;
 }
 
+/* Not "tokens", "tokenizer": those are what a model reads and writes. */
+static bool has_token(const char *word)
+{
+	while ((word = strstr(word, "token"))) {
+		word += strlen("token");
+		if (*word != 's' && !text_after(word, "iz"))
+			return true;
+	}
+	return false;
+}
+
 static bool is_secret_word(const char *word)
 {
-	static const char *const secret_words[] = {"key", "keys", "pass", "pwd", "auth", NULL};
+	static const char *const secret_words[] = {
+		"key", "keys", "pass", "pwd", "pw", "auth", "bearer", NULL};
 
-	/* Not "tokens": those are what a model reads and writes. */
-	return text_ends_with(word, "token") || is_one_of(word, secret_words);
+	return has_token(word) || is_one_of(word, secret_words);
 }
 
 static bool contains_secret(const char *letters)
 {
 	static const char *const parts[] = {"secret", "apikey", "accesskey", "password", "passwd",
-		"passphrase", "credential", "privatekey", "authorization"};
+		"passphrase", "passcode", "credential", "privatekey", "authorization", "apitoken",
+		"accesstoken", "authtoken"};
 
 	for (size_t i = 0; i < ELEMENTS(parts); i++)
 		if (strstr(letters, parts[i]))
@@ -55,6 +68,8 @@ static bool is_secret_name(const char *name, size_t size)
 	char letters[NAME_MAX_SIZE + 1] = "", word[NAME_MAX_SIZE + 1] = "";
 	size_t used = 0, start = 0;
 
+	if (size == strlen("-p") && text_after(name, "-p"))
+		return true;
 	for (size_t i = 0; i < size && i < NAME_MAX_SIZE; i++) {
 		if (isalnum((unsigned char)name[i])) {
 			letters[used] = (char)tolower((unsigned char)name[i]);
@@ -88,14 +103,35 @@ static bool has_user(const char *text)
 	return text[strcspn(text, "@/?# \t\n")] == '@';
 }
 
+/* Whether the name is the scheme of HTTP that a secret follows: "Bearer abc". */
+static bool is_scheme(const char *name, size_t size)
+{
+	return (size == 6 && strncasecmp(name, "bearer", 6) == 0) ||
+	       (size == 5 && strncasecmp(name, "basic", 5) == 0);
+}
+
+/* Whether a value stands at once behind "-p", to many a program a password: "-pAbc1", not "-port". */
+static bool is_short_password(const char *argument)
+{
+	const char *value = text_after(argument, "-p");
+	size_t word = value ? strspn(value, "abcdefghijklmnopqrstuvwxyz-_") : 0;
+
+	return value && value[word] != '\0' && value[word] != '=';
+}
+
 /* How many bytes of REST, which follows a secret name, may be seen before its value; 0 where no
  * value follows. *RET_OPEN is set where the value is the next argument. */
 static size_t before_value(const char *name, const char *rest, bool *ret_open)
 {
 	size_t quotes = strspn(rest, "\"'\\"), spaces = strspn(rest + quotes, " \t\n");
 
-	if (rest[quotes + spaces] == '=' || rest[quotes + spaces] == ':')
+	if (rest[quotes + spaces] == '=' || rest[quotes + spaces] == ':') {
+		const char *value = rest + quotes + spaces + 1;
+
+		/* A header or a member of JSON goes on in the next argument, an assignment does not. */
+		*ret_open = value[-1] == ':' && !value[strspn(value, " \t\n")];
 		return quotes + spaces + 1;
+	}
 	if (name[0] != '-' || (rest[0] && !spaces))
 		return 0;
 	*ret_open = !rest[quotes + spaces];
@@ -106,15 +142,19 @@ static size_t before_value(const char *name, const char *rest, bool *ret_open)
  * value is the next argument. */
 static size_t visible_size(const char *argument, bool *ret_open)
 {
-	size_t i = 0;
+	size_t i = 0, seen;
 
+	if (is_short_password(argument))
+		return strlen("-p");
 	while (argument[i]) {
-		size_t start = i, seen;
+		size_t start = i;
 
 		while (is_name_byte(argument[i]))
 			i++;
 		if (is_token(argument + start, i - start))
 			return start;
+		if (is_scheme(argument + start, i - start) && isspace((unsigned char)argument[i]))
+			return i + strspn(argument + i, " \t\n");
 		if (i > start && is_secret_name(argument + start, i - start)) {
 			seen = before_value(argument + start, argument + i, ret_open);
 			if (seen || *ret_open)

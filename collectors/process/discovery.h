@@ -36,6 +36,7 @@ int discovery_weights(const struct server_kind *kind, const struct process_text 
 
 /* The arguments joined by spaces for people: printable UTF-8 of at most LIMIT bytes. What may be
  * secret is replaced by ***: the value of an option, assignment or JSON member whose name says
- * so (a token, key, password ...), the user of a URL, and well-known forms of tokens. When in doubt
+ * so (a token, key, password ..., -p), what follows Bearer or Basic, the user of a URL, and well-known
+ * forms of tokens. When in doubt
  * too much is hidden, never too little. Returns a new string (free() it) or NULL without memory. */
 char *discovery_command_line(const struct process_text *p, size_t limit);

@@ -220,8 +220,12 @@ void service_exited(struct process *p, const int *status)
 	count_exit(s, &facts);
 	tell_exited(s, p, NULL, &facts);
 	process_free(p);
-	if (s->ended && !s->match)
+	if (s->match)
+		return;
+	if (s->ended)
 		service_end(s);
+	else if (s->mains == 0)
+		tell_server_gone(s);
 }
 
 void service_missed(struct service *s, const struct known_process *known)

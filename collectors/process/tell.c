@@ -18,9 +18,10 @@ static const struct {
 #undef SERIES
 };
 
-/* Everything that is ever said of a discovered service. */
-static const char *const server_facts[] = {"discovered", "kind", "executable", "command-line",
-	"weights", "listen-port", "url", "health", "metrics"};
+/* Everything that is ever said of a discovered service: that it is one and where, and what runs. */
+static const char *const service_facts[] = {"discovered", "url"};
+static const char *const server_facts[] = {
+	"kind", "executable", "command-line", "weights", "listen-port", "health", "metrics"};
 
 void tell_fact(struct service *s, const char *key, const char *value)
 {
@@ -192,10 +193,17 @@ void tell_identity(struct process *p)
 	identity_done(&i);
 }
 
-void tell_forget(struct service *s)
+void tell_server_gone(struct service *s)
 {
 	for (size_t i = 0; i < ELEMENTS(server_facts); i++)
 		tell_fact(s, server_facts[i], "");
+}
+
+void tell_forget(struct service *s)
+{
+	tell_server_gone(s);
+	for (size_t i = 0; i < ELEMENTS(service_facts); i++)
+		tell_fact(s, service_facts[i], "");
 }
 
 void tell_exited(struct service *s, const struct process *p, const struct known_process *known,

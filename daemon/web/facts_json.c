@@ -126,7 +126,13 @@ json_t *discover_json(const struct fact *facts, size_t count)
 				text_equal(json_string_value(json_object_get(service, "name")),
 					facts[i].subject))
 				take_discovery(service, &facts[i]);
-	json_array_foreach (services, n, service)
-		add_section(service);
+	/* What is down has nothing but its name. */
+	n = 0;
+	while ((service = json_array_get(services, n)))
+		if (json_object_get(service, "kind")) {
+			add_section(service);
+			n++;
+		} else
+			json_array_remove(services, n);
 	return json_pack("{s:o}", "services", services);
 }

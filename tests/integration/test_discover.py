@@ -66,6 +66,21 @@ def test_started_later(site):
     assert _name(site, server.pid).endswith(f"-{port}")
 
 
+def test_discover_lists_what_runs(site):
+    server = _llama_server(site, free_port())
+    server.start()
+    site.section("daemon", discovery="yes")
+    site.start()
+    name = _name(site, server.pid)
+    assert f"[service {name}]" in site.cli("discover").stdout
+    server.kill()
+    site.wait_service(name, "down")
+    assert name not in site.cli("discover").stdout
+    server.start()
+    site.wait_service(name)
+    assert f"[service {name}]" in site.cli("discover").stdout
+
+
 def test_configured_wins(site):
     port = free_port()
     server = _llama_server(site, port)

@@ -250,8 +250,12 @@ static void test_discovered(void **state)
 	fixture_ticks(f, 2);
 	assert_true(fixture_series(f, n.up)->value == 0 && !fixture_series(f, n.up)->stale);
 	assert_int_equal(fixture_events(f, ENDED, n.service), 0);
+	/* Only what runs is something to configure. */
+	assert_string_equal(fixture_fact(f, n.fact), "");
+	assert_string_equal(fixture_fact(f, n.weights), "");
 	s = listening_server(f, port);
 	fixture_await(f, STARTED, n.service, 2);
+	assert_string_equal(fixture_fact(f, n.fact), "llama.cpp");
 	/* An end in order ends the service, and all that was said of it. */
 	server_say(s, "exit 0\n");
 	e = fixture_await(f, EXITED, n.service, 2);

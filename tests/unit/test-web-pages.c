@@ -212,6 +212,8 @@ static void test_facts(void **state)
 		FACT("doctor", "z", "state", "ok"),
 		FACT("doctor", "ptrace", "text", "cannot"),
 		FACT("service", "mine", "kind", "vllm"),
+		FACT("service", "vllm-7000", "discovered", "yes"), /* it is down */
+		FACT("service", "vllm-7000", "url", "http://127.0.0.1:7000/"),
 		FACT("service", "vllm-8000", "discovered", "yes"),
 		FACT("service", "vllm-8000", "executable", "/opt/[a]/py*"),
 		FACT("service", "vllm-8000", "health", "http://x/\nunit = evil"),

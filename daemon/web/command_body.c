@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
+#include <strings.h>
+
+#define JSON_TYPE "application/json"
 
 /* What is wrong with the object, or NULL. */
 static const char *find_fault(json_t *object, bool comment_needed)
@@ -26,6 +29,13 @@ static const char *find_fault(json_t *object, bool comment_needed)
 	if (comment_needed && (!text || text[strspn(text, " \n\t")] == '\0'))
 		return "comment is missing";
 	return NULL;
+}
+
+bool command_body_is_json(const char *type)
+{
+	size_t size = type ? strcspn(type, "; \t") : 0;
+
+	return !type || (size == strlen(JSON_TYPE) && strncasecmp(type, JSON_TYPE, size) == 0);
 }
 
 int command_body_read(

@@ -9,6 +9,10 @@
 
 #define COMMAND_COMMENT_MAX 4096 /* bytes of a comment */
 
+/* False where TYPE, the Content-Type header (NULL for none), names anything but JSON: what a form of a
+ * foreign page could send without asking first. */
+bool command_body_is_json(const char *type);
+
 /* Reads {"comment":"..."} or an empty body. Returns the same as JSON text without anything else in
  * *RET (free() it): what the engine gets. -EBADMSG with *RET_WHY in words for people, a constant;
  * -ENOMEM. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/base/text.h"
+
 #define HOST_MAX 253 /* bytes of a DNS name */
 
 /* Copies the host of HOST[:PORT] or [ADDRESS][:PORT], without the brackets. False where it is not
@@ -49,17 +51,23 @@ static bool same_address(const char *a, const char *b)
 	return false;
 }
 
-/* Compares with the host of an URL: what stands behind "//", up to a slash. */
+/* What stands behind "//", up to a slash: host and port. */
+static size_t find_authority(const char *url, const char **ret)
+{
+	const char *slashes = strstr(url, "//");
+
+	*ret = slashes ? slashes + 2 : "";
+	return strcspn(*ret, "/?#");
+}
+
+/* Compares with the host of an URL. */
 static bool is_host_of_url(const char *host, const char *url)
 {
-	const char *authority = strstr(url, "//");
 	char theirs[HOST_MAX + 1];
+	const char *authority;
+	size_t size = find_authority(url, &authority);
 
-	if (!authority)
-		return false;
-	authority += 2;
-	return take_host(authority, strcspn(authority, "/?#"), theirs) &&
-	       strcasecmp(host, theirs) == 0;
+	return take_host(authority, size, theirs) && strcasecmp(host, theirs) == 0;
 }
 
 bool host_is_served(const char *header, const char *address, const struct host_names *names)
@@ -77,4 +85,25 @@ bool host_is_served(const char *header, const char *address, const struct host_n
 			strcasecmp(host, theirs) == 0)
 			return true;
 	return false;
+}
+
+static bool same_authority(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+	return a_size > 0 && a_size == b_size && strncasecmp(a, b, a_size) == 0;
+}
+
+bool origin_is_own(const char *origin, const char *fetch_site, const char *host,
+	const struct host_names *names)
+{
+	const char *theirs, *ours;
+	size_t theirs_size, ours_size;
+
+	if (fetch_site)
+		return text_equal(fetch_site, "same-origin") || text_equal(fetch_site, "none");
+	if (!origin)
+		return true;
+	theirs_size = find_authority(origin, &theirs);
+	ours_size = find_authority(names->external_url, &ours);
+	return same_authority(theirs, theirs_size, ours, ours_size) ||
+	       (host && same_authority(theirs, theirs_size, host, strlen(host)));
 }

@@ -24,7 +24,8 @@ struct server_request {
 	const char *method;
 	const char *target; /* path and query, as they came */
 	const char *host;   /* header, or NULL */
-	const char *accept; /* header, or NULL */
+	/* Headers, or NULL. */
+	const char *accept, *content_type, *origin, *fetch_site;
 	const void *body;
 	size_t body_size;
 	const char *fault; /* what is wrong with the head: answer 400 and say so; NULL for nothing */

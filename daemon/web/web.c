@@ -261,6 +261,14 @@ static void run_command(struct visit *v)
 			"for TCP yet");
 		return;
 	}
+	if (!origin_is_own(q->origin, q->fetch_site, q->host, &v->web->names)) {
+		answer_error(v, 403, "changes are not accepted from pages of other hosts");
+		return;
+	}
+	if (q->body_size > 0 && !command_body_is_json(q->content_type)) {
+		answer_error(v, 400, "the body must be application/json");
+		return;
+	}
 	if (v->match.route->document == DOCUMENT_INCIDENT &&
 		(num_parse_i64(v->match.argument, &id) < 0 || id <= 0)) {
 		refuse(v, 404);

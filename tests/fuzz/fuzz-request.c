@@ -46,6 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			.count = 1},
 		size % 2);
 	host_is_served(lines[2], "127.0.0.1", &names);
+	origin_is_own(lines[3], NULL, lines[2], &names);
+	command_body_is_json(lines[3]);
 	accept_metrics(lines[3]);
 	command_body_read(at, (size_t) (text.data + text.size - at), size % 2, &body, &why);
 	return 0;

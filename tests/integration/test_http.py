@@ -98,6 +98,31 @@ def test_errors_have_one_shape(watched, method, path, status):
     assert "root:" not in answer.text
 
 
+@pytest.mark.parametrize("headers, status", [
+    ({}, 404), ({"Origin": "http://localhost"}, 404), ({"Sec-Fetch-Site": "same-origin"}, 404),
+    ({"Origin": "https://evil.example"}, 403), ({"Origin": "null"}, 403),
+    ({"Sec-Fetch-Site": "cross-site"}, 403), ({"Sec-Fetch-Site": "same-site"}, 403),
+    ({"Content-Type": "text/plain"}, 400),
+    ({"Content-Type": "application/x-www-form-urlencoded"}, 400),
+])
+def test_changes_of_foreign_pages(watched, headers, status):
+    """A proxy in front of the unix socket lets browsers through: no page but ours changes anything."""
+    answer = watched.unix.request("POST", "/v1/incidents/99/note", b'{"comment":"x"}',
+                                  {"Host": "localhost", "Content-Type": "application/json",
+                                   **headers})
+    assert answer.status == status and answer.json["error"]
+
+
+@pytest.mark.parametrize("path", ["/", "/services/llama", "/incidents", "/alerts", "/about",
+                                  "/assets/style.css", "/healthz", "/metrics", "/v1/status",
+                                  "/v1/incidents", "/v1/discover", "/v1/doctor", "/nothing"])
+def test_head_of_everything(watched, path):
+    got, head = watched.unix.get(path), watched.unix.request("HEAD", path)
+    assert head.status == got.status and head.body == b""
+    for name in ("content-type", "cache-control", "content-security-policy"):
+        assert head.headers[name] == got.headers[name]
+
+
 def test_head(watched):
     got, head = watched.tcp.get("/v1/status"), watched.tcp.request("HEAD", "/v1/status")
     assert head.status == 200 and head.body == b""

@@ -179,6 +179,55 @@ static void test_hosts(void **state)
 	assert_false(host_is_served("a", "", &(struct host_names){"b", "", NULL, 0}));
 }
 
+static void test_origins(void **state)
+{
+	static const struct host_names names = {
+		"gpu7", "https://page.example:8443/mw", NULL, 0};
+	static const struct {
+		const char *origin, *fetch_site, *host;
+		bool own;
+	} cases[] = {
+		{NULL, NULL, "localhost", true},
+		{NULL, NULL, NULL, true},
+		{"http://localhost:9178", NULL, "LocalHost:9178", true},
+		{"https://page.example:8443", NULL, "backend", true},
+		{"https://page.example:8443", NULL, NULL, true},
+		{"https://evil.example", "same-origin", "localhost", true},
+		{NULL, "same-origin", "localhost", true},
+		{NULL, "none", "localhost", true},
+		{NULL, "cross-site", "localhost", false},
+		{NULL, "same-site", "localhost", false},
+		{"http://localhost", "cross-site", "localhost", false},
+		{NULL, "", "localhost", false},
+		{"null", NULL, "null", false},
+		{"", NULL, "", false},
+		{"http://", NULL, "", false},
+		{"http://evil.example", NULL, "localhost", false},
+		{"http://localhost:1", NULL, "localhost", false},
+		{"http://localhost.evil.example", NULL, "localhost", false},
+		{"https://page.example", NULL, "localhost", false},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++)
+		assert_int_equal(origin_is_own(cases[i].origin, cases[i].fetch_site, cases[i].host,
+					 &names),
+			cases[i].own);
+	assert_false(origin_is_own(
+		"x", NULL, "localhost", &(struct host_names){"b", "", NULL, 0}));
+}
+
+static void test_content_types(void **state)
+{
+	assert_true(command_body_is_json(NULL));
+	assert_true(command_body_is_json("application/json"));
+	assert_true(command_body_is_json("Application/JSON;charset=utf-8"));
+	assert_false(command_body_is_json(""));
+	assert_false(command_body_is_json("text/plain"));
+	assert_false(command_body_is_json("application/jsonp"));
+	assert_false(command_body_is_json("application/x-www-form-urlencoded"));
+	assert_false(command_body_is_json("multipart/form-data; boundary=application/json"));
+}
+
 /* Cuts a head in place, as the library does: lines end with CR LF or LF, a NUL ends a string. */
 static void cut(char *text, size_t size, struct head *ret)
 {
@@ -411,6 +460,8 @@ int main(void)
 		cmocka_unit_test(test_decorated_routes),
 		cmocka_unit_test(test_route_answers),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_origins),
+		cmocka_unit_test(test_content_types),
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_many_fields),
 		cmocka_unit_test(test_guests),

@@ -291,6 +291,63 @@ static int open_incident(struct alerting *a, const char *key, struct entry *e, i
 	return 0;
 }
 
+/* Of this opening of the incident, not of one before. */
+static bool is_recent(const struct story *s, const struct alert *alert)
+{
+	return alert->state == ALERT_FIRING || alert->ended_ms >= s->turned_ms;
+}
+
+/* The most severe of the alerts that fire, or, when none does, of those that did; the first of
+ * several. */
+static const struct alert *leading_alert(const struct story *s)
+{
+	const struct alert *leading = NULL;
+	const struct entry *e;
+	size_t position = 0;
+
+	while ((e = map_next(s->members, &position, NULL, NULL))) {
+		const struct alert *alert = &e->alert;
+
+		if (s->firing > 0 ? alert->state != ALERT_FIRING : !is_recent(s, alert))
+			continue;
+		if (!leading || alert->severity > leading->severity ||
+			(alert->severity == leading->severity &&
+				alert->started_ms < leading->started_ms))
+			leading = alert;
+	}
+	return leading;
+}
+
+/* What people are called for is what fires now; an incident that is over was what it was at its worst. */
+static int story_fade(struct alerting *a, struct story *s)
+{
+	_cleanup_(face_done) struct face face = {0};
+	const struct alert *leading = s->faded ? leading_alert(s) : NULL;
+	int r = leading ? face_make(leading, &face) : 0;
+
+	if (r < 0)
+		return r;
+	s->faded = false;
+	if (!leading || (leading->severity == s->incident.severity &&
+				text_equal(face.title, s->incident.title)))
+		return 0;
+	story_put_on(s, &face, leading->severity);
+	story_mark(a, s);
+	return 0;
+}
+
+/* True where none of its alerts was so severe since it opened. */
+static bool is_worse_than_ever(const struct story *s, const struct alert *alert)
+{
+	const struct entry *e;
+	size_t position = 0;
+
+	while ((e = map_next(s->members, &position, NULL, NULL)))
+		if (is_recent(s, &e->alert) && e->alert.severity >= alert->severity)
+			return false;
+	return true;
+}
+
 /* The entry of an alert that joins; those beyond JOINED_MAX have none. */
 static int make_joined(struct alerting *a, const struct story *s, const struct alert *alert,
 	int64_t now_ms, struct timeline_entry *ret)
@@ -314,6 +371,7 @@ static int join_incident(struct alerting *a, struct story *s, struct entry *e, i
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
 	_cleanup_(face_done) struct face face = {0};
 	bool raises = e->alert.severity > s->incident.severity;
+	bool worse = is_worse_than_ever(s, &e->alert);
 	int r = make_joined(a, s, &e->alert, now_ms, &turn);
 
 	if (r >= 0 && raises)
@@ -327,7 +385,7 @@ static int join_incident(struct alerting *a, struct story *s, struct entry *e, i
 	s->joined++;
 	if (raises)
 		story_put_on(s, &face, e->alert.severity);
-	if (raises || !s->flapping)
+	if (worse || !s->flapping)
 		s->announce |= ANNOUNCE_UPDATED;
 	start_firing(a, s, e, now_ms);
 	return 0;
@@ -427,8 +485,10 @@ void story_end(struct alerting *a, struct entry *e, int64_t now_ms)
 	e->alert.ended_ms = now_ms;
 	entry_mark(a, e);
 	entry_unlive(a, e);
-	if (e->story)
-		e->story->firing--;
+	if (!e->story)
+		return;
+	e->story->firing--;
+	e->story->faded = true;
 }
 
 int story_resolve(struct alerting *a, struct story *s, const char *actor, const char *comment,
@@ -485,6 +545,8 @@ int stories_finish(struct alerting *a, int64_t now_ms)
 	int r, error = 0;
 
 	while ((s = map_next(a->stories, &position, NULL, NULL))) {
+		r = s->incident.state == INCIDENT_OPEN ? story_fade(a, s) : 0;
+		error = error < 0 ? error : r;
 		if (s->incident.state == INCIDENT_OPEN && s->firing == 0) {
 			r = story_resolve(
 				a, s, MODELWATCH, "all its alerts have cleared", now_ms);

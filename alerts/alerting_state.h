@@ -70,6 +70,7 @@ struct story {
 	size_t reopened;
 	int64_t turned_ms; /* opened, reopened or resolved last */
 	bool flapping;
+	bool faded;	   /* an alert of it ended: another may give it its title and severity now */
 	bool told_known;   /* false: restored, without its notifications */
 	unsigned announce; /* of enum announcement */
 	char **told;	   /* webhooks that know that it is open */

@@ -32,6 +32,48 @@ static void test_joins_and_raises(void **state)
 	world_end(w);
 }
 
+/* People see what is wrong now; nobody is called because it got better. */
+static void test_face_follows_what_fires(void **state)
+{
+	static const struct rule_spec rules[] = {
+		{"Down", "up == 0", .severity = SEVERITY_CRITICAL, .summary = "down"},
+		{"Restarting", "restarts >= 3", .severity = SEVERITY_WARNING,
+			.summary = "restarting"},
+		{0},
+	};
+	static const struct route_spec routes[] = {
+		{.webhook = "all"}, {.webhook = "urgent", .severity = SEVERITY_CRITICAL}, {0}};
+	static const struct {
+		struct step step;
+		enum severity severity;
+		const char *title;
+	} turns[] = {
+		{{1, "up:a=0 restarts:a=2", "all opened 1; urgent opened 1; "},
+			SEVERITY_CRITICAL, "down"},
+		{{2, "restarts:a=3", "all updated 1; urgent updated 1; "}, SEVERITY_CRITICAL,
+			"down"},
+		{{3, "up:a=1", "", "1 open; "}, SEVERITY_WARNING, "restarting"},
+		{{4, "kill", "", "1 open; "}, SEVERITY_WARNING, "restarting"},
+		{{5, "up:a=0", "all updated 1; urgent updated 1; "}, SEVERITY_CRITICAL, "down"},
+		{{6, "up:a=1", ""}, SEVERITY_WARNING, "restarting"},
+		/* Over, it is what it was at its worst; who was told hears of the end. */
+		{{7, "restarts:a=0", "all resolved 1; urgent resolved 1; ", "1 resolved; "},
+			SEVERITY_CRITICAL, "down"},
+		/* Open again, with less. */
+		{{8, "restarts:a=3", "all opened 1; "}, SEVERITY_WARNING, "restarting"},
+		{{9, "restarts:a=0", "all resolved 1; "}, SEVERITY_WARNING, "restarting"},
+	};
+	struct world *w = world_begin(rules, routes);
+
+	for (size_t i = 0; i < ELEMENTS(turns); i++) {
+		world_run(w, &turns[i].step, 1);
+		assert_string_equal(w->incidents[0].title, turns[i].title);
+		assert_int_equal(w->incidents[0].severity, turns[i].severity);
+	}
+	world_expect_timeline(w, "opened alert alert resolved reopened resolved ");
+	world_end(w);
+}
+
 /* One rule's alert clears and another's fires in one evaluation: one story goes on. */
 static void test_hands_over(void **state)
 {
@@ -306,6 +348,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_joins_and_raises),
+		cmocka_unit_test(test_face_follows_what_fires),
 		cmocka_unit_test(test_hands_over),
 		cmocka_unit_test(test_all_at_once_is_one_page),
 		cmocka_unit_test(test_reopens),

@@ -199,6 +199,7 @@ static void on_ready(struct instance *i, void *userdata)
 		instance_free(slot->leaving);
 		slot->leaving = slot->current;
 		slot->current = i;
+		slot->outdated = false;
 		if (slot->leaving)
 			instance_stop(slot->leaving);
 	}
@@ -301,7 +302,7 @@ static void on_exited(struct instance *i, int code, int status, void *userdata)
 		slot->leaving = NULL;
 	else if (i == slot->next) {
 		log_error("the replacement of role %s failed%s", slot->row->name,
-			slot->current ? ": the one in force stays" : "");
+			slot->current ? ": the one in force stays until the next reload" : "");
 		slot->next = NULL;
 		expected |= slot->current || slot->delayed;
 	} else
@@ -339,6 +340,7 @@ static void start_slot(struct slot *slot)
 		restart_later(slot, clock_monotonic());
 		return;
 	}
+	slot->outdated = false;
 	report_slot(slot);
 }
 
@@ -357,7 +359,7 @@ int slots_reconfigure(struct supervisor *s, const struct config *config, unsigne
 	for (size_t i = 0; i < ROLES; i++) {
 		struct slot *slot = &s->slots[i];
 		struct buf old = slot->slice;
-		bool changed = forced >> i & 1 || old.size != slices[i].size ||
+		bool changed = forced >> i & 1 || slot->outdated || old.size != slices[i].size ||
 			       memcmp(old.data, slices[i].data, old.size) != 0;
 
 		if (r < 0 || !changed) {
@@ -372,6 +374,7 @@ int slots_reconfigure(struct supervisor *s, const struct config *config, unsigne
 			send_configuration(slot, slot->current);
 		else {
 			slot->next = instance_free(slot->next);
+			slot->outdated = true; /* until its successor serves */
 			start_instance(slot, &slot->next);
 		}
 	}

@@ -21,6 +21,7 @@ struct slot {
 	struct instance *current;
 	struct instance *next;	   /* a replacement that is not ready yet */
 	struct instance *leaving;  /* replaced, and told to stop */
+	bool outdated; /* the current one was not replaced as it should be: the next reload tries again */
 	struct restart restart;
 	sd_event_source *delayed; /* the next start waits for it */
 	uint64_t restarts;

@@ -171,6 +171,26 @@ def test_cause_of_an_end_is_said(site, number, said):
     eventually(lambda: site.role_states()["process"]["state"] == "running", "another process")
 
 
+def test_a_replacement_that_failed_is_tried_again(site):
+    """A reload whose new role does not start leaves the old one; the next reload replaces it, though
+    the configuration is the same then."""
+    site.daemon.programs = places.copy_programs(site.directory)
+    program = site.daemon.programs / "modelwatch-web"
+    site.start()
+    before = site.daemon.roles()["web"]
+    program.rename(program.with_suffix(".good"))
+    program.symlink_to("/bin/false")
+    site.section("page", allowed_host="gpu7.example.net")
+    site.reload()
+    site.daemon.wait_log("the replacement of role web failed: the one in force stays")
+    assert site.daemon.roles()["web"] == before
+    program.unlink()
+    program.with_suffix(".good").rename(program)
+    site.reload()
+    assert site.tcp.get("/", Host="gpu7.example.net").status == 200
+    eventually(lambda: site.daemon.roles().get("web") not in (None, before), "another web")
+
+
 @pytest.mark.parametrize("role", [r for r in places.ROLES if r != "engine"])
 def test_stop_with_a_hung_role(site, role):
     """It is killed; the engine stops in order all the same, and closes the database."""

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import urllib.parse
 
 import pytest
 from harness import places
@@ -167,6 +168,23 @@ def test_metrics_text(watched):
                              capture_output=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert 'modelwatch_service_up{service="llama"} 1' in answer.text
+
+
+def test_metrics_of_odd_names(site):
+    """The longest name, without an ASCII letter."""
+    name = "\u6a21" * 42 + "\u00fc"
+    assert len(name.encode()) == 128
+    site.service(name, executable=site.service("plain").path)
+    site.start()
+    site.wait_service("plain")
+    for accept in ("*/*", "application/openmetrics-text"):
+        answer = _metrics(site, accept)
+        assert f'modelwatch_service_up{{service="{name}"}}' in answer.text
+    answer = _metrics(site, "*/*")
+    checked = subprocess.run(["promtool", "check", "metrics"], input=answer.body,
+                             capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert site.tcp.get("/services/" + urllib.parse.quote(name)).status == 200
 
 
 def test_metrics_openmetrics(watched):

@@ -18,6 +18,7 @@ libprocess_a_SOURCES = \
 	collectors/process/exits.c collectors/process/exits.h \
 	collectors/process/glob.c collectors/process/glob.h \
 	collectors/process/match.c collectors/process/match.h \
+	collectors/process/memory.c \
 	collectors/process/private.h \
 	collectors/process/proc_reader.c collectors/process/proc_reader.h \
 	collectors/process/proc_sockets.c collectors/process/proc_sockets.h \

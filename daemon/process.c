@@ -402,6 +402,7 @@ static int prepare(struct process_role *p)
 	options.service_count = p->service_count;
 	options.discovery = section_bool(daemon, OPTION_DAEMON_DISCOVERY);
 	options.interval = section_duration(daemon, OPTION_DAEMON_INTERVAL);
+	options.cgroups = "/sys/fs/cgroup";
 	options.orphan_wait = ORPHAN_WAIT;
 	options.connector = role_take_descriptor(p->role, "proc-events");
 	/* Why the supervisor could not, unless this can. */

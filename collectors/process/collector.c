@@ -76,7 +76,7 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 
 	look_around(c);
 	sample_all(c);
-	watch_memory(c);
+	memory_watch(c);
 	r = c->sink->tick(c->sink->userdata, "process", clock_wall());
 	if (r >= 0)
 		r = set_next_tick(c);
@@ -155,6 +155,7 @@ int collector_new(sd_event *event, const struct sink *sink, const struct collect
 	c->page = (uint64_t) sysconf(_SC_PAGESIZE);
 	c->identity = wanted_identity(options);
 	c->root = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c->cgroups = open(options->cgroups, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	c->processes = map_new();
 	c->services = map_new();
 	r = c->root < 0 ? -errno : c->processes && c->services ? 0 : -ENOMEM;
@@ -177,6 +178,7 @@ struct collector *collector_free(struct collector *c)
 	map_free(c->processes, process_free);
 	map_free(c->services, service_free);
 	close_fd(&c->root);
+	close_fd(&c->cgroups);
 	sd_event_unref(c->event);
 	free(c);
 	return NULL;
@@ -339,7 +341,7 @@ int collector_start(struct collector *c, const struct known *known)
 	if (r < 0)
 		return r;
 	tell_rights(c);
-	watch_memory(c);
+	memory_watch(c);
 	for (size_t i = 0; i < known->value_count; i++)
 		take_value(c, &known->values[i]);
 	return first_look(c, known);

@@ -19,6 +19,7 @@ struct collector_options {
 	const struct service_match *services; /* the caller's, as long as the collector */
 	size_t service_count;
 	bool discovery;
+	const char *cgroups; /* where the hierarchy of version 2 is mounted, if it is */
 	usec_t interval;
 	usec_t orphan_wait; /* after a crash, before matching children that live on are main processes */
 	int connector; /* of connector_open(), taken; or -errno: why there is none */

@@ -6,6 +6,7 @@
  *   search.c     by pid file and port; discovered ports    watch.c    the end of a main process
  *   service.c    a service's life: started, exited, ended  tell.c     its events, facts and series
  *   sample.c     what its processes use                    events.c   what the kernel tells by itself
+ *   memory.c     who was killed for lack of memory
  *
  * A process row is freed by scan_lose() and service_exited() alone, and a service by service_end().
  * Whoever calls something that may reach these looks up again what it goes on with. */
@@ -19,6 +20,7 @@
 
 #define TABLE_PROCESSES_MAX 65536 /* processes of the host that are kept in mind */
 #define SERVICES_MAX	    1024  /* configured and discovered */
+#define KEPT_MAX	    512	  /* descriptors that are kept open for members */
 
 enum series_number {
 #define SERIES(identifier, ...) SERIES_##identifier,
@@ -71,6 +73,11 @@ enum denied {
 	DENIED_MEMORY = 1 << 2,
 };
 
+/* Kills for lack of memory, at the last two looks. */
+struct oom_watch {
+	uint64_t before, last;
+};
+
 struct process {
 	struct collector *collector;
 	pid_t pid, parent;
@@ -88,6 +95,8 @@ struct process {
 	const struct server_kind *kind; /* a model server whose port is not known yet */
 	usec_t port_due, found;		/* monotonic: its ports are looked at again; first seen */
 	int pidfd;
+	int memory_fd;	      /* of a main process: memory.events of its cgroup, or negative */
+	struct oom_watch oom; /* there */
 	sd_event_source *death;
 	sd_event_source *patience; /* it died; its status may still come */
 	char *executable, *command_line; /* of a main process, for people */
@@ -99,17 +108,12 @@ struct process {
 	unsigned denied;	 /* of enum denied */
 };
 
-/* Kills for lack of memory on the whole host, at the last two looks. */
-struct oom_watch {
-	uint64_t before, last;
-	usec_t looked; /* monotonic */
-};
-
 struct collector {
 	sd_event *event;
 	const struct sink *sink;
 	struct collector_options options;
 	int root;	       /* /proc */
+	int cgroups;	       /* the tree of cgroups, or negative */
 	struct map *processes; /* pid -> struct process */
 	struct map *services;  /* name -> struct service */
 	unsigned identity;     /* enum identity_part: what services and discovery look at */
@@ -127,7 +131,8 @@ struct collector {
 	usec_t search_due;    /* monotonic: ports are dear to look for */
 	usec_t slow_due;      /* monotonic: what is dear to read is read again */
 	unsigned kept;	      /* descriptors kept open */
-	struct oom_watch oom;
+	struct oom_watch oom; /* on the whole host */
+	usec_t oom_looked;    /* monotonic; 0 for never */
 	char boot[64];
 	double ticks;	      /* clock ticks a second */
 	uint64_t page;	      /* bytes */
@@ -182,10 +187,14 @@ void watch_begin(struct process *p);
 void watch_end(struct process *p);
 /* How a dead process ended, as far as that can be known now. */
 bool watch_status(struct process *p, int *ret);
-/* Looks at the host's kills for lack of memory, now and then. */
-void watch_memory(struct collector *c);
-/* True where one of them explains a SIGKILL just seen. */
-bool watch_claim_kill(struct collector *c);
+
+/* memory.c */
+void memory_begin(struct process *p);
+void memory_end(struct process *p);
+/* Looks at the kernel's kills for lack of memory, now and then. */
+void memory_watch(struct collector *c);
+/* True where one of them explains the SIGKILL of this main process just seen. */
+bool memory_claim_kill(struct process *p);
 
 /* service.c */
 struct service *service_get(struct collector *c, const char *name);

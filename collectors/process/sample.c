@@ -10,7 +10,6 @@
 #define PSS_SHARE  200		/* and not before so many times its duration have passed */
 #define PSS_BUDGET (5 * USEC_PER_MSEC) /* of one tick: an end that is to be told must not wait long */
 #define SLOW_EVERY (5 * USEC_PER_SEC) /* swap and limits, which are dear to read and seldom change */
-#define KEPT_MAX   512		      /* descriptors that are kept open for members */
 #define SAME_START 1.0 /* seconds that a start time may seem to move by, as the wall clock is slewed */
 
 /* The sums of one service. */

@@ -125,6 +125,7 @@ static struct process *add_process(struct collector *c, pid_t pid, const struct 
 		.present = true,
 		.found = clock_monotonic(),
 		.pidfd = -1,
+		.memory_fd = -1,
 		.stat_fd = -1,
 		.io_fd = -1};
 	if (map_put(c->processes, &pid, sizeof(pid), p, NULL) < 0) {

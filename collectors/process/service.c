@@ -209,7 +209,7 @@ void service_exited(struct process *p, const int *status)
 		.resident = p->resident};
 
 	facts.out_of_memory = status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL &&
-			      watch_claim_kill(s->collector);
+			      memory_claim_kill(p);
 	/* Out of everybody's way, but alive until its end is told. */
 	map_remove(s->collector->processes, &p->pid, sizeof(p->pid));
 	s->mains--;

@@ -8,8 +8,6 @@
 #include "collectors/process/private.h"
 
 #define PATIENCE (5 * USEC_PER_MSEC) /* for a status to be told */
-/* A kill explains an end for once to twice as long: so long a large process may take to die. */
-#define MEMORY_EVERY (10 * USEC_PER_SEC)
 
 /* PIDFD_GET_INFO (linux/pidfd.h): the first version of its structure; Linux 6.15 and later tell the
  * exit status in it, once the process was waited for. */
@@ -113,6 +111,7 @@ void watch_begin(struct process *p)
 
 	p->status_known = false;
 	p->status = 0;
+	memory_begin(p);
 	p->pidfd = (int) syscall(SYS_pidfd_open, p->pid, 0);
 	if (p->pidfd < 0)
 		return;
@@ -133,35 +132,8 @@ void watch_end(struct process *p)
 {
 	if (p->pidfd >= 0)
 		events_watch_mains(p->collector);
+	memory_end(p);
 	p->death = sd_event_source_disable_unref(p->death);
 	p->patience = sd_event_source_disable_unref(p->patience);
 	close_fd(&p->pidfd);
-}
-
-void watch_memory(struct collector *c)
-{
-	usec_t now = clock_monotonic();
-	uint64_t kills;
-
-	if (c->oom.looked > 0 && usec_since(now, c->oom.looked) < MEMORY_EVERY)
-		return;
-	if (proc_read_oom_kills(c->root, &kills) < 0)
-		return;
-	c->oom.before = c->oom.looked > 0 ? c->oom.last : kills;
-	c->oom.last = kills;
-	c->oom.looked = now;
-}
-
-bool watch_claim_kill(struct collector *c)
-{
-	uint64_t kills;
-
-	if (c->oom.looked == 0 || proc_read_oom_kills(c->root, &kills) < 0 ||
-		kills <= c->oom.before)
-		return false;
-	/* One kill explains one end. */
-	c->oom.before++;
-	if (c->oom.last < c->oom.before)
-		c->oom.last = c->oom.before;
-	return true;
 }

@@ -233,6 +233,7 @@ void fixture_begin(struct collector_fixture *f, const struct known *known)
 		.service_count = f->match_count,
 		.discovery = f->discovery,
 		.interval = INTERVAL,
+		.cgroups = f->directory,
 		.orphan_wait = f->orphan_wait,
 		.connector = f->obstacle < 0 ? f->obstacle : -ENODATA,
 		.exits = -1};

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/process/procfs.h"
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
 #include "tests/unit/collector-fixture.h"
@@ -147,6 +148,79 @@ static void test_kill_of_a_large_one(void **state)
 		fixture_await(f, STARTED, "llama", i + 1);
 	}
 	assert_true(early);
+}
+
+/* What a cgroup of version 2 says, where the service's processes have theirs. */
+static void write_memory_events(struct collector_fixture *f, unsigned kills)
+{
+	_cleanup_buf_ struct buf cgroups = BUF_INIT, command = BUF_INIT;
+	size_t position = 0, size = 0;
+	const char *path = NULL;
+	bool unified = false;
+
+	assert_int_equal(file_read("/proc/self/cgroup", 65536, &cgroups), 0);
+	while (!unified && proc_cgroup_next(cgroups.data, cgroups.size, &position, &path, &size,
+				   &unified))
+		;
+	if (!unified)
+		skip();
+	buf_printf(&command,
+		"mkdir -p '%s%.*s' && printf 'oom 0\\noom_kill %u\\n' >'%s%.*s/memory.events'",
+		f->directory, (int) size, path, kills, f->directory, (int) size, path);
+	assert_int_equal(system(command.data), 0);
+}
+
+#define OOM_CGROUP "/sys/fs/cgroup/memory/modelwatch-test-oom"
+
+/* Has the kernel kill it for lack of memory; where we may. (In version 1, which leaves the service's
+ * cgroup of version 2 to what the test says of it.) */
+static bool kill_by_memory(struct server *s)
+{
+	char command[256];
+	bool set;
+
+	snprintf(command, sizeof(command),
+		"(mkdir -p " OOM_CGROUP " && echo 16M >" OOM_CGROUP "/memory.limit_in_bytes && "
+		"echo %d >" OOM_CGROUP "/cgroup.procs) 2>/dev/null",
+		s->pid);
+	set = system(command) == 0;
+	if (set)
+		server_say(s, "grow 64\n");
+	return set;
+}
+
+/* Without a word of its cgroup the host's count tells; with one, that it was killed and not another. */
+static void test_out_of_memory(void **state)
+{
+	static const struct {
+		int before, after; /* kills in its cgroup; negative: not said */
+		const char *reason;
+	} cases[] = {{-1, -1, "oom"}, {3, 3, "signalled"}, {3, 4, "oom"}};
+	struct collector_fixture *f = *state;
+	struct server *s = begin(f);
+	bool possible = true;
+
+	for (unsigned i = 0; i < ELEMENTS(cases) && possible; i++) {
+		const struct told_event *e;
+
+		if (cases[i].before >= 0)
+			write_memory_events(f, (unsigned) cases[i].before);
+		if (i > 0) {
+			s = fixture_server(f, NULL);
+			fixture_await(f, STARTED, "llama", i + 1);
+		}
+		if (cases[i].after >= 0)
+			write_memory_events(f, (unsigned) cases[i].after);
+		possible = kill_by_memory(s);
+		if (!possible)
+			break;
+		e = fixture_await(f, EXITED, "llama", i + 1);
+		assert_string_equal(e->reason, cases[i].reason);
+		server_end(s, 0);
+	}
+	rmdir(OOM_CGROUP);
+	if (!possible)
+		skip();
 }
 
 static void test_exit_codes(void **state)
@@ -733,6 +807,7 @@ int main(void)
 		BOTH(test_start_later),
 		BOTH(test_kill),
 		WITH(test_kill_of_a_large_one),
+		BOTH(test_out_of_memory),
 		BOTH(test_exit_codes),
 		BOTH(test_core),
 		BOTH(test_restart_within_an_interval),

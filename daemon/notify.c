@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modelwatch-notify: posts what the engine hands it and says what the receiver answered. It decides
  * nothing: what is tried when, and again, is the engine's. */
+#include <pthread.h>
 #include <string.h>
 #include <sys/queue.h>
 
@@ -17,6 +18,7 @@
 #define OVER_MAX      256		 /* deliveries whose result is kept */
 #define ANSWER_MAX    (64 * 1024)	 /* bytes of an answer; only its status counts */
 #define CA_FILE_MAX   (4 * 1024 * 1024)	 /* bytes */
+#define STACK_BYTES   (512 * 1024)	 /* of a thread; all are the resolver's */
 #define IDLE_AFTER    (30 * USEC_PER_SEC) /* without a delivery, memory is given back */
 
 /* A certificate authority's file, read before the sandbox closes. */
@@ -426,6 +428,23 @@ static void notify_stop(struct role *r)
 	free(n);
 }
 
+/* libcurl resolves each name in a thread, which lives until the resolver gives the name up, however early
+ * the delivery did. With stacks of the usual 8 MiB some sixty names that hang would take all the memory that
+ * the role may have. */
+static int limit_stacks(void)
+{
+	pthread_attr_t attributes;
+	int error = pthread_attr_init(&attributes);
+
+	if (error > 0)
+		return -error;
+	error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	if (error == 0)
+		error = pthread_setattr_default_np(&attributes);
+	pthread_attr_destroy(&attributes);
+	return -error;
+}
+
 static int notify_start(struct role *r)
 {
 	struct notify *n = calloc(1, sizeof(*n));
@@ -438,6 +457,9 @@ static int notify_start(struct role *r)
 	TAILQ_INIT(&n->under_way.list);
 	TAILQ_INIT(&n->over.list);
 	role_set_userdata(r, n);
+	e = limit_stacks();
+	if (e < 0)
+		return log_error_errno(e, "cannot limit the stacks of threads");
 	e = fetcher_new(role_event(r), &n->fetcher);
 	if (e < 0)
 		return log_error_errno(e, "cannot start libcurl");

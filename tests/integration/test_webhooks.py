@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Receivers as they are: everything gets there in the end, in order, or one can see why not."""
 import email.utils
+import os
 import re
+import socket
 import threading
 import time
 
@@ -250,3 +252,42 @@ def test_no_secret_in_the_users_proxy(watched):
                                   ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")}
     _open_and_resolve(watched)
     watched.hook.wait("incident.resolved")
+
+
+@pytest.fixture
+def silent_resolver(site):
+    """The daemon asks a name server that never answers."""
+    if os.getuid() != 0:
+        pytest.skip("mounts another resolv.conf")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        try:
+            server.bind(("127.0.53.1", 53))
+        except OSError as error:
+            pytest.skip(f"cannot be a name server here: {error}")
+        resolver = site.directory / "resolv.conf"
+        resolver.write_text("nameserver 127.0.53.1\n")
+        command = site.daemon.command
+        mount = f'mount --bind {resolver} /etc/resolv.conf && exec "$@"'
+        site.daemon.command = lambda *options: [
+            "unshare", "--mount", "sh", "-c", mount, "sh", *command(*options)]
+        yield site
+
+
+def test_names_that_nobody_resolves(silent_resolver):
+    """As many webhooks as are served at once, all but one with a name that hangs: each has a thread of
+    the resolver, and memory is left for the one that works."""
+    site = silent_resolver
+    for number in range(63):
+        site.section("webhook", f"dead{number}", url=f"http://host{number}.example.net/")
+    site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    site.servers["llama"].kill()
+    notify = site.daemon.roles()["notify"]
+    # The resolver goes on with a name after its delivery was given up, and is tried again.
+    eventually(lambda: len(os.listdir(f"/proc/{notify}/task")) > 90, "threads for the names")
+    hook.wait("incident.opened")
+    site.servers["llama"].start()
+    hook.wait("incident.resolved")
+    assert site.daemon.roles()["notify"] == notify

@@ -159,6 +159,52 @@ void services_evaluate(struct engine *e)
 	e->restarted = false;
 }
 
+/* Ends series of a service that is no longer there, or down. */
+struct ending {
+	struct engine *engine;
+	const char *service;
+	int64_t time_ms;
+	bool (*ends)(const char *metric);
+};
+
+static bool every_series(const char *metric)
+{
+	return true;
+}
+
+/* What says how its processes are: none of them is left. */
+static bool process_gauge(const char *metric)
+{
+	static const char *const names[] = {"start_time_seconds", "resident_bytes",
+		"proportional_bytes", "swap_bytes", "threads", "open_fds", "max_fds"};
+	const char *name = text_after(metric, "modelwatch_service_");
+
+	for (size_t i = 0; name && i < ELEMENTS(names); i++)
+		if (text_equal(name, names[i]))
+			return true;
+	return false;
+}
+
+static int end_one(void *userdata, struct value *value)
+{
+	const struct ending *ending = userdata;
+	const char *service = labels_get(&value->series.labels, "service");
+
+	if (!service || !text_equal(service, ending->service) || value->time_ms == 0 ||
+		sample_is_stale(value->current) || !ending->ends(value->series.metric))
+		return 0;
+	return engine_put_value(ending->engine, value, ending->time_ms, sample_stale());
+}
+
+/* A collector that began after the end does not know which gauges there were. */
+static int set_down(struct engine *e, struct service_entry *entry, int64_t time_ms)
+{
+	struct ending ending = {e, entry->record.name, engine_now(e), process_gauge};
+	int r = entry->record.state == SERVICE_DOWN ? 0 : values_each(e->values, end_one, &ending);
+
+	return r < 0 ? r : set_state(entry, SERVICE_DOWN, time_ms);
+}
+
 int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 {
 	bool up = text_equal(value->series.metric, UP);
@@ -178,25 +224,8 @@ int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 			       : take_restarts(e, entry, value->current, time_ms);
 	if (sample_is_stale(value->current))
 		return set_state(entry, SERVICE_UNKNOWN, time_ms);
-	return set_state(entry, value->current > 0 ? SERVICE_UP : SERVICE_DOWN, time_ms);
-}
-
-/* Ends every series of a service that is no longer there. */
-struct ending {
-	struct engine *engine;
-	const char *service;
-	int64_t time_ms;
-};
-
-static int end_series(void *userdata, struct value *value)
-{
-	const struct ending *ending = userdata;
-	const char *service = labels_get(&value->series.labels, "service");
-
-	if (!service || !text_equal(service, ending->service) || value->time_ms == 0 ||
-		sample_is_stale(value->current))
-		return 0;
-	return engine_put_value(ending->engine, value, ending->time_ms, sample_stale());
+	return value->current > 0 ? set_state(entry, SERVICE_UP, time_ms)
+				  : set_down(e, entry, time_ms);
 }
 
 static int forget_processes(struct engine *e, const char *service)
@@ -214,8 +243,8 @@ static int forget_processes(struct engine *e, const char *service)
 
 static int end_service(struct engine *e, struct service_entry *entry)
 {
-	struct ending ending = {e, entry->record.name, engine_now(e)};
-	int r = values_each(e->values, end_series, &ending);
+	struct ending ending = {e, entry->record.name, engine_now(e), every_series};
+	int r = values_each(e->values, end_one, &ending);
 
 	if (r == 0)
 		r = forget_processes(e, entry->record.name);
@@ -235,7 +264,9 @@ int services_event(struct engine *e, const struct event *event, int64_t time_ms)
 		return r;
 	if (text_equal(event->type, EVENT_SERVICE_ENDED)) {
 		r = set_state(entry, SERVICE_UNKNOWN, time_ms);
-		return r < 0 || entry->configured ? r : end_service(e, entry);
+		if (r == 0 && entry->configured)
+			return forget_processes(e, entry->record.name);
+		return r < 0 ? r : end_service(e, entry);
 	}
 	entry->removed = false;
 	for (size_t i = 0; i < event->evidence_count; i++)

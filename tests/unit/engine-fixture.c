@@ -161,13 +161,13 @@ static void connect_role(struct engine_fixture *f, const char *name, int64_t pid
 	assert_int_equal(engine_program.peer(f->role, name, pid, pair[1]), 0);
 }
 
-static void declare_up(struct engine_fixture *f)
+static void declare(struct engine_fixture *f, uint64_t id, const char *metric)
 {
 	_cleanup_buf_ struct buf packet = BUF_INIT;
 
 	message_begin(&packet, MESSAGE_DECLARE);
-	message_put_u64(&packet, 0);
-	message_put_string(&packet, "modelwatch_service_up");
+	message_put_u64(&packet, id);
+	message_put_string(&packet, metric);
 	message_put_string(&packet, "service");
 	message_put_string(&packet, "llama");
 	send_packet(f->process, &packet);
@@ -215,7 +215,8 @@ void engine_fixture_start(struct engine_fixture *f)
 	connect_role(f, "process", 1000001, &process_ops, &f->process);
 	connect_role(f, "notify", 1000002, &notify_ops, &f->notify);
 	connect_role(f, "web", 1000003, &web_ops, &f->web);
-	declare_up(f);
+	declare(f, 0, "modelwatch_service_up");
+	declare(f, 1, "modelwatch_service_resident_bytes");
 }
 
 void engine_fixture_stop(struct engine_fixture *f)
@@ -245,6 +246,18 @@ void engine_fixture_event(struct engine_fixture *f, const char *type, int64_t pi
 	message_put_string(&packet, "");
 	message_put_bytes(&packet, evidence.data, evidence.size);
 	message_put_bytes(&packet, samples.data, samples.size);
+	send_packet(f->process, &packet);
+}
+
+void engine_fixture_resident(struct engine_fixture *f, double bytes)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_SAMPLES);
+	message_put_string(&packet, "process");
+	message_put_u64(&packet, clock_wall());
+	message_put_u64(&packet, 1);
+	message_put_f64(&packet, bytes);
 	send_packet(f->process, &packet);
 }
 

@@ -49,6 +49,8 @@ char *engine_fixture_database(const struct engine_fixture *f);
 
 /* The collector tells of a main process of "llama": TYPE is an EVENT_. */
 void engine_fixture_event(struct engine_fixture *f, const char *type, int64_t pid, double up);
+/* The collector measured the resident memory of "llama". */
+void engine_fixture_resident(struct engine_fixture *f, double bytes);
 /* A person with the unix socket asks for VERB. */
 void engine_fixture_command(struct engine_fixture *f, const char *verb, const char *argument);
 

@@ -42,24 +42,24 @@ static void tell_story(struct engine_fixture *f)
 	engine_fixture_await(f, engine_fixture_posts(f, "oncall", "incident.resolved") > 0);
 }
 
-static int count_value(void *userdata, const struct series *series, int64_t time_ms, double value)
+static int write_value(void *userdata, const struct series *series, int64_t time_ms, double value)
 {
 	struct buf *b = userdata;
 
-	buf_printf(b, "%g ", value);
+	buf_printf(b, "%g ", sample_is_stale(value) ? -1 : value);
 	return 0;
 }
 
-static void check_samples(struct reader *reader)
+static void check_samples(struct reader *reader, const char *metric, const char *expected)
 {
 	_cleanup_buf_ struct buf values = BUF_INIT;
-	char metric[] = "modelwatch_service_up", name[] = "service", value[] = "llama";
+	char name[] = "service", value[] = "llama";
 	struct label label = {name, value};
-	struct series series = {metric, {&label, 1}};
+	struct series series = {(char *) (uintptr_t) metric, {&label, 1}};
 
 	assert_int_equal(
-		reader_range(reader, &series, 0, INT64_MAX, count_value, &values), 0);
-	assert_string_equal(values.data, "1 0 1 ");
+		reader_range(reader, &series, 0, INT64_MAX, write_value, &values), 0);
+	assert_string_equal(values.data, expected);
 }
 
 static void check_notifications(struct reader *reader)
@@ -109,7 +109,7 @@ static void check_database(const struct engine_fixture *f)
 
 	assert_int_equal(store_open(path, &store, NULL), 0);
 	reader = store_reader(store);
-	check_samples(reader);
+	check_samples(reader, "modelwatch_service_up", "1 0 1 ");
 	check_notifications(reader);
 	check_incident(reader);
 	assert_int_equal(reader_processes(reader, &processes, &count), 0);
@@ -194,6 +194,28 @@ static void test_trouble_is_told(void **state)
 	fault_remove();
 }
 
+/* What ended unobserved leaves no gauge behind: the collector that tells of it knows of none. */
+static void test_gauges_end_with_the_service(void **state)
+{
+	_cleanup_free_ char *path = NULL;
+	struct engine_fixture f;
+	struct store *store;
+
+	engine_fixture_make(&f, CONFIG);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	engine_fixture_resident(&f, 4096);
+	engine_fixture_stop(&f);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_EXITED, 100, 0);
+	engine_fixture_stop(&f);
+	path = engine_fixture_database(&f);
+	assert_int_equal(store_open(path, &store, NULL), 0);
+	check_samples(store_reader(store), "modelwatch_service_resident_bytes", "4096 -1 ");
+	store_close(store);
+	engine_fixture_remove(&f);
+}
+
 #define PENDING 10050
 
 /* What an engine before left behind: more for one webhook than memory takes. */
@@ -239,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_lost_or_sent_twice),
 		cmocka_unit_test(test_trouble_is_told),
+		cmocka_unit_test(test_gauges_end_with_the_service),
 		cmocka_unit_test(test_a_dead_webhook_holds_up_no_other),
 	};
 

@@ -109,12 +109,7 @@ def test_restart_is_told(site):
 
 def die_and_come_back(site):
     """An incident that was opened and is over; the server and the webhook."""
-    server = site.service("llama")
-    hook = site.webhook()
-    site.start()
-    site.wait_service("llama")
-    server.kill()
-    hook.wait("incident.opened")
+    server, hook = site.start_and_kill()
     server.start()
     hook.wait("incident.resolved")
     return server, hook
@@ -207,12 +202,7 @@ def test_daemon_restart_alone_is_nothing(site):
 
 
 def test_open_incident_survives_a_restart(site):
-    server = site.service("llama")
-    hook = site.webhook()
-    site.start()
-    site.wait_service("llama")
-    server.kill()
-    hook.wait("incident.opened")
+    server, hook = site.start_and_kill()
     number = site.wait_incident("llama")["id"]
     site.daemon.stop()
     site.start()

@@ -289,12 +289,7 @@ def test_reload_with_other_services(site):
 
 
 def test_reload_while_an_incident_is_open(site):
-    server = site.service("llama")
-    hook = site.webhook()
-    site.start()
-    site.wait_service("llama")
-    server.kill()
-    hook.wait("incident.opened")
+    server, hook = site.start_and_kill()
     site.section("service", "llama", expected="yes")
     site.section("daemon", interval="250ms")
     site.reload()

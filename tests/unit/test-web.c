@@ -259,6 +259,22 @@ static void test_refused_commands(void **state)
 	assert_int_equal(f->commands, before);
 }
 
+/* Sends the request and the end of it, which `web` sees at once: it was stopped after it accepted. */
+static void say_and_end(struct fixture *f, bool tcp, const char *request, struct answer *ret)
+{
+	_cleanup_close_ int fd = dial(f, tcp);
+	sd_event_source *source;
+
+	assert_status(f, "/assets/style.css", 200);
+	assert_int_equal(kill(f->web, SIGSTOP), 0);
+	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_int_equal(kill(f->web, SIGCONT), 0);
+	assert_int_equal(sd_event_add_io(f->event, &source, fd, EPOLLIN, on_answer, ret), 0);
+	await(f, ret->done);
+	sd_event_source_disable_unref(source);
+}
+
 /* Who leaves in the middle of a request keeps no place. */
 static void test_half_requests(void **state)
 {
@@ -269,18 +285,8 @@ static void test_half_requests(void **state)
 
 	for (size_t i = 0; i < ELEMENTS(requests); i++) {
 		_cleanup_(answer_done) struct answer a = {.text = BUF_INIT};
-		_cleanup_close_ int fd = dial(f, false);
-		sd_event_source *source;
 
-		/* Accepted, then stopped: it sees the bytes and the end at once. */
-		assert_status(f, "/assets/style.css", 200);
-		assert_int_equal(kill(f->web, SIGSTOP), 0);
-		assert_int_equal(write(fd, requests[i], strlen(requests[i])), strlen(requests[i]));
-		assert_int_equal(shutdown(fd, SHUT_WR), 0);
-		assert_int_equal(kill(f->web, SIGCONT), 0);
-		assert_int_equal(sd_event_add_io(f->event, &source, fd, EPOLLIN, on_answer, &a), 0);
-		await(f, a.done);
-		sd_event_source_disable_unref(source);
+		say_and_end(f, false, requests[i], &a);
 		assert_int_equal(a.text.size, 0);
 	}
 }
@@ -296,17 +302,8 @@ static void test_half_closed(void **state)
 
 	for (size_t i = 0; i < ELEMENTS(requests); i++) {
 		_cleanup_(answer_done) struct answer a = {.text = BUF_INIT};
-		_cleanup_close_ int fd = dial(f, i % 2);
-		sd_event_source *source;
 
-		assert_status(f, "/assets/style.css", 200);
-		assert_int_equal(kill(f->web, SIGSTOP), 0);
-		assert_int_equal(write(fd, requests[i], strlen(requests[i])), strlen(requests[i]));
-		assert_int_equal(shutdown(fd, SHUT_WR), 0);
-		assert_int_equal(kill(f->web, SIGCONT), 0);
-		assert_int_equal(sd_event_add_io(f->event, &source, fd, EPOLLIN, on_answer, &a), 0);
-		await(f, a.done);
-		sd_event_source_disable_unref(source);
+		say_and_end(f, i % 2, requests[i], &a);
 		assert_int_equal(strncmp(a.text.data, "HTTP/1.1 ", 9), 0);
 	}
 }

@@ -88,6 +88,16 @@ class Site:
 
     # The daemon.
 
+    def start_and_kill(self):
+        """The daemon, and a service that died: its server, and the webhook that was told of it."""
+        server = self.service("llama")
+        hook = self.webhook()
+        self.start()
+        self.wait_service("llama")
+        server.kill()
+        hook.wait("incident.opened")
+        return server, hook
+
     def start(self, *options):
         """Writes the configuration and starts the daemon."""
         self.configure()

@@ -34,6 +34,8 @@ libprocess_a_SOURCES = \
 if HAVE_CMOCKA
 COLLECTOR_TESTS = \
 	tests/unit/test-collector \
+	tests/unit/test-collector-children \
+	tests/unit/test-collector-known \
 	tests/unit/test-collector-search \
 	tests/unit/test-connector \
 	tests/unit/test-discovery \
@@ -47,6 +49,14 @@ tests_unit_test_collector_SOURCES = \
 tests_unit_test_collector_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_collector_LDADD = libprocess.a libdiscovery.a libconnector.a libschema.a libbase.a \
 	$(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
+tests_unit_test_collector_children_SOURCES = \
+	tests/unit/test-collector-children.c tests/unit/collector-fixture.c
+tests_unit_test_collector_children_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_children_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_known_SOURCES = \
+	tests/unit/test-collector-known.c tests/unit/collector-fixture.c
+tests_unit_test_collector_known_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_known_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_search_SOURCES = \
 	tests/unit/test-collector-search.c tests/unit/collector-fixture.c
 tests_unit_test_collector_search_CFLAGS = $(tests_unit_test_collector_CFLAGS)

@@ -363,6 +363,16 @@ const struct told_event *fixture_await(
 	return last;
 }
 
+struct server *fixture_running(struct collector_fixture *f)
+{
+	struct server *s = fixture_server(f, NULL);
+
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	return s;
+}
+
 void fixture_ticks(struct collector_fixture *f, unsigned count)
 {
 	usec_t begin = clock_monotonic();

@@ -11,6 +11,17 @@
 #define MATCHES_MAX  4
 #define INTERVAL     (20 * USEC_PER_MSEC)
 
+/* The words of what is told of the service "llama". */
+#define STARTED	  EVENT_PROCESS_STARTED
+#define EXITED	  EVENT_PROCESS_EXITED
+#define MISSING	  EVENT_SERVICE_MISSING
+#define ENDED	  EVENT_SERVICE_ENDED
+#define UP	  "modelwatch_service_up llama"
+#define PROCESSES "modelwatch_service_processes llama"
+#define RESTARTS  "modelwatch_service_restarts_total llama"
+#define EXITS	  "modelwatch_service_exits_total llama "
+#define GAUGE(x)  "modelwatch_service_" x " llama"
+
 /* A copy of what was told; everything is freed with the fixture. */
 struct told_event {
 	char *type, *service, *reason;
@@ -68,6 +79,16 @@ int collector_fixture_open(void **state);
 int collector_fixture_open_connected(void **state); /* skips where there is no connector */
 int collector_fixture_close(void **state);
 
+/* Rows of a table of tests: without the kernel's process events, with them, both. */
+#define WITHOUT(test)                                                                              \
+	cmocka_unit_test_setup_teardown(test, collector_fixture_open, collector_fixture_close)
+#define WITH(test)                                                                                 \
+	{                                                                                          \
+		#test "_connected", test, collector_fixture_open_connected,                        \
+			collector_fixture_close, NULL                                              \
+	}
+#define BOTH(test) WITHOUT(test), WITH(test)
+
 /* Copies PROGRAM (of the build, or a path) as NAME: what servers run and the service is found by. */
 void fixture_program(struct collector_fixture *f, const char *program, const char *name);
 
@@ -79,6 +100,8 @@ void fixture_begin(struct collector_fixture *f, const struct known *known);
 
 /* Starts the program with ARGUMENTS (a NULL-terminated list; NULL for none) and returns when it runs. */
 struct server *fixture_server(struct collector_fixture *f, const char *const *arguments);
+/* One of the service "llama", seen by a collector that began. */
+struct server *fixture_running(struct collector_fixture *f);
 void server_say(struct server *s, const char *line);
 /* A number that it writes. */
 pid_t server_hear(struct server *s);

@@ -16,13 +16,6 @@
 #include "daemon/base/text.h"
 #include "tests/unit/collector-fixture.h"
 
-#define STARTED	  EVENT_PROCESS_STARTED
-#define EXITED	  EVENT_PROCESS_EXITED
-#define MISSING	  EVENT_SERVICE_MISSING
-#define ENDED	  EVENT_SERVICE_ENDED
-#define UP	  "modelwatch_service_up llama"
-#define PROCESSES "modelwatch_service_processes llama"
-#define RESTARTS  "modelwatch_service_restarts_total llama"
 
 /* A service by pid file alone. */
 struct by_pid_file {
@@ -401,15 +394,6 @@ static void test_obstacles(void **state)
 			fixture_fact(f, "doctor process-events remedy"), cases[i].remedy));
 	}
 }
-
-#define WITHOUT(test)                                                                              \
-	cmocka_unit_test_setup_teardown(test, collector_fixture_open, collector_fixture_close)
-#define WITH(test)                                                                                 \
-	{                                                                                          \
-		#test "_connected", test, collector_fixture_open_connected,                        \
-			collector_fixture_close, NULL                                              \
-	}
-#define BOTH(test) WITHOUT(test), WITH(test)
 
 int main(void)
 {

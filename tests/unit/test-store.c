@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store is given it gives back; what is too old or too much it lets go. */
+/* What the store is given it gives back; what is too old it lets go. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -556,33 +556,6 @@ static void test_expire_by_age(void **state)
 	incident_done(&kept);
 }
 
-static void test_expire_by_size(void **state)
-{
-	enum { SERIES = 400, TICKS = 1500, BYTES = 2 * 1024 * 1024 };
-	struct fixture *f = *state;
-	struct fixture_range range;
-	char name[16];
-	int r, steps = 0;
-
-	begin(f);
-	for (int i = 0; i < SERIES; i++) {
-		snprintf(name, sizeof(name), "m%d", i);
-		fixture_series(f, name);
-	}
-	commit(f);
-	for (int64_t i = 1; i <= TICKS; i++)
-		assert_int_equal(fixture_tick(f, i * 1000, SERIES, (double) i), 0);
-	while ((r = store_expire(f->store, 0, BYTES)) > 0)
-		assert_true(++steps < 1000);
-	assert_int_equal(r, 0);
-	assert_true(steps > 1);
-	assert_int_equal(fixture_read(store_reader(f->store), "m7", &range), 0);
-	/* Not so small that the newest samples would be lost. */
-	assert_int_equal(range.last_ms, TICKS * 1000);
-	assert_in_range(range.count, 600, 700);
-	assert_int_equal(store_expire(f->store, 0, BYTES), 0);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
@@ -599,7 +572,6 @@ int main(void)
 		TEST(test_pending),
 		TEST(test_failed_statement_fails_the_transaction),
 		TEST(test_expire_by_age),
-		TEST(test_expire_by_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Services of several processes: which of them is the main one, and what becomes of the others. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/cleanup.h"
+#include "tests/unit/collector-fixture.h"
+
+static void test_child_is_no_main_process(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_running(f);
+	pid_t child;
+
+	server_say(s, "fork\n");
+	child = server_hear(s);
+	assert_true(child > 0);
+	fixture_await_value(f, PROCESSES, 2);
+	/* Its parent does not wait for it: it stays as a zombie. */
+	kill(child, SIGKILL);
+	fixture_await_value(f, PROCESSES, 1);
+	assert_int_equal(f->event_count, 1);
+	assert_true(fixture_series(f, UP)->value == 1);
+}
+
+/* Children first: the order of the numbers says nothing of who is whose parent. */
+static void test_children_that_were_there(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL);
+
+	server_say(s, "fork\nfork\n");
+	assert_true(server_hear(s) > 0 && server_hear(s) > 0);
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_await_value(f, PROCESSES, 3);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 1);
+}
+
+static void test_into_the_background(void **state)
+{
+	static const char *const script[] = {"-c",
+		"echo ready; read x; ( ( sleep 1000; : ) & echo $! ); exit 0", NULL};
+	struct collector_fixture *f = *state;
+	const struct told_event *e;
+	struct server *s;
+	pid_t grandchild;
+
+	fixture_program(f, "/bin/sh", "daemonizes");
+	s = fixture_server(f, script);
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	server_say(s, "\n");
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_true(event_value(f, e, UP) == 1);
+	grandchild = server_hear(s);
+	fixture_ticks(f, 3);
+	assert_true(fixture_series(f, UP)->value == 1);
+	assert_true(fixture_series(f, RESTARTS)->value == 0);
+	kill(grandchild, SIGKILL);
+	for (size_t count = fixture_events(f, EXITED, NULL);; count++) {
+		e = fixture_await(f, EXITED, "llama", count);
+		if (e->pid == grandchild)
+			break;
+	}
+	assert_true(event_value(f, e, UP) == 0);
+}
+
+/* A server of three processes: itself, a child that matches, too, and that one's child. The child's number
+ * is returned. */
+static pid_t begin_forking(struct collector_fixture *f, struct server **ret)
+{
+	static const char *const script[] = {
+		"-c", "echo ready; ( sleep 1000; : ) & echo $!; read x", NULL};
+	pid_t child;
+
+	fixture_program(f, "/bin/sh", "forks");
+	*ret = fixture_server(f, script);
+	child = server_hear(*ret);
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_await_value(f, PROCESSES, 3);
+	return child;
+}
+
+/* However it fails, a child that lives on does not hide that. */
+static void test_crash_of_a_forking_one(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s, *next;
+	const struct told_event *e;
+
+	begin_forking(f, &s);
+	close_fd(&s->input); /* read fails, and so the script ends with 1 */
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_string_equal(e->reason, "exited");
+	assert_true(event_value(f, e, UP) == 0);
+	fixture_ticks(f, 5);
+	assert_true(fixture_series(f, UP)->value == 0);
+	assert_true(fixture_series(f, PROCESSES)->value == 2);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 1);
+	/* Who starts it again is not kept waiting. */
+	next = fixture_server(f, (const char *const[]){"-c", "echo ready; read x", NULL});
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, next->pid);
+	assert_true(event_value(f, e, UP) == 1 && event_value(f, e, RESTARTS) == 1);
+}
+
+static void test_child_that_goes_on_after_a_crash(void **state)
+{
+	struct collector_fixture *f = *state;
+	const struct told_event *e;
+	struct server *s;
+	pid_t child;
+
+	f->orphan_wait = 4 * INTERVAL;
+	child = begin_forking(f, &s);
+	kill(s->pid, SIGKILL);
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_true(event_value(f, e, UP) == 0);
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, child);
+	assert_true(event_value(f, e, UP) == 1 && event_value(f, e, RESTARTS) == 1);
+}
+
+static void test_children_that_die_of_a_crash(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s;
+
+	f->orphan_wait = 4 * INTERVAL;
+	begin_forking(f, &s);
+	kill(-s->pid, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	fixture_ticks(f, 10);
+	assert_int_equal(f->event_count, 2);
+	assert_true(fixture_series(f, UP)->value == 0);
+}
+
+/* Until the clock of processes has gone on from the start of this one. */
+static void await_next_clock_tick(pid_t pid)
+{
+	const double ticks = (double) sysconf(_SC_CLK_TCK);
+	const double start = (double) server_start_ticks(pid);
+	struct timespec now;
+
+	do
+		clock_gettime(CLOCK_BOOTTIME, &now);
+	while (((double) now.tv_sec + (double) now.tv_nsec / 1e9) * ticks < start + 2);
+}
+
+/* It began before the crash, although it is seen after it. */
+static void test_child_that_is_seen_after_a_crash(void **state)
+{
+	static const char *const script[] = {
+		"-c", "echo ready; read x; ( sleep 1000; : ) & echo $!; read x", NULL};
+	struct collector_fixture *f = *state;
+	struct server *s;
+
+	fixture_program(f, "/bin/sh", "forks");
+	s = fixture_server(f, script);
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	server_say(s, "\n");
+	await_next_clock_tick(server_hear(s));
+	kill(s->pid, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	fixture_await_value(f, PROCESSES, 2);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 1);
+	assert_true(fixture_series(f, UP)->value == 0);
+}
+
+/* What children used stays counted when they are gone: the sink sees to it that nothing falls. */
+static void test_counters_over_children(void **state)
+{
+	static const char *const script[] = {"-c",
+		"echo ready; i=0; while [ $i -lt 12 ]; do (j=0; while [ $j -lt 30000 ]; do "
+		"j=$((j+1)); done); i=$((i+1)); done; echo 1; read x",
+		NULL};
+	struct collector_fixture *f = *state;
+	struct server *s;
+	double used;
+
+	fixture_program(f, "/bin/sh", "works");
+	s = fixture_server(f, script);
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 10);
+	assert_int_equal(server_hear(s), 1);
+	fixture_ticks(f, 2);
+	used = fixture_series(f, "modelwatch_service_cpu_seconds_total llama user")->value;
+	assert_true(used > 0);
+	kill(s->pid, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	fixture_ticks(f, 2);
+	assert_true(
+		fixture_series(f, "modelwatch_service_cpu_seconds_total llama user")->value >= used);
+}
+
+/* A member that outlives its main process and does not match: what it uses is told on, but there is no
+ * start time without a main process. */
+static void test_member_that_is_left(void **state)
+{
+	static const char *const script[] = {"-c", "echo ready; sleep 1000 & read x", NULL};
+	struct collector_fixture *f = *state;
+	struct server *s;
+
+	fixture_program(f, "/bin/sh", "leaves");
+	s = fixture_server(f, script);
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_await_value(f, PROCESSES, 2);
+	kill(s->pid, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	fixture_ticks(f, 2);
+	assert_true(fixture_series(f, PROCESSES)->value == 1);
+	assert_false(fixture_series(f, GAUGE("resident_bytes"))->stale);
+	assert_true(fixture_series(f, GAUGE("start_time_seconds"))->stale);
+	assert_true(fixture_series(f, UP)->value == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITHOUT(test_child_is_no_main_process),
+		BOTH(test_children_that_were_there),
+		BOTH(test_into_the_background),
+		BOTH(test_crash_of_a_forking_one),
+		BOTH(test_child_that_goes_on_after_a_crash),
+		BOTH(test_children_that_die_of_a_crash),
+		WITH(test_child_that_is_seen_after_a_crash),
+		BOTH(test_counters_over_children),
+		BOTH(test_member_that_is_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A collector goes on from what the engine knew before it. */
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/file.h"
+#include "tests/unit/collector-fixture.h"
+
+/* One known main process. */
+static struct known known_of(struct known_process *p, pid_t pid, uint64_t start, char *boot)
+{
+	*p = (struct known_process){(char *) (uintptr_t) "llama", pid, start, boot};
+	return (struct known){.processes = p, .process_count = 1};
+}
+
+static void read_boot(char boot[64])
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	assert_int_equal(file_read("/proc/sys/kernel/random/boot_id", 63, &text), 0);
+	snprintf(boot, 64, "%.36s", text.data);
+}
+
+static void test_known_lives(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL);
+	struct known_process process;
+	struct known known;
+	char boot[64];
+
+	read_boot(boot);
+	known = known_of(&process, s->pid, server_start_ticks(s->pid), boot);
+	fixture_service(f, "llama");
+	fixture_begin(f, &known);
+	fixture_ticks(f, 3);
+	assert_int_equal(fixture_events(f, EXITED, NULL), 0);
+	assert_true(fixture_series(f, UP)->value == 1);
+	assert_true(fixture_series(f, RESTARTS)->value == 0);
+}
+
+/* What changes of a process that lives: nothing, its start, the boot, itself. */
+static void check_gone(struct collector_fixture *f, pid_t pid, uint64_t start, char *boot,
+	unsigned started)
+{
+	struct known_process process;
+	struct known known = known_of(&process, pid, start, boot);
+	const struct told_event *e;
+
+	fixture_service(f, "llama");
+	fixture_begin(f, &known);
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_int_equal(e->pid, pid);
+	assert_int_equal(e->start, start);
+	assert_string_equal(e->reason, "unobserved");
+	assert_true(event_value(f, e, UP) == 0);
+	assert_true(event_value(f, e, EXITS "unobserved") == 1);
+	/* Its end comes before the start of its successor, and that is a restart. */
+	assert_ptr_equal(e, &f->events[0]);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, STARTED, NULL), started);
+	assert_int_equal(fixture_events(f, EXITED, NULL), 1);
+	assert_int_equal(fixture_events(f, MISSING, NULL), 0);
+	assert_true(fixture_series(f, UP)->value == started);
+	assert_true(fixture_series(f, RESTARTS)->value == started);
+}
+
+static void test_known_gone(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL);
+	uint64_t start = server_start_ticks(s->pid);
+	pid_t pid = s->pid;
+	char boot[64];
+
+	read_boot(boot);
+	server_end(s, SIGKILL);
+	check_gone(f, pid, start, boot, 0);
+}
+
+static void test_known_is_a_zombie(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL);
+	uint64_t start = server_start_ticks(s->pid);
+	siginfo_t info;
+	char boot[64];
+
+	read_boot(boot);
+	kill(s->pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t) s->pid, &info, WEXITED | WNOWAIT), 0);
+	check_gone(f, s->pid, start, boot, 0);
+}
+
+static void test_known_of_another_boot(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL);
+	char boot[64] = "00000000-0000-0000-0000-000000000000";
+
+	check_gone(f, s->pid, server_start_ticks(s->pid), boot, 1);
+}
+
+static void test_known_number_reused(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL);
+	char boot[64];
+
+	read_boot(boot);
+	check_gone(f, s->pid, server_start_ticks(s->pid) - 1, boot, 1);
+}
+
+/* One of two is gone: the service never was down. */
+static void test_one_of_two_known_gone(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL);
+	struct known_process processes[2];
+	struct known known;
+	char boot[64];
+
+	read_boot(boot);
+	known_of(&processes[0], 1, 1, boot);
+	known_of(&processes[1], s->pid, server_start_ticks(s->pid), boot);
+	known = (struct known){.processes = processes, .process_count = 2};
+	fixture_service(f, "llama");
+	fixture_begin(f, &known);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, EXITED, NULL), 1);
+	for (size_t i = 0; i < f->event_count; i++)
+		assert_true(event_value(f, &f->events[i], UP) == 1);
+}
+
+static struct known_value value_of(
+	const char *metric, struct label *labels, size_t count, double value)
+{
+	return (struct known_value){
+		{(char *) (uintptr_t) metric, {labels, count}}, value};
+}
+
+static void test_counters_go_on(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct label mode[] = {{(char *) (uintptr_t) "mode", (char *) (uintptr_t) "user"},
+		{(char *) (uintptr_t) "service", (char *) (uintptr_t) "llama"}};
+	struct label reason[] = {{(char *) (uintptr_t) "reason", (char *) (uintptr_t) "oom"},
+		{(char *) (uintptr_t) "service", (char *) (uintptr_t) "llama"}};
+	struct label *service = &mode[1];
+	struct known_value values[] = {
+		value_of("modelwatch_service_up", service, 1, 1),
+		value_of("modelwatch_service_restarts_total", service, 1, 7),
+		value_of("modelwatch_service_exits_total", reason, 2, 3),
+		value_of("modelwatch_service_oom_kills_total", service, 1, 1e300),
+		value_of("modelwatch_service_major_faults_total", service, 1, NAN),
+		value_of("modelwatch_service_cpu_seconds_total", mode, 2, 1000.5),
+	};
+	struct known known = {.values = values, .value_count = ELEMENTS(values)};
+
+	fixture_server(f, NULL);
+	fixture_service(f, "llama");
+	fixture_begin(f, &known);
+	fixture_ticks(f, 2);
+	assert_true(fixture_series(f, RESTARTS)->value == 7);
+	assert_true(fixture_series(f, EXITS "oom")->value == 3);
+	assert_true(fixture_series(f, "modelwatch_service_cpu_seconds_total llama user")->value >=
+		    1000.5);
+	assert_true(fixture_series(f, "modelwatch_service_oom_kills_total llama")->value == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITHOUT(test_known_lives),
+		WITHOUT(test_known_gone),
+		WITHOUT(test_known_is_a_zombie),
+		WITHOUT(test_known_of_another_boot),
+		WITHOUT(test_known_number_reused),
+		WITHOUT(test_one_of_two_known_gone),
+		WITHOUT(test_counters_go_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -46,15 +46,15 @@ void alerting_set_reopen(struct alerting *a, usec_t reopen);
 int alerting_set_rules(struct alerting *a, struct rule **rules, size_t count);
 int alerting_set_routes(struct alerting *a, struct route *routes, size_t count);
 
-/* What the database held at start: copied; before the first evaluation, in any order but for the
- * last two. Incidents that were resolved longer ago than the reopen time may be left out. What is
- * known already stays as it is.
+/* Restores what the database held at start, before the first evaluation: alerts and incidents in any
+ * order, then each incident's timeline and notifications, oldest first. What is given is copied; what
+ * is known already stays as it is. Incidents that were resolved longer ago than the reopen time may be
+ * left out.
  *
  * Of the incidents given all alerts belong here, resolved ones too: bodies list them, and by them it
  * is known which incident reopens (one of which no alert is known reopens for any of its service).
- * The timeline tells how often an incident reopened lately, the notifications who was told of it;
- * both oldest first, after their incidents. Of an incident without any notification given those
- * webhooks count as told that it would be sent to. */
+ * The timeline tells how often an incident reopened lately, the notifications who was told of it. An
+ * incident restored without notifications counts as told to every webhook whose route matches it. */
 int alerting_restore_alert(struct alerting *a, const struct alert *alert);
 int alerting_restore_incident(struct alerting *a, const struct incident *incident);
 int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *entry);

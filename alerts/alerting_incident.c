@@ -399,8 +399,8 @@ void story_count_reopening(struct story *s, int64_t now_ms)
 
 bool story_reopens_too_often(const struct story *s, int64_t now_ms)
 {
-	/* One more, and the oldest of the last few is the one that it would take the place of, or
-	 * the one behind it. */
+	/* Counts the reopening that is about to happen: with it, the oldest of the last FLAP_TURNS
+	 * is the next slot of the ring. */
 	return s->reopened + 1 >= FLAP_TURNS &&
 	       now_ms - s->reopened_ms[(s->reopened + 1) % FLAP_TURNS] <= FLAP_MS;
 }

@@ -125,13 +125,8 @@ void story_mark(struct alerting *a, struct story *s);
 /* Frees the entry unless it is live, a member or to be stored. */
 void entry_release(struct alerting *a, struct entry *e);
 void entry_unlive(struct alerting *a, struct entry *e);
-/* Room for ROOM elements of SIZE in *LIST. */
+/* Room for WANTED elements of SIZE bytes in *LIST; 0 or -ENOMEM. */
 int list_reserve(void **list, size_t *allocated, size_t wanted, size_t size);
-
-/* A timeline entry that is made first and added when all else is sure. */
-int timeline_make(struct alerting *a, const struct story *s, const char *type, const char *actor,
-	const char *text, int64_t now_ms, struct timeline_entry *ret);
-void timeline_push(struct alerting *a, struct timeline_entry *t);
 
 /* alerting_incident.c: the alert fires, with its texts; it joins, reopens or opens an incident. */
 int story_fire(struct alerting *a, struct entry *e, int64_t now_ms);
@@ -152,6 +147,10 @@ struct story *story_get(const struct alerting *a, int64_t incident);
 struct story *story_free(struct story *s);
 /* Makes E a member in place of an older one of its fingerprint. */
 int story_add_member(struct alerting *a, struct story *s, struct entry *e);
+/* A timeline entry that is made first and added when all else is sure. */
+int timeline_make(struct alerting *a, const struct story *s, const char *type, const char *actor,
+	const char *text, int64_t now_ms, struct timeline_entry *ret);
+void timeline_push(struct alerting *a, struct timeline_entry *t);
 const char *group_value(const struct entry *e);
 /* What groups the alert's incidents, in *RET (free() it). */
 int group_key(const char *value, const char *rule, char **ret);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Incidents and alerts as JSON: the shapes of INTERFACES, section 7, for webhooks and for the API.
+/* Incidents and alerts as JSON: the shapes of schema/webhook.schema.json, for webhooks and for the
+ * API.
  *
  * Layer: alerts. Pure. New references, or NULL without memory. */
 #pragma once
@@ -14,7 +15,7 @@ json_t *incident_json(const struct incident *incident, const char *external_url)
 
 json_t *alert_json(const struct alert *alert);
 
-/* A text that may hold what is not UTF-8 (then printable). */
+/* A JSON string of TEXT; bytes that are not UTF-8 are made printable first. */
 json_t *text_json(const char *text);
 
 /* RFC 3339 in UTC with milliseconds; null for 0. */

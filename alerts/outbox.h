@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What becomes of a notification after a try, and which may be tried now.
  *
- * Layer: alerts. Pure. INTERFACES, section 7: 2xx is delivered; 408, 425, 429, 5xx and transport
- * errors are tried again (Retry-After obeyed, else exponential backoff with full jitter, for 24 h);
- * 410 disables the webhook until the next reload; 3xx and other 4xx are permanent failures. For one
- * incident at one webhook, order is kept. */
+ * Layer: alerts. Pure. 2xx is delivered; 408, 425, 429, 5xx and transport errors are tried again
+ * (Retry-After obeyed, else exponential backoff with full jitter, for 24 h); 410 disables the webhook
+ * until the next reload; 3xx and other 4xx are permanent failures. For one incident at one webhook,
+ * order is kept. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,8 +28,8 @@ struct delivery {
 };
 
 /* Settles a try that ended at NOW_MS: sets state, attempts, due_ms, delivered_ms and last_error of N.
- * AGE_MS is how long N is waited with, by a clock that nobody sets: a step of the wall clock gives
- * nothing up. RANDOM is a uniformly random number for the jitter. -ENOMEM leaves N as it was. */
+ * AGE_MS: how long N has been waiting, by a clock that nobody sets, so that a step of the wall clock
+ * gives nothing up. RANDOM is a uniformly random number for the jitter. -ENOMEM leaves N as it was. */
 int outbox_settle(struct notification *n, const struct delivery *d, int64_t now_ms, int64_t age_ms,
 	uint64_t random, enum delivery_result *ret);
 

@@ -18,10 +18,13 @@ enum secret_form {
  * literal. */
 int secret_form(enum option option, const char *text, enum secret_form *ret, const char **ret_why);
 
-/* Reads what TEXT, which secret_form() accepted, names, and cuts one trailing newline. *RET becomes
- * NULL for a literal. CHECK_ONLY: whoever asks is not the daemon; *RET may be NULL, too, with 0 and a
- * reason in *RET_WHY where only the daemon can read it. -EINVAL with the reason; -ENOMEM. *RET_WHY
- * is to be freed. */
+/* Reads what TEXT, which secret_form() accepted, names, and cuts one trailing newline. 0 and the text in
+ * *RET (free() it), NULL for a literal.
+ *
+ * With CHECK_ONLY, whoever asks is not the daemon: where only the daemon may read it, 0 with *RET NULL
+ * and the reason in *RET_WHY.
+ *
+ * -EINVAL with the reason in *RET_WHY (free() it), -ENOMEM. */
 int secret_read(enum option option, const char *text, bool check_only, char **ret, char **ret_why);
 
 /* Reads what every secret of the configuration names, and checks it. */

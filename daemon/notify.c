@@ -158,9 +158,8 @@ static void describe(const struct fetch_response *response, struct buf *b)
 		buf_printf(b, "answered %u", status);
 }
 
-/* Tells the engine of a delivery that is over, and forgets it. Kept for the next engine is what
- * none was told, and a success: killed before that is durable, this one leaves it to be sent again.
- */
+/* Tells the engine of a delivery that is over, and forgets it. A result stays in `over` when no engine
+ * took it, and when it is a success: if the engine dies before storing it, the next one asks again. */
 static void tell(struct delivery *d)
 {
 	struct notify *n = d->notify;

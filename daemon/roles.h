@@ -25,7 +25,7 @@ enum {
 	REACH_CONNECT = 1 << 4,      /* TCP connections out */
 };
 
-/* Which groups of system calls seccomp leaves (sandbox.c). */
+/* Which groups of system calls seccomp leaves (sandbox_calls.c). */
 enum {
 	CALL_BASE = 1 << 0,	/* memory, time, the loop, descriptors that are open */
 	CALL_READ_FILES = 1 << 1,

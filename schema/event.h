@@ -29,7 +29,7 @@ struct event {
 	usec_t time;	     /* wall */
 	int64_t pid;	     /* of a process event: the main process; else 0 */
 	uint64_t start;	     /* its start in clock ticks since boot, field 22 of /proc/PID/stat */
-	const char *reason;  /* of an exit: as INTERFACES names it; else "" */
+	const char *reason;  /* of an exit: a word of exit_reason_name(); else "" */
 	const struct evidence *evidence;
 	size_t evidence_count;
 	const struct sample *samples; /* the values that it changes, committed with it */

@@ -17,7 +17,7 @@ enum incident_state { INCIDENT_OPEN, INCIDENT_RESOLVED };
 enum service_state { SERVICE_UNKNOWN, SERVICE_UP, SERVICE_DOWN };
 enum notification_state { NOTIFICATION_PENDING, NOTIFICATION_DELIVERED, NOTIFICATION_FAILED };
 
-/* The words of INTERFACES for each; parsing gives -EINVAL for any other. */
+/* The word of each, as the API, webhooks and the database have it; parsing gives -EINVAL for any other. */
 const char *severity_name(enum severity s);
 int severity_parse(const char *name, enum severity *ret);
 const char *alert_state_name(enum alert_state s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of the generic webhook: INTERFACES, section 7, schema/webhook.schema.json.
+/* The body of the generic webhook: schema/webhook.schema.json.
  *
  * Layer: alerts. Pure. */
 #pragma once

@@ -34,6 +34,6 @@ struct collector *collector_free(struct collector *c);
 /* Goes on from what the engine remembers, and collects from now on. 0 or -errno. */
 int collector_start(struct collector *c, const struct known *known);
 
-/* Tells of every main process again: an engine that lost its memory would not know whose end it is told
- * of. One that has it takes them for what they are. */
+/* Repeats every main process as started, for an engine that lost its memory; one that knows them
+ * ignores it. */
 void collector_announce(struct collector *c);

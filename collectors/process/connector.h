@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's process events: a netlink socket that tells of every exec and exit.
+/* The kernel's process events, by two netlink sockets: connector_open() tells of every exec and exit,
+ * connector_open_exits() of the exits of chosen processes alone.
  *
- * Layer: collectors; also linked alone by the supervisor, which opens the socket while it has the
- * right to. Format: linux/cn_proc.h, linux/connector.h. A filter in the kernel lets only execs and
- * the ends of first threads through, so that other threads and forks wake nobody. */
+ * Layer: collectors; also linked alone by the supervisor, which opens the sockets while it has the
+ * right to. Format: linux/cn_proc.h, linux/connector.h. A filter in the kernel lets only execs, the
+ * ends of first threads and those of threads that a signal ended through, so that other threads and
+ * forks wake nobody. */
 #pragma once
 
 #include <stdbool.h>

@@ -19,8 +19,8 @@ struct process_text {
 struct server_kind {
 	const char *name; /* vllm, llama.cpp ...: the first part of a discovered service's name */
 	const char *health; /* path of its health page on its serving port, or "" */
-	const char
-		*metrics; /* path of its metrics there, or "" where it has none without an option */
+	/* Path of its metrics there, or "" where it has none without an option. */
+	const char *metrics;
 };
 
 /* The kind of model server that the process is the main process of, or NULL. */
@@ -35,8 +35,8 @@ const char *discovery_metrics(const struct server_kind *kind, const struct proce
 int discovery_weights(const struct server_kind *kind, const struct process_text *p, char **ret);
 
 /* The arguments joined by spaces for people: printable UTF-8 of at most LIMIT bytes. What may be
- * secret is replaced by ***: the value of an option, assignment or JSON member whose name says
- * so (a token, key, password ..., -p), what follows Bearer or Basic, the user of a URL, and well-known
- * forms of tokens. When in doubt
- * too much is hidden, never too little. Returns a new string (free() it) or NULL without memory. */
+ * secret is replaced by ***: the value of an option, assignment or JSON member whose name says so (a
+ * token, key, password ..., -p), what follows Bearer or Basic, the user of a URL, and well-known forms
+ * of tokens. When in doubt too much is hidden, never too little. Returns a new string (free() it) or
+ * NULL without memory. */
 char *discovery_command_line(const struct process_text *p, size_t limit);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why a process ended: the words of INTERFACES, and a phrase for people.
+/* Why a process ended: one word for programs, and a phrase for people.
  *
  * Layer: collectors. Pure. */
 #pragma once

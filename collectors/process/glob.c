@@ -35,8 +35,7 @@ static bool set_holds(const char *open, const char *close, unsigned char byte)
 	return found != negative;
 }
 
-/* Where the pattern goes on behind the one byte that its beginning stands for, if BYTE is such a byte;
- * else NULL. */
+/* The rest of the pattern if its first element matches BYTE, else NULL. */
 static const char *match_one(const char *pattern, unsigned char byte)
 {
 	const char *close = *pattern == '[' ? set_end(pattern) : NULL;

@@ -2,8 +2,7 @@
 /* What a process was started to run, read from its arguments.
  *
  * Layer: collectors. Pure. Looks behind the interpreters that model servers are written for, Python
- * and Java, and behind no other: a shell or an editor that is given a server's name is no server.
- */
+ * and Java, and behind no other: a shell or an editor that is given a server's name is no server. */
 #pragma once
 
 #include <stdbool.h>

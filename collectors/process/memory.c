@@ -9,7 +9,7 @@
 
 #include "collectors/process/private.h"
 
-/* A kill explains an end for once to twice as long: so long a large process may take to die. */
+/* A kill is remembered for one to two intervals: a large process may take that long to die. */
 #define LOOK_EVERY (10 * USEC_PER_SEC)
 #define EVENTS_MAX 4096 /* bytes of memory.events: a dozen numbers */
 #define LINES_MAX  64	/* hierarchies of a process */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of a main process: its pidfd tells that it died, and one of four sources why. */
+/* The end of a main process: its pidfd tells that it died, and one of three sources why. */
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>

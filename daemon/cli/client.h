@@ -18,8 +18,8 @@ struct answer {
 void answer_done(struct answer *a);
 
 /* Sends a request and waits. BODY is JSON, or NULL. UNKNOWN is what to say of a 404; NULL: what the
- * daemon says. 0 with a 2xx answer, -EREMOTEIO with another
- * one (also in *RET: its error was printed), -errno without any. */
+ * daemon says. 0 with a 2xx answer, -EREMOTEIO with another one (also in *RET: its error was printed),
+ * -errno without any. */
 int client_request(const struct invocation *i, const char *method, const char *path,
 	const char *body, const char *unknown, struct answer *ret);
 

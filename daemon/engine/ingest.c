@@ -74,8 +74,8 @@ static int declare(struct peer *p, struct message *m)
 	return r;
 }
 
-/* The series of that id; NULL (and ignored) where it is over max-series. -EBADMSG where the collector
- * never declared it. */
+/* The series of that id; NULL (and ignored) where it is over max-series or was never declared.
+ * -EBADMSG where no id is so high. */
 static int find_series(struct peer *p, uint64_t id, struct value **ret)
 {
 	if (id >= PEER_SERIES_MAX)

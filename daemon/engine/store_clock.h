@@ -4,8 +4,8 @@
  * Layer: daemon; the engine. Pure. After a step back of the wall clock, store time goes on with the
  * monotonic clock until wall time has caught up.
  *
- * A step forward is followed at once by store time, but not by retention: a clock that is wrong for a
- * minute must not remove what cannot be had again. A wall clock that leaves the monotonic one by more
+ * A step forward moves store time at once but retention only after a day: a wrong clock must not delete
+ * history. A wall clock that leaves the monotonic one by more
  * than an hour, or the newest sample at start by as much, is believed after it stood so for a day of
  * running; until then retention goes on as if it had not. */
 #pragma once

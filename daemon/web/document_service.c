@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The document of one service: what is known of it, what it uses now, and its last hour as charts.
- */
+/* The document of one service: what is known of it, what it uses now, and its last hour. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

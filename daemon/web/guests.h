@@ -2,9 +2,8 @@
 /* Who is connected, since when, and who has to go: one slow or silent stranger is to hold a place
  * neither for ever nor against everybody else.
  *
- * Layer: daemon/web. Pure; all times are monotonic. A guest either waits (for its next request, or in
- * the middle of sending one) or is served. How much it sends or takes meanwhile does not prolong
- * either: a byte now and then would hold a place for ever. */
+ * Layer: daemon/web. Pure; all times are monotonic. A connection either waits for a request or is being
+ * served; bytes that trickle in or out do not extend either time limit. */
 #pragma once
 
 #include <stdbool.h>

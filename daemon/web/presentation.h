@@ -5,9 +5,8 @@
  * - "state", "status", "severity": "X"   stands "state_is_X": true,
  * - a time "opened_at": "2026-..."       stands "opened_at_text" and "opened_at_ago" ("3 min"),
  * - a list "services": [...]             stands "services_any", "services_count" and
- * "services_plural"
- *                                        ("s", or "" for one),
- * - a number "restarts": 2              stands "restarts_any": true (false for 0),
+ *                                        "services_plural" ("s", or "" for one),
+ * - a number "restarts": 2               stands "restarts_any": true (false for 0),
  * - "runbook_url": "https://..."         stands "runbook_url_is_link": true,
  * - "notifications": [...]               stands "notifications_failed": "1 notification failed",
  * - "processes": [1, 2]                  stands "processes_text": "1, 2",

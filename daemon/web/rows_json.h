@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of the database as the JSON of INTERFACES, section 5.
+/* Rows of the database as the API's JSON (/v1/status, /v1/incidents).
  *
  * Layer: daemon/web. Pure. Each returns a new reference, or NULL without memory. Incidents and
  * alerts have their shape from alerts/incident_json.h: it is that of the webhook. */

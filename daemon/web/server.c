@@ -204,8 +204,8 @@ static enum MHD_Result add_field(void *userdata, enum MHD_ValueKind kind, const 
 	return MHD_YES;
 }
 
-/* Versions 0.9 cut the head where it lies, and do so at the NULs of strangers, too; later ones
- * refuse those themselves. */
+/* libmicrohttpd 0.9 ends each string of the head with a NUL in place, also where the sender put one;
+ * later versions refuse such heads. */
 static const char *find_fault(
 	const struct exchange *x, const char *method, const char *url, const char *version)
 {
@@ -339,8 +339,8 @@ static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
 	return turn(userdata);
 }
 
-/* Counts SIZE bytes as on their way to who asked. False where too many are: whoever takes them slowly
- * makes us keep them. */
+/* Reserves SIZE bytes of the room for answers in flight. False where there is none: slow readers fill
+ * it. */
 static bool reserve(struct exchange *x, size_t size)
 {
 	struct server *s = x->listener->server;

@@ -30,10 +30,10 @@ struct server_request {
 	size_t body_size;
 	const char *fault; /* what is wrong with the head: answer 400 and say so; NULL for nothing */
 	bool body_too_large;
-	bool local;                       /* over a unix socket */
-	char address[SERVER_ADDRESS_MAX]; /* at which the connection arrived; "" over a unix socket
-					   */
-	int fd;                           /* the connection */
+	bool local; /* over a unix socket */
+	/* At which the connection arrived; "" over a unix socket. */
+	char address[SERVER_ADDRESS_MAX];
+	int fd; /* the connection */
 };
 
 struct server_answer {

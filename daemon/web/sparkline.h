@@ -27,7 +27,8 @@ void sparkline_init(struct sparkline *s, int64_t from_ms, int64_t to_ms);
 /* Values outside the time range or that are not finite are left out. */
 void sparkline_add(struct sparkline *s, int64_t time_ms, double value);
 
-/* Adds A's columns to B's where both have values, as for user and system time. */
+/* Adds B's columns to A's, as for user and system time; a column that one of them lacks has no value
+ * then. */
 void sparkline_sum(struct sparkline *a, const struct sparkline *b);
 
 /* The least and greatest column and the last value; false where there is none. */

@@ -257,8 +257,7 @@ static void run_command(struct visit *v)
 	if (!q->local) {
 		answer_error(v, 403,
 			"changes are accepted over the unix socket alone: this version has no "
-			"logins "
-			"for TCP yet");
+			"logins for TCP yet");
 		return;
 	}
 	if (!origin_is_own(q->origin, q->fetch_site, q->host, &v->web->names)) {

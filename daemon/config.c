@@ -399,6 +399,17 @@ const char *section_string(const struct section *s, enum option option)
 	return option_rows[option].fallback;
 }
 
+char *config_external_url(const struct config *c)
+{
+	const struct section *page = config_find(c, SECTION_PAGE, "");
+	const char *url = section_string(page, OPTION_PAGE_EXTERNAL_URL);
+	size_t size = strlen(url);
+
+	while (size > 0 && url[size - 1] == '/')
+		size--;
+	return strndup(url, size);
+}
+
 bool section_bool(const struct section *s, enum option option)
 {
 	return read_value(s, option)->number.integer != 0;

@@ -83,6 +83,10 @@ usec_t section_duration(const struct section *s, enum option option);
 /* The values of a list, *RET_COUNT of them. */
 const char *const *section_list(const struct section *s, enum option option, size_t *ret_count);
 
+/* `external-url` without a final slash, so that a path can follow; "" for none. free() it; NULL without
+ * memory. */
+char *config_external_url(const struct config *c);
+
 /* Writes the slice of one role (a FOR_ bit). Secrets and credentials of its options are replaced by
  * what they name: config_load() has read them. */
 int config_slice(const struct config *c, unsigned role, struct buf *b);

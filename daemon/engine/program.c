@@ -209,13 +209,15 @@ static int restore(struct engine *e)
 
 static int set_host(struct engine *e)
 {
-	const struct section *page = config_find(role_config(e->role), SECTION_PAGE, "");
+	_cleanup_free_ char *external_url = config_external_url(role_config(e->role));
 	struct alerting_host host = {
 		.name = role_host(e->role),
 		.id = e->host_id,
-		.external_url = section_string(page, OPTION_PAGE_EXTERNAL_URL),
+		.external_url = external_url,
 	};
 
+	if (!external_url)
+		return -ENOMEM;
 	return alerting_set_host(e->alerting, &host);
 }
 

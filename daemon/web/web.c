@@ -349,14 +349,10 @@ static int read_configuration(struct web *w)
 	const struct config *c = role_config(w->role);
 	const struct section *page = config_find(c, SECTION_PAGE, "");
 	const struct section *daemon = config_find(c, SECTION_DAEMON, "");
-	size_t size;
 
-	w->external_url = strdup(section_string(page, OPTION_PAGE_EXTERNAL_URL));
+	w->external_url = config_external_url(c);
 	if (!w->external_url)
 		return -ENOMEM;
-	size = strlen(w->external_url);
-	if (size > 0 && w->external_url[size - 1] == '/')
-		w->external_url[size - 1] = '\0';
 	w->guarded = section_has(page, OPTION_PAGE_PASSWORD);
 	w->names.host = role_host(w->role);
 	w->names.external_url = w->external_url;

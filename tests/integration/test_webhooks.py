@@ -205,6 +205,18 @@ def test_many_incidents_at_a_slow_webhook(site):
     assert {p.service for p in posts} == set(names)
 
 
+@pytest.mark.parametrize("given", ["https://gpu7.example.net/mw", "https://gpu7.example.net/mw/"])
+def test_link_of_a_notification(watched, given):
+    watched.section("page", external_url=given)
+    watched.start()
+    watched.wait_service("llama")
+    watched.servers["llama"].kill()
+    post, = watched.hook.wait("incident.opened")
+    incident = post.json["incident"]
+    assert incident["url"] == f"https://gpu7.example.net/mw/incidents/{incident['id']}"
+    assert watched.incident(incident["id"])["url"] == incident["url"]
+
+
 def test_test_webhook(watched):
     watched.start()
     answer = watched.cli("test-webhook", "oncall")

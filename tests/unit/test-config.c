@@ -217,6 +217,32 @@ static void test_unslice_refuses(void **state)
 	}
 }
 
+/* A path follows it, whether or not somebody wrote the slash between them. */
+static void test_external_url(void **state)
+{
+	static const struct {
+		const char *given, *expected;
+	} cases[] = {
+		{"https://gpu7.example.net", "https://gpu7.example.net"},
+		{"https://gpu7.example.net/", "https://gpu7.example.net"},
+		{"https://gpu7.example.net/mw", "https://gpu7.example.net/mw"},
+		{"https://gpu7.example.net/mw/", "https://gpu7.example.net/mw"},
+		{"https://gpu7.example.net/mw//", "https://gpu7.example.net/mw"},
+	};
+	_cleanup_config_ struct config *c = config_new(FOR_ALL);
+	struct section *page = config_section(c, SECTION_PAGE, "");
+	char *url = config_external_url(c);
+
+	assert_string_equal(url, "");
+	free(url);
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		put(c, page, OPTION_PAGE_EXTERNAL_URL, cases[i].given);
+		url = config_external_url(c);
+		assert_string_equal(url, cases[i].expected);
+		free(url);
+	}
+}
+
 static void test_limits(void **state)
 {
 	_cleanup_config_ struct config *c = config_new(FOR_ALL);
@@ -247,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_slices_hold_no_foreign_secret),
 		cmocka_unit_test(test_unslice_foreign_bytes),
 		cmocka_unit_test(test_unslice_refuses),
+		cmocka_unit_test(test_external_url),
 		cmocka_unit_test(test_limits),
 	};
 

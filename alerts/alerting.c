@@ -198,12 +198,11 @@ int alerting_set_rules(struct alerting *a, struct rule **rules, size_t count)
 	return 0;
 }
 
-int alerting_set_routes(struct alerting *a, struct route *routes, size_t count)
+void alerting_set_routes(struct alerting *a, struct route *routes, size_t count)
 {
 	free_routes(a->routes, a->route_count);
 	a->routes = routes;
 	a->route_count = count;
-	return 0;
 }
 
 void entry_mark(struct alerting *a, struct entry *e)

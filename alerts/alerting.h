@@ -41,10 +41,10 @@ void alerting_set_random(struct alerting *a, alerting_random_fn fn, void *userda
 int alerting_set_host(struct alerting *a, const struct alerting_host *host);
 /* An incident whose alert fires again within this time is the same one. */
 void alerting_set_reopen(struct alerting *a, usec_t reopen);
-/* Takes the arrays and what they own, also on failure. Alerts of rules that are gone resolve at
+/* Both take the array and what it owns, also on failure. Alerts of rules that are gone resolve at
  * the next evaluation. */
 int alerting_set_rules(struct alerting *a, struct rule **rules, size_t count);
-int alerting_set_routes(struct alerting *a, struct route *routes, size_t count);
+void alerting_set_routes(struct alerting *a, struct route *routes, size_t count);
 
 /* Restores what the database held at start, before the first evaluation: alerts and incidents in any
  * order, then each incident's timeline and notifications, oldest first. What is given is copied; what

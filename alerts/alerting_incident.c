@@ -146,7 +146,7 @@ int story_add_member(struct alerting *a, struct story *s, struct entry *e)
 	return 0;
 }
 
-const char *group_value(const struct entry *e)
+static const char *group_value(const struct entry *e)
 {
 	const struct rule *rule = e->watch ? e->watch->rule : NULL;
 	const char *value = labels_get(&e->alert.labels, rule ? rule->group_by : "service");
@@ -154,7 +154,8 @@ const char *group_value(const struct entry *e)
 	return value ? value : "";
 }
 
-int group_key(const char *value, const char *rule, char **ret)
+/* What groups the alert's incidents, in *RET (free() it). */
+static int group_key(const char *value, const char *rule, char **ret)
 {
 	*ret = NULL;
 	if (*value)
@@ -397,7 +398,7 @@ void story_count_reopening(struct story *s, int64_t now_ms)
 	s->turned_ms = now_ms;
 }
 
-bool story_reopens_too_often(const struct story *s, int64_t now_ms)
+static bool reopens_too_often(const struct story *s, int64_t now_ms)
 {
 	/* Counts the reopening that is about to happen: with it, the oldest of the last FLAP_TURNS
 	 * is the next slot of the ring. */
@@ -439,7 +440,7 @@ static int reopen_incident(struct alerting *a, struct story *s, struct entry *e,
 {
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0}, flaps = {0};
 	_cleanup_(face_done) struct face face = {0};
-	bool begins = !s->flapping && story_reopens_too_often(s, now_ms);
+	bool begins = !s->flapping && reopens_too_often(s, now_ms);
 	int r = face_make(&e->alert, &face);
 
 	if (r >= 0)

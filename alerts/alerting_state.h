@@ -139,7 +139,6 @@ void stories_settle(struct alerting *a, int64_t now_ms);
 /* After it: resolves whose alerts have all cleared, forgets what cannot reopen any more. */
 int stories_finish(struct alerting *a, int64_t now_ms);
 void story_count_reopening(struct story *s, int64_t now_ms);
-bool story_reopens_too_often(const struct story *s, int64_t now_ms);
 struct story *story_new(struct alerting *a, const char *key, const struct incident *incident);
 /* Groups it by the rule, where it has no service. */
 int story_rekey(struct alerting *a, struct story *s, const char *rule);
@@ -151,9 +150,6 @@ int story_add_member(struct alerting *a, struct story *s, struct entry *e);
 int timeline_make(struct alerting *a, const struct story *s, const char *type, const char *actor,
 	const char *text, int64_t now_ms, struct timeline_entry *ret);
 void timeline_push(struct alerting *a, struct timeline_entry *t);
-const char *group_value(const struct entry *e);
-/* What groups the alert's incidents, in *RET (free() it). */
-int group_key(const char *value, const char *rule, char **ret);
 
 /* alerting_notify.c */
 int announce(struct alerting *a, int64_t now_ms);

@@ -195,12 +195,12 @@ static void one_line(char *text)
 
 static int render_texts(const struct rule *rule, json_t *data, struct alert *ret)
 {
-	int r = render(rule->templates.summary, data, TITLE_MAX, &ret->summary);
+	int r = render(rule->summary, data, TITLE_MAX, &ret->summary);
 
 	if (r >= 0)
-		r = render(rule->templates.description, data, TEXT_MAX, &ret->description);
+		r = render(rule->description, data, TEXT_MAX, &ret->description);
 	if (r >= 0)
-		r = render(rule->templates.runbook, data, TITLE_MAX, &ret->runbook);
+		r = render(rule->runbook, data, TITLE_MAX, &ret->runbook);
 	if (r < 0)
 		return r;
 	one_line(ret->summary);

@@ -24,13 +24,9 @@ struct rule *rule_free(struct rule *r)
 	promql_free(r->clear);
 	labels_done(&r->labels);
 	free(r->group_by);
-	free(r->summary);
-	free(r->description);
-	free(r->runbook);
-	free(r->inhibits);
-	mustache_free(r->templates.summary);
-	mustache_free(r->templates.description);
-	mustache_free(r->templates.runbook);
+	mustache_free(r->summary);
+	mustache_free(r->description);
+	mustache_free(r->runbook);
 	free(r);
 	return NULL;
 }
@@ -73,8 +69,8 @@ static int compile_expression(
 	return blame(r, option, why, ret_why);
 }
 
-static int compile_template(const char *option, const char *text, char **ret_text,
-	struct mustache **ret, char **ret_why)
+static int compile_template(
+	const char *option, const char *text, struct mustache **ret, char **ret_why)
 {
 	char *why = NULL;
 	int r;
@@ -82,9 +78,6 @@ static int compile_template(const char *option, const char *text, char **ret_tex
 	if (strnlen(text, TEMPLATE_MAX_SIZE + 1) > TEMPLATE_MAX_SIZE ||
 		!text_is_utf8(text, strlen(text)))
 		return refuse(ret_why, "%s: too long or not UTF-8", option);
-	*ret_text = strdup(text);
-	if (!*ret_text)
-		return -ENOMEM;
 	r = mustache_parse(text, ret, &why);
 	return blame(r, option, why, ret_why);
 }
@@ -106,10 +99,9 @@ static int add_label(struct rule *rule, const char *text, char **ret_why)
 	return r;
 }
 
-/* A label's name, or nothing. */
 static int copy_label_name(const char *option, const char *name, char **ret, char **ret_why)
 {
-	if (*name && !series_label_is_valid(name))
+	if (!series_label_is_valid(name))
 		return refuse(ret_why, "%s: \"%s\" is not a label name", option, name);
 	*ret = strdup(name);
 	return *ret ? 0 : -ENOMEM;
@@ -139,15 +131,13 @@ static int check_runbook(const char *text, char **ret_why)
 
 static int compile_texts(struct rule *rule, const struct rule_source *source, char **ret_why)
 {
-	int r = compile_template("summary", source->summary, &rule->summary,
-		&rule->templates.summary, ret_why);
+	int r = compile_template("summary", source->summary, &rule->summary, ret_why);
 
 	if (r >= 0)
-		r = compile_template("description", source->description, &rule->description,
-			&rule->templates.description, ret_why);
+		r = compile_template(
+			"description", source->description, &rule->description, ret_why);
 	if (r >= 0)
-		r = compile_template("runbook", source->runbook, &rule->runbook,
-			&rule->templates.runbook, ret_why);
+		r = compile_template("runbook", source->runbook, &rule->runbook, ret_why);
 	return r < 0 ? r : check_runbook(source->runbook, ret_why);
 }
 
@@ -171,8 +161,6 @@ static int compile(struct rule *rule, const struct rule_source *source, char **r
 		r = add_label(rule, source->labels[i], ret_why);
 	if (r >= 0)
 		r = copy_label_name("group-by", group_by, &rule->group_by, ret_why);
-	if (r >= 0)
-		r = copy_label_name("inhibits", source->inhibits, &rule->inhibits, ret_why);
 	return r < 0 ? r : compile_texts(rule, source, ret_why);
 }
 

@@ -21,8 +21,7 @@ struct rule_source {
 	const char *const *labels; /* NAME=VALUE */
 	size_t label_count;
 	const char *group_by; /* the label that groups alerts to incidents */
-	const char *summary, *description, *runbook;
-	const char *inhibits; /* label, or "" */
+	const char *summary, *description, *runbook; /* templates */
 };
 
 struct rule {
@@ -34,11 +33,7 @@ struct rule {
 	enum severity severity;
 	struct labels labels;
 	char *group_by;
-	char *summary, *description, *runbook;
-	char *inhibits;
-	struct {
-		struct mustache *summary, *description, *runbook;
-	} templates;
+	struct mustache *summary, *description, *runbook;
 };
 
 /* Checks and compiles. On -EINVAL *RET_WHY names what is wrong and where in the expression or

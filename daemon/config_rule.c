@@ -13,7 +13,6 @@ int config_rule(const struct section *s, struct rule_source *ret)
 		.summary = section_string(s, OPTION_ALERT_SUMMARY),
 		.description = section_string(s, OPTION_ALERT_DESCRIPTION),
 		.runbook = section_string(s, OPTION_ALERT_RUNBOOK),
-		.inhibits = section_string(s, OPTION_ALERT_INHIBITS),
 	};
 	int r = severity_parse(section_string(s, OPTION_ALERT_SEVERITY), &source.severity);
 

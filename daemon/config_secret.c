@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -135,7 +136,15 @@ static int read_credential(const char *name, bool check_only, char **ret, char *
 	return read_content(path, SECRET_CREDENTIAL, check_only, ret, ret_why);
 }
 
-int secret_read(enum option option, const char *text, bool check_only, char **ret, char **ret_why)
+/* Reads what TEXT, which secret_form() accepted, names, and cuts one trailing newline. 0 and the text in
+ * *RET (free() it), NULL for a literal.
+ *
+ * With CHECK_ONLY, whoever asks is not the daemon: where only the daemon may read it, 0 with *RET NULL
+ * and the reason in *RET_WHY.
+ *
+ * -EINVAL with the reason in *RET_WHY (free() it), -ENOMEM. */
+static int read_secret(
+	enum option option, const char *text, bool check_only, char **ret, char **ret_why)
 {
 	enum secret_form form = SECRET_LITERAL;
 	const char *why;
@@ -176,7 +185,7 @@ static void read_value(struct config *c, struct value *v, enum option option, si
 {
 	_cleanup_free_ char *why = NULL, *wrong = NULL;
 	char *content = NULL;
-	int r = secret_read(option, v->texts[i], check_only, &content, &why);
+	int r = read_secret(option, v->texts[i], check_only, &content, &why);
 
 	if (r == 0 && why)
 		problem_add(p, LOG_NOTICE, &v->places[i], "'%s': %s", option_rows[option].key, why);

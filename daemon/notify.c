@@ -2,6 +2,7 @@
 /* modelwatch-notify: posts what the engine hands it and says what the receiver answered. It decides
  * nothing: what is tried when, and again, is the engine's. */
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
 

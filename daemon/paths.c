@@ -2,6 +2,7 @@
 #include "daemon/paths.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -8,8 +8,8 @@
 #include "daemon/message.h"
 
 const struct role_row role_rows[ROLES] = {
-#define ROLE(identifier, name, job, slice, sender, capabilities, reach, calls, data_limit)         \
-	[ROLE_##identifier] = {name, job, slice, sender, capabilities, reach, calls, data_limit},
+#define ROLE(identifier, name, slice, sender, capabilities, reach, calls, data_limit)         \
+	[ROLE_##identifier] = {name, slice, sender, capabilities, reach, calls, data_limit},
 #include "daemon/roles.def"
 #undef ROLE
 };

@@ -37,7 +37,6 @@ enum {
 
 struct role_row {
 	const char *name;
-	const char *job;	/* one line for people */
 	unsigned slice;		/* the FOR_ bit of its configuration */
 	unsigned sender;	/* what it may say to the engine: a FROM_ bit, or 0 without a link */
 	uint64_t capabilities;	/* bits of capabilities(7) */

@@ -14,22 +14,6 @@
 
 #define CAPABILITIES_MAX 64
 
-static int get_capabilities(struct __user_cap_data_struct sets[2])
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-
-	return syscall(SYS_capget, &header, sets) < 0 ? -errno : 0;
-}
-
-uint64_t sandbox_capabilities(void)
-{
-	struct __user_cap_data_struct sets[2] = {0};
-
-	if (get_capabilities(sets) < 0)
-		return 0;
-	return sets[0].effective | (uint64_t) sets[1].effective << 32;
-}
-
 /* The bounding set can be lowered with CAP_SETPCAP alone; without it no_new_privs has the effect. */
 static void lower_bounding_set(uint64_t keep)
 {
@@ -42,11 +26,8 @@ int sandbox_limit_capabilities(uint64_t keep)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct sets[2];
-	int r = get_capabilities(sets);
 
-	if (r < 0)
-		return r;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (syscall(SYS_capget, &header, sets) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	lower_bounding_set(keep);
 	for (int i = 0; i < 2; i++) {

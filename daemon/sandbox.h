@@ -12,9 +12,6 @@
  * no_new_privs. Safe between fork and exec. 0 or -errno. */
 int sandbox_limit_capabilities(uint64_t keep);
 
-/* The capabilities this process may use. */
-uint64_t sandbox_capabilities(void);
-
 /* Enters the role's sandbox for good. STATE_DIRECTORY is what REACH_STATE_* mean. What this kernel's
  * Landlock does not know is left out; without Landlock seccomp stays. 0 or -errno. */
 int sandbox_enter(const struct role_row *row, const char *state_directory);

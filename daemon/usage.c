@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/usage.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/base/file.h"

@@ -20,7 +20,7 @@ struct parser {
 
 DEFINE_CLEANUP(struct promql *, promql_free);
 
-struct node *node_free(struct node *n)
+static struct node *node_free(struct node *n)
 {
 	if (!n)
 		return NULL;
@@ -38,6 +38,8 @@ struct node *node_free(struct node *n)
 	free(n);
 	return NULL;
 }
+
+DEFINE_CLEANUP(struct node *, node_free);
 
 static struct node *node_new(enum node_type type)
 {

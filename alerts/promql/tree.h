@@ -30,6 +30,3 @@ struct node {
 struct promql {
 	struct node *root;
 };
-
-struct node *node_free(struct node *n);
-DEFINE_CLEANUP(struct node *, node_free);

@@ -2,6 +2,7 @@
 #include "collectors/process/collector.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>

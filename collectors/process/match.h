@@ -34,7 +34,6 @@ struct service_match {
 
 /* What a process shows of itself. */
 struct match_subject {
-	pid_t pid;
 	uid_t user;
 	const char *executable;   /* "" where it may not be read; perhaps with " (deleted)" */
 	const char *command_line; /* arguments joined by blanks */

@@ -224,7 +224,6 @@ void tell_fact(struct service *s, const char *key, const char *value);
 void tell_identity(struct process *p);
 /* A discovered service has no process any more, perhaps for a while. */
 void tell_server_gone(struct service *s);
-void tell_forget(struct service *s);
 void tell_started(struct service *s, const struct process *p);
 /* P or KNOWN: who it was. */
 void tell_exited(struct service *s, const struct process *p, const struct known_process *known,

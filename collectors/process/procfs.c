@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collectors/process/procfs.h"
 
+#include <ctype.h>
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
@@ -271,9 +272,8 @@ static bool read_char(struct text *t, char c)
 	return false;
 }
 
-/* An address is written as 32-bit words, each as the number that its bytes in network order make on
- * this host. */
-static void read_address(struct text *t, struct listener *l)
+/* 8 digits in tcp, 32 in tcp6. */
+static void skip_address(struct text *t)
 {
 	const char *colon;
 	size_t digits;
@@ -285,32 +285,25 @@ static void read_address(struct text *t, struct listener *l)
 		t->failed = true;
 		return;
 	}
-	l->ipv6 = digits == 32;
-	for (size_t i = 0; i < digits / 8; i++) {
-		struct text word = text_of(t->at, 8);
-		uint32_t value = (uint32_t) read_digits(&word, 16);
-
-		if (word.failed || word.at != word.end)
+	for (; digits > 0; digits--)
+		if (!isxdigit((unsigned char) *t->at++))
 			t->failed = true;
-		memcpy(l->address + 4 * i, &value, sizeof(value));
-		t->at += 8;
-	}
 	read_char(t, ':');
 }
 
 int proc_listener_parse(const char *line, size_t size, struct listener *ret)
 {
 	struct text t = text_of(line, size);
-	struct listener l = {0}, peer = {0};
+	struct listener l = {0};
 	uint64_t port, state;
 
 	read_number(&t);
 	if (t.failed || !read_char(&t, ':'))
 		return -EBADMSG;
-	read_address(&t, &l);
+	skip_address(&t);
 	port = t.failed ? 0 : read_digits(&t, 16);
 	if (!t.failed)
-		read_address(&t, &peer);
+		skip_address(&t);
 	if (!t.failed)
 		read_digits(&t, 16);
 	skip_blanks(&t);

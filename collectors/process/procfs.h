@@ -57,8 +57,6 @@ bool proc_cgroup_next(const char *bytes, size_t size, size_t *position, const ch
 
 /* A TCP socket that listens. */
 struct listener {
-	uint8_t address[16]; /* network order; an IPv4 address has 4 bytes of it */
-	bool ipv6;
 	uint16_t port;
 	uint64_t inode;
 };

@@ -2,6 +2,7 @@
 /* Processes of services that a look at each process does not tell: by pid file, by listening port; and
  * the ports of discovered servers, which are part of their names. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -199,7 +199,7 @@ void tell_server_gone(struct service *s)
 		tell_fact(s, server_facts[i], "");
 }
 
-void tell_forget(struct service *s)
+static void forget(struct service *s)
 {
 	tell_server_gone(s);
 	for (size_t i = 0; i < ELEMENTS(service_facts); i++)
@@ -254,7 +254,7 @@ void tell_ended(struct service *s)
 		if (s->declared[i])
 			draft_sample(&d, (enum series_number) i, sample_stale());
 	draft_send(&d);
-	tell_forget(s);
+	forget(s);
 }
 
 /* Why there are no process events, by the error of connector_open(), and what helps. */

@@ -2,6 +2,7 @@
 #include "daemon/base/buf.h"
 
 #include <endian.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,14 +6,12 @@
 #pragma once
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define _cleanup_(destructor) __attribute__((cleanup(destructor)))
 #define _cleanup_free_        _cleanup_(free_pointer)
 #define _cleanup_close_       _cleanup_(close_fd)
-#define _cleanup_fclose_      _cleanup_(fclose_pointer)
 
 /* Gives the value to the caller and leaves the variable empty. */
 #define TAKE_POINTER(p)                                                                            \
@@ -45,12 +43,6 @@ static inline void close_fd(int *fd)
 		close(*fd);
 	*fd = -1;
 	errno = saved;
-}
-
-static inline void fclose_pointer(FILE **f)
-{
-	if (*f)
-		fclose(*f);
 }
 
 /* Defines NAME_pointer(), a destructor for the cleanup attribute, from a free function that

@@ -228,18 +228,18 @@ static int close_section(struct parser *p, const struct mustache_node *closing)
 static const struct sigil {
 	char sigil;
 	enum mustache_kind kind;
-	bool may_stand_alone, has_name;
+	bool may_stand_alone;
 } sigils[] = {
-	{'#', MUSTACHE_NODE_SECTION, true, true},
-	{'^', MUSTACHE_NODE_INVERTED, true, true},
-	{'/', MUSTACHE_NODE_TEXT, true, true}, /* the end of a section: no node */
-	{'>', MUSTACHE_NODE_PARTIAL, true, true},
-	{'!', MUSTACHE_NODE_TEXT, true, false},
-	{'=', MUSTACHE_NODE_TEXT, true, false},
-	{'{', MUSTACHE_NODE_RAW, false, true},
-	{'&', MUSTACHE_NODE_RAW, false, true},
+	{'#', MUSTACHE_NODE_SECTION, true},
+	{'^', MUSTACHE_NODE_INVERTED, true},
+	{'/', MUSTACHE_NODE_TEXT, true}, /* the end of a section: no node */
+	{'>', MUSTACHE_NODE_PARTIAL, true},
+	{'!', MUSTACHE_NODE_TEXT, true},
+	{'=', MUSTACHE_NODE_TEXT, true},
+	{'{', MUSTACHE_NODE_RAW, false},
+	{'&', MUSTACHE_NODE_RAW, false},
 };
-static const struct sigil variable = {'\0', MUSTACHE_NODE_ESCAPED, false, true};
+static const struct sigil variable = {'\0', MUSTACHE_NODE_ESCAPED, false};
 
 static const struct sigil *find_sigil(char c)
 {

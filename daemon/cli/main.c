@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modelwatch: the command line. What it can do is the table of verbs.c. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -140,8 +140,7 @@ struct engine {
 
 	usec_t interval, evaluate, retention;
 	uint64_t max_size;
-	usec_t last_self;      /* monotonic: own metrics were written */
-	usec_t last_upkeep;
+	usec_t last_self; /* monotonic: own metrics were written */
 	uint64_t samples_total, dropped_samples, store_errors, ignored_samples;
 	bool full;	/* the disk is: samples wait in memory until there is room, all else is stored */
 	char *trouble;	/* why the database cannot be written, for people; NULL while it can */

@@ -63,11 +63,6 @@ void values_limit(struct values *v, size_t max_series)
 	v->max_series = max_series;
 }
 
-size_t values_count(const struct values *v)
-{
-	return map_size(v->by_key);
-}
-
 static int add_to_family(struct values *v, struct value *value)
 {
 	struct family *family = map_get_string(v->by_metric, value->series.metric);
@@ -98,7 +93,7 @@ static int add(struct values *v, const struct series *series, const struct buf *
 	struct value *value;
 	int r;
 
-	if (values_count(v) >= v->max_series)
+	if (map_size(v->by_key) >= v->max_series)
 		return -E2BIG;
 	value = calloc(1, sizeof(*value));
 	if (!value)

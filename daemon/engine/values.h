@@ -34,7 +34,6 @@ struct values *values_new(void);
 struct values *values_free(struct values *v);
 
 void values_limit(struct values *v, size_t max_series);
-size_t values_count(const struct values *v);
 
 /* The series' place, made if new: valid until values_free(). -E2BIG over the limit, -ENOMEM. */
 int values_find(struct values *v, const struct series *series, struct value **ret);

@@ -27,7 +27,6 @@ enum document {
 	DOCUMENT_HEALTH,
 	DOCUMENT_DISCOVER,
 	DOCUMENT_DOCTOR,
-	DOCUMENTS,
 };
 
 enum route_id {

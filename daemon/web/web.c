@@ -13,6 +13,7 @@
 #include "daemon/web/commands.h"
 #include "daemon/web/documents.h"
 #include "daemon/web/files.h"
+#include "daemon/web/health.h"
 #include "daemon/web/host_check.h"
 #include "daemon/web/pages.h"
 #include "daemon/web/route.h"
@@ -165,10 +166,7 @@ static void render_json(struct visit *v)
 			json = json_pack("{s:s,s:[s]}", "status", "failing", "reasons",
 				r == -ENOMEM ? "there is not enough memory"
 					     : "the database is not open");
-		status = r == 0 && text_equal(
-					   json_string_value(json_object_get(json, "status")), "ok")
-				 ? 200
-				 : 503;
+		status = r == 0 && health_is_ok(json) ? 200 : 503;
 	} else if (r < 0) {
 		refuse_document(v, r);
 		return;

@@ -116,7 +116,6 @@ struct match_case {
 };
 
 static const struct match_subject subject = {
-	.pid = 7,
 	.user = 1000,
 	.executable = "/usr/bin/python3.11",
 	.command_line = "python3 -m vllm --port 8000",

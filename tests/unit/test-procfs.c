@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's tables: real samples, hostile names, and everything cut short. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -287,30 +286,29 @@ struct listener_case {
 	int result;
 	uint16_t port;
 	uint64_t inode;
-	const char *address;
 };
 
 #define REST " 00000000:00000000 00:00000000 00000000  1000        0 "
 
 static const struct listener_case listeners[] = {
 	{"   0: 0100007F:1F40 00000000:0000 0A" REST "4711 1 0000000000000000 100 0 0 10 0", 1, 8000,
-		4711, "127.0.0.1"},
-	{"12345: 00000000:0050 00000000:0000 0A" REST "1", 1, 80, 1, "0.0.0.0"},
+		4711},
+	{"12345: 00000000:0050 00000000:0000 0A" REST "1", 1, 80, 1},
 	{"   1: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A" REST
 	 "99 1",
-		1, 22, 99, "::1"},
-	{"   0: 0100007F:1F40 0100007F:9C40 01" REST "4711 1", 0, 0, 0, NULL},
-	{"   0: 0100007F:1F40 00000000:0000 0A" REST "0 1", -EBADMSG, 0, 0, NULL},
-	{"   0: 0100007F:1F40 00000000:0000 0A", -EBADMSG, 0, 0, NULL},
-	{"   0: 0100007F:1F400 00000000:0000 0A" REST "4711", -EBADMSG, 0, 0, NULL},
-	{"   0: 0100007:1F40 00000000:0000 0A" REST "4711", -EBADMSG, 0, 0, NULL},
-	{"   0: 0100007G:1F40 00000000:0000 0A" REST "4711", -EBADMSG, 0, 0, NULL},
-	{"   0: 0100007F 00000000:0000 0A" REST "4711", -EBADMSG, 0, 0, NULL},
+		1, 22, 99},
+	{"   0: 0100007F:1F40 0100007F:9C40 01" REST "4711 1", 0, 0, 0},
+	{"   0: 0100007F:1F40 00000000:0000 0A" REST "0 1", -EBADMSG, 0, 0},
+	{"   0: 0100007F:1F40 00000000:0000 0A", -EBADMSG, 0, 0},
+	{"   0: 0100007F:1F400 00000000:0000 0A" REST "4711", -EBADMSG, 0, 0},
+	{"   0: 0100007:1F40 00000000:0000 0A" REST "4711", -EBADMSG, 0, 0},
+	{"   0: 0100007G:1F40 00000000:0000 0A" REST "4711", -EBADMSG, 0, 0},
+	{"   0: 0100007F 00000000:0000 0A" REST "4711", -EBADMSG, 0, 0},
 	{"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
 	 "timeout inode",
-		-EBADMSG, 0, 0, NULL},
-	{"", -EBADMSG, 0, 0, NULL},
-	{":::::::::::", -EBADMSG, 0, 0, NULL},
+		-EBADMSG, 0, 0},
+	{"", -EBADMSG, 0, 0},
+	{":::::::::::", -EBADMSG, 0, 0},
 };
 
 static void test_listener(void **state)
@@ -318,7 +316,6 @@ static void test_listener(void **state)
 	for (size_t i = 0; i < ELEMENTS(listeners); i++) {
 		const struct listener_case *c = &listeners[i];
 		struct listener l = {.inode = 5};
-		char text[INET6_ADDRSTRLEN] = "";
 
 		if (proc_listener_parse(c->line, strlen(c->line), &l) != c->result)
 			fail_msg("%s", c->line);
@@ -328,8 +325,6 @@ static void test_listener(void **state)
 		}
 		assert_int_equal(l.port, c->port);
 		assert_int_equal(l.inode, c->inode);
-		inet_ntop(l.ipv6 ? AF_INET6 : AF_INET, l.address, text, sizeof(text));
-		assert_string_equal(text, c->address);
 	}
 }
 

@@ -25,7 +25,6 @@ static struct rule_source plain(void)
 		.summary = "{{ service }} is down{{#reason}}: {{ reason }}{{/reason}}",
 		.description = "",
 		.runbook = "man:modelwatch-rules(7)",
-		.inhibits = "",
 	};
 }
 
@@ -45,7 +44,7 @@ static void test_compiles(void **state)
 	assert_string_equal(labels_get(&rule->labels, "a"), "x=y");
 	assert_null(labels_get(&rule->labels, "empty"));
 	assert_non_null(rule->clear);
-	assert_non_null(rule->templates.summary);
+	assert_non_null(rule->summary);
 	assert_null(rule_free(rule));
 }
 
@@ -62,7 +61,7 @@ static void expect_refused(const struct rule_source *source, const char *why)
 static void test_refuses(void **state)
 {
 	static const char *const no_value[] = {"team"}, *const bad_name[] = {"1=x"};
-	struct rule_source cases[12];
+	struct rule_source cases[11];
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)
 		cases[i] = plain();
@@ -80,8 +79,8 @@ static void test_refuses(void **state)
 	expect_refused(&cases[4], "label: \"1=x\" is not a valid label");
 	cases[5].group_by = "a b";
 	expect_refused(&cases[5], "group-by: \"a b\" is not a label name");
-	cases[6].inhibits = "a:b";
-	expect_refused(&cases[6], "inhibits: ");
+	cases[6].summary = "\xff";
+	expect_refused(&cases[6], "summary: too long or not UTF-8");
 	cases[7].summary = "{{#a}}";
 	expect_refused(&cases[7], "summary: ");
 	cases[8].description = "{{";
@@ -90,8 +89,6 @@ static void test_refuses(void **state)
 	expect_refused(&cases[9], "runbook: ");
 	cases[10].at_least = 2;
 	expect_refused(&cases[10], "at-least: ");
-	cases[11].summary = "\xff";
-	expect_refused(&cases[11], "summary: too long or not UTF-8");
 }
 
 static void test_runbooks(void **state)

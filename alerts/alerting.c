@@ -61,10 +61,13 @@ struct alerting *alerting_new(void)
 	return TAKE_POINTER(a);
 }
 
-static void entry_free(struct entry *e)
+struct entry *entry_free(struct entry *e)
 {
+	if (!e)
+		return NULL;
 	alert_done(&e->alert);
 	free(e);
+	return NULL;
 }
 
 /* Every entry is live, a member, restored or to be stored: all hang in the first list then. */

@@ -20,7 +20,7 @@ struct pass {
 /* The element's labels with the rule's, and the fingerprint of both with the rule's name as
  * Prometheus has it. */
 static int identify(const struct rule *rule, const struct labels *labels, struct labels *ret,
-	char fingerprint[static 17])
+	char fingerprint[static FINGERPRINT_MAX])
 {
 	struct labels all = {0};
 	int r = labels_copy(labels, &all);
@@ -30,7 +30,7 @@ static int identify(const struct rule *rule, const struct labels *labels, struct
 	if (r >= 0)
 		r = labels_set(&all, "alertname", rule->name);
 	if (r >= 0) {
-		snprintf(fingerprint, 17, "%016llx", labels_fingerprint(&all));
+		snprintf(fingerprint, FINGERPRINT_MAX, "%016llx", labels_fingerprint(&all));
 		r = labels_set(&all, "alertname", "");
 	}
 	if (r < 0) {
@@ -41,19 +41,11 @@ static int identify(const struct rule *rule, const struct labels *labels, struct
 	return 0;
 }
 
-static void free_entry(struct entry **e)
-{
-	if (*e) {
-		alert_done(&(*e)->alert);
-		free(*e);
-	}
-}
-
 /* A pending alert that has not been seen; takes the labels. */
 static int make_entry(struct alerting *a, struct watch *w, struct labels *labels,
 	const char *fingerprint, struct entry **ret)
 {
-	_cleanup_(free_entry) struct entry *e = calloc(1, sizeof(*e));
+	_cleanup_(entry_free_pointer) struct entry *e = calloc(1, sizeof(*e));
 	const struct rule *rule = w->rule;
 
 	if (!e)
@@ -150,7 +142,7 @@ static int refused(struct alerting *a, int r)
 static int find_entry(struct pass *p, const struct labels *element, bool make, struct entry **ret)
 {
 	_cleanup_(labels_done) struct labels labels = {0};
-	char fingerprint[17];
+	char fingerprint[FINGERPRINT_MAX];
 	int r = identify(p->watch->rule, element, &labels, fingerprint);
 
 	if (r < 0)
@@ -241,13 +233,6 @@ static void end_orphans(struct alerting *a, int64_t now_ms)
 		else
 			end_pending(a, e);
 	}
-}
-
-/* Goes on after an error, and gives the first. */
-static void keep_first(int *error, int r)
-{
-	if (*error == 0 && r < 0)
-		*error = r;
 }
 
 int alerting_evaluate(struct alerting *a, const struct promql_source *source, const char *metric,

@@ -543,16 +543,15 @@ int stories_finish(struct alerting *a, int64_t now_ms)
 {
 	struct story *s;
 	size_t position = 0;
-	int r, error = 0;
+	int error = 0;
 
 	while ((s = map_next(a->stories, &position, NULL, NULL))) {
-		r = s->incident.state == INCIDENT_OPEN ? story_fade(a, s) : 0;
-		error = error < 0 ? error : r;
-		if (s->incident.state == INCIDENT_OPEN && s->firing == 0) {
-			r = story_resolve(
-				a, s, MODELWATCH, "all its alerts have cleared", now_ms);
-			error = error < 0 ? error : r;
-		}
+		if (s->incident.state == INCIDENT_OPEN)
+			keep_first(&error, story_fade(a, s));
+		if (s->incident.state == INCIDENT_OPEN && s->firing == 0)
+			keep_first(&error,
+				story_resolve(a, s, MODELWATCH, "all its alerts have cleared",
+					now_ms));
 		if (!is_over(a, s, now_ms))
 			continue;
 		map_remove(a->stories, &s->incident.id, sizeof(s->incident.id));

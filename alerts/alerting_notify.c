@@ -291,11 +291,8 @@ int announce(struct alerting *a, int64_t now_ms)
 	size_t position = 0;
 	int error = 0;
 
-	while ((s = map_next(a->stories, &position, NULL, NULL))) {
-		int r = announce_story(a, s, now_ms);
-
-		error = error < 0 ? error : r;
-	}
+	while ((s = map_next(a->stories, &position, NULL, NULL)))
+		keep_first(&error, announce_story(a, s, now_ms));
 	return error;
 }
 

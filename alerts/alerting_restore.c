@@ -19,17 +19,9 @@ static struct watch *find_watch(struct alerting *a, const char *rule)
 	return &a->orphans;
 }
 
-static void entry_done(struct entry **e)
-{
-	if (*e) {
-		alert_done(&(*e)->alert);
-		free(*e);
-	}
-}
-
 int alerting_restore_alert(struct alerting *a, const struct alert *alert)
 {
-	_cleanup_(entry_done) struct entry *e = NULL;
+	_cleanup_(entry_free_pointer) struct entry *e = NULL;
 	struct entry *kept;
 
 	if (alert->state == ALERT_INACTIVE || map_get_string(a->live, alert->fingerprint))

@@ -122,9 +122,17 @@ struct alerting {
 /* alerting.c */
 void entry_mark(struct alerting *a, struct entry *e);
 void story_mark(struct alerting *a, struct story *s);
+struct entry *entry_free(struct entry *e);
+DEFINE_CLEANUP(struct entry *, entry_free);
 /* Frees the entry unless it is live, a member or to be stored. */
 void entry_release(struct alerting *a, struct entry *e);
 void entry_unlive(struct alerting *a, struct entry *e);
+/* Of work that goes on after an error: the first is the one to tell. */
+static inline void keep_first(int *error, int r)
+{
+	if (*error == 0 && r < 0)
+		*error = r;
+}
 /* Room for WANTED elements of SIZE bytes in *LIST; 0 or -ENOMEM. */
 int list_reserve(void **list, size_t *allocated, size_t wanted, size_t size);
 

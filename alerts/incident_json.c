@@ -39,7 +39,7 @@ json_t *number_json(double value)
 	return json_real(value);
 }
 
-static json_t *text_or_null(const char *text)
+json_t *text_or_null_json(const char *text)
 {
 	return text && *text ? text_json(text) : json_null();
 }
@@ -66,7 +66,7 @@ json_t *incident_json(const struct incident *i, const char *external_url)
 		severity_name(i->severity), "title", text_json(i->title), "service",
 		text_json(i->service), "opened_at", time_json(i->opened_ms), "acknowledged_at",
 		time_json(i->acknowledged_ms), "acknowledged_by",
-		text_or_null(i->acknowledged_ms > 0 ? i->acknowledged_by : NULL), "resolved_at",
+		text_or_null_json(i->acknowledged_ms > 0 ? i->acknowledged_by : NULL), "resolved_at",
 		time_json(i->resolved_ms), "url", url_json(i, external_url), "runbook_url",
 		runbook_json(i->runbook));
 }

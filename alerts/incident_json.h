@@ -17,6 +17,8 @@ json_t *alert_json(const struct alert *alert);
 
 /* A JSON string of TEXT; bytes that are not UTF-8 are made printable first. */
 json_t *text_json(const char *text);
+/* The same, but null for NULL and "". */
+json_t *text_or_null_json(const char *text);
 
 /* RFC 3339 in UTC with milliseconds; null for 0. */
 json_t *time_json(int64_t time_ms);

@@ -59,3 +59,4 @@ int labels_parse(const char *text, struct labels *ret);
 /* Alertmanager's fingerprint of a label set: 64-bit FNV-1a over the sorted names and values, each
  * followed by a byte 0xff (prometheus/common, model/signature.go). */
 unsigned long long labels_fingerprint(const struct labels *l);
+#define FINGERPRINT_MAX 17 /* bytes of it as 16 hexadecimal digits, with the NUL */

@@ -96,6 +96,16 @@ void buf_printf(struct buf *b, const char *format, ...)
 	va_end(arguments);
 }
 
+void buf_add_double(struct buf *b, double value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.15g", value);
+	if (strtod(text, NULL) != value)
+		snprintf(text, sizeof(text), "%.17g", value);
+	buf_add_string(b, text);
+}
+
 void buf_put_u8(struct buf *b, uint8_t value)
 {
 	buf_add(b, &value, sizeof(value));

@@ -40,6 +40,8 @@ void buf_add_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list arguments)
 	__attribute__((format(printf, 2, 0)));
+/* A finite number in the fewer of 15 and 17 digits that read back as the same. */
+void buf_add_double(struct buf *b, double value);
 
 void buf_put_u8(struct buf *b, uint8_t value);
 void buf_put_u16(struct buf *b, uint16_t value);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/base/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/base/text.h"
+
+#define FRACTION_DIGITS_MAX 9 /* of a second */
 
 static usec_t clock_read(clockid_t id)
 {
@@ -25,6 +29,11 @@ usec_t clock_monotonic(void)
 	return clock_read(CLOCK_MONOTONIC);
 }
 
+usec_t clock_boot(void)
+{
+	return clock_read(CLOCK_BOOTTIME);
+}
+
 usec_t usec_add(usec_t a, usec_t b)
 {
 	usec_t sum;
@@ -42,6 +51,43 @@ char *clock_format(usec_t t, char buffer[static RFC3339_MAX])
 		date[0] = '\0';
 	snprintf(buffer, RFC3339_MAX, "%s.%03uZ", date,
 		(unsigned) (t % USEC_PER_SEC / USEC_PER_MSEC));
+	return buffer;
+}
+
+int clock_parse(const char *text, usec_t *ret)
+{
+	struct tm tm = {0};
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	usec_t fraction = 0, digit = USEC_PER_SEC;
+	time_t seconds;
+
+	if (!end)
+		return -EINVAL;
+	if (*end == '.') {
+		int digits = 0;
+
+		for (end++; *end >= '0' && *end <= '9' && digits < FRACTION_DIGITS_MAX; digits++) {
+			digit /= 10;
+			fraction += digit * (usec_t) (*end++ - '0');
+		}
+	}
+	if (!text_equal(end, "Z"))
+		return -EINVAL;
+	seconds = timegm(&tm);
+	if (seconds < 0)
+		return -EINVAL;
+	*ret = (usec_t) seconds * USEC_PER_SEC + fraction;
+	return 0;
+}
+
+char *clock_format_utc(usec_t t, char buffer[static RFC3339_MAX])
+{
+	time_t seconds = (time_t) (t / USEC_PER_SEC);
+	struct tm tm;
+
+	if (!gmtime_r(&seconds, &tm) ||
+		strftime(buffer, RFC3339_MAX, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+		buffer[0] = '\0';
 	return buffer;
 }
 

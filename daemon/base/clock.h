@@ -20,6 +20,8 @@ typedef uint64_t usec_t; /* microseconds: a duration, or a time since the clock'
 
 usec_t clock_wall(void);
 usec_t clock_monotonic(void);
+/* Since the host's start, sleep included: what /proc counts from. */
+usec_t clock_boot(void);
 
 /* a - b, or 0 where b is later. */
 static inline usec_t usec_since(usec_t a, usec_t b)
@@ -42,6 +44,12 @@ static inline usec_t usec_from_ms(int64_t ms)
 
 /* Writes T as RFC 3339 in UTC with milliseconds (2026-01-31T10:00:00.123Z) and returns BUFFER. */
 char *clock_format(usec_t t, char buffer[static RFC3339_MAX]);
+
+/* Reads RFC 3339 in UTC, with up to nine digits behind the second or none. -EINVAL. */
+int clock_parse(const char *text, usec_t *ret);
+
+/* Writes T for people, in UTC too: "2026-01-31 10:00:00 UTC". Returns BUFFER. */
+char *clock_format_utc(usec_t t, char buffer[static RFC3339_MAX]);
 
 /* Writes a duration for people: "3d 4h", "2min 5s", "1.5s", "12ms". Returns BUFFER. */
 char *clock_format_duration(usec_t duration, char buffer[static RFC3339_MAX]);

@@ -16,7 +16,8 @@ bool cursor_complete(const struct cursor *c)
 	return !c->failed && c->position == c->size;
 }
 
-const void *cursor_bytes(struct cursor *c, size_t size)
+/* SIZE raw bytes, or NULL where so many are not left. */
+static const void *take(struct cursor *c, size_t size)
 {
 	const void *bytes;
 
@@ -31,14 +32,14 @@ const void *cursor_bytes(struct cursor *c, size_t size)
 
 uint8_t cursor_u8(struct cursor *c)
 {
-	const uint8_t *bytes = cursor_bytes(c, 1);
+	const uint8_t *bytes = take(c, 1);
 
 	return bytes ? *bytes : 0;
 }
 
 uint16_t cursor_u16(struct cursor *c)
 {
-	const void *bytes = cursor_bytes(c, sizeof(uint16_t));
+	const void *bytes = take(c, sizeof(uint16_t));
 	uint16_t value = 0;
 
 	if (bytes)
@@ -48,7 +49,7 @@ uint16_t cursor_u16(struct cursor *c)
 
 uint32_t cursor_u32(struct cursor *c)
 {
-	const void *bytes = cursor_bytes(c, sizeof(uint32_t));
+	const void *bytes = take(c, sizeof(uint32_t));
 	uint32_t value = 0;
 
 	if (bytes)
@@ -58,7 +59,7 @@ uint32_t cursor_u32(struct cursor *c)
 
 uint64_t cursor_u64(struct cursor *c)
 {
-	const void *bytes = cursor_bytes(c, sizeof(uint64_t));
+	const void *bytes = take(c, sizeof(uint64_t));
 	uint64_t value = 0;
 
 	if (bytes)
@@ -78,7 +79,7 @@ double cursor_f64(struct cursor *c)
 const void *cursor_field(struct cursor *c, size_t *ret_size)
 {
 	uint32_t size = cursor_u32(c);
-	const void *bytes = cursor_bytes(c, size);
+	const void *bytes = take(c, size);
 
 	*ret_size = bytes ? size : 0;
 	return bytes;

@@ -34,9 +34,6 @@ uint32_t cursor_u32(struct cursor *c);
 uint64_t cursor_u64(struct cursor *c);
 double cursor_f64(struct cursor *c);
 
-/* SIZE raw bytes, or NULL where so many are not left. */
-const void *cursor_bytes(struct cursor *c, size_t size);
-
 /* A u32 length and so many bytes, as buf_put_field() wrote them. */
 const void *cursor_field(struct cursor *c, size_t *ret_size);
 

@@ -82,17 +82,6 @@ static void write_escaped(struct renderer *r, const char *bytes, size_t size)
 	buf_add(r->out, bytes + done, size - done);
 }
 
-/* The shortest of the usual precisions that reads back as the same number. */
-static void write_real(struct buf *out, double value)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%.15g", value);
-	if (strtod(text, NULL) != value)
-		snprintf(text, sizeof(text), "%.17g", value);
-	buf_add_string(out, text);
-}
-
 /* Lists, objects and null have no text. */
 static void write_value(struct renderer *r, const json_t *value, bool raw)
 {
@@ -107,7 +96,7 @@ static void write_value(struct renderer *r, const json_t *value, bool raw)
 		buf_printf(r->out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 		break;
 	case JSON_REAL:
-		write_real(r->out, json_real_value(value));
+		buf_add_double(r->out, json_real_value(value));
 		break;
 	case JSON_TRUE:
 		buf_add_string(r->out, "true");

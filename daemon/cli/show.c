@@ -6,8 +6,6 @@
 
 #include "daemon/base/text.h"
 
-#define FRACTION_DIGITS_MAX 9 /* of a second */
-
 const char *show_string(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
@@ -67,32 +65,6 @@ void show_lines(struct buf *b, const char *prefix, const char *text)
 	}
 }
 
-int show_parse_time(const char *rfc3339, usec_t *ret)
-{
-	struct tm tm = {0};
-	const char *end = strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &tm);
-	usec_t fraction = 0, digit = USEC_PER_SEC;
-	time_t seconds;
-
-	if (!end)
-		return -EINVAL;
-	if (*end == '.') {
-		int digits = 0;
-
-		for (end++; *end >= '0' && *end <= '9' && digits < FRACTION_DIGITS_MAX; digits++) {
-			digit /= 10;
-			fraction += digit * (usec_t) (*end++ - '0');
-		}
-	}
-	if (!text_equal(end, "Z"))
-		return -EINVAL;
-	seconds = timegm(&tm);
-	if (seconds < 0)
-		return -EINVAL;
-	*ret = (usec_t) seconds * USEC_PER_SEC + fraction;
-	return 0;
-}
-
 void show_time_alone(struct buf *b, const char *rfc3339)
 {
 	char text[RFC3339_MAX];
@@ -100,7 +72,7 @@ void show_time_alone(struct buf *b, const char *rfc3339)
 	time_t seconds;
 	usec_t t;
 
-	if (show_parse_time(rfc3339, &t) < 0)
+	if (clock_parse(rfc3339, &t) < 0)
 		return;
 	seconds = (time_t) (t / USEC_PER_SEC);
 	if (localtime_r(&seconds, &tm) &&
@@ -113,7 +85,7 @@ void show_ago(struct buf *b, const struct style *style, const char *rfc3339)
 	char text[RFC3339_MAX];
 	usec_t t, age;
 
-	if (show_parse_time(rfc3339, &t) < 0)
+	if (clock_parse(rfc3339, &t) < 0)
 		return;
 	age = usec_since(style->now, t);
 	if (age < USEC_PER_SEC)
@@ -128,7 +100,7 @@ void show_time(struct buf *b, const struct style *style, const char *rfc3339)
 {
 	usec_t t;
 
-	if (show_parse_time(rfc3339, &t) < 0)
+	if (clock_parse(rfc3339, &t) < 0)
 		return;
 	show_time_alone(b, rfc3339);
 	buf_add_string(b, " (");

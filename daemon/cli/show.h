@@ -49,6 +49,3 @@ void show_lines(struct buf *b, const char *prefix, const char *text);
 void show_time(struct buf *b, const struct style *style, const char *rfc3339);
 void show_time_alone(struct buf *b, const char *rfc3339);
 void show_ago(struct buf *b, const struct style *style, const char *rfc3339);
-
-/* 0 or -EINVAL. */
-int show_parse_time(const char *rfc3339, usec_t *ret);

@@ -94,19 +94,12 @@ static void write_head(struct exposition *e, const char *name)
 
 static void write_value(struct buf *out, double value)
 {
-	char text[32];
-
 	if (isnan(value))
 		buf_add_string(out, "NaN");
 	else if (isinf(value))
 		buf_add_string(out, value > 0 ? "+Inf" : "-Inf");
-	else {
-		/* The shortest of the usual precisions that reads back as the same number. */
-		snprintf(text, sizeof(text), "%.15g", value);
-		if (strtod(text, NULL) != value)
-			snprintf(text, sizeof(text), "%.17g", value);
-		buf_add_string(out, text);
-	}
+	else
+		buf_add_double(out, value);
 }
 
 int exposition_add(struct exposition *e, const struct series *series, double value)

@@ -27,8 +27,8 @@ static void write_time(double value, char *buffer)
 {
 	char text[RFC3339_MAX];
 
-	clock_format((usec_t) (value * (double) USEC_PER_SEC), text);
-	snprintf(buffer, FIGURE_MAX, "%.10s %.8s UTC", text, text + 11);
+	clock_format_utc((usec_t) (value * (double) USEC_PER_SEC), text);
+	snprintf(buffer, FIGURE_MAX, "%s", text);
 }
 
 static void write_duration(double value, char *buffer)

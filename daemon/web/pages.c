@@ -89,7 +89,8 @@ static const char *find_title(const struct page *page, const json_t *document)
 
 static json_t *page_json(const struct page *page, const json_t *document)
 {
-	char now[RFC3339_MAX], root[DEPTH_MAX * 3 + 1] = "./", current[64], filter[64];
+	char now[RFC3339_MAX], now_text[RFC3339_MAX], root[DEPTH_MAX * 3 + 1] = "./";
+	char current[64], filter[64];
 
 	for (size_t i = 0; i < page->depth && i < DEPTH_MAX; i++)
 		memcpy(root + i * 3, "../", 4);
@@ -98,9 +99,10 @@ static json_t *page_json(const struct page *page, const json_t *document)
 	snprintf(current, sizeof(current), "at_%s", page->template);
 	snprintf(filter, sizeof(filter), "filter_%s", *page->query ? page->query : "open");
 	clock_format(usec_from_ms(page->now_ms), now);
-	return json_pack("{s:s,s:s,s:s,s:s,s:o,s:b,s:b}", "title", find_title(page, document),
-		"host", page->host, "root", root, "time", now, "time_text",
-		json_sprintf("%.10s %.8s UTC", now, now + 11), current, 1, filter, 1);
+	clock_format_utc(usec_from_ms(page->now_ms), now_text);
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:b}", "title", find_title(page, document),
+		"host", page->host, "root", root, "time", now, "time_text", now_text, current, 1,
+		filter, 1);
 }
 
 int pages_render(const struct pages *p, const struct page *page, json_t *document, struct buf *out)

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/text.h"
 #include "daemon/web/rows_json.h"
 
@@ -19,15 +19,6 @@ static int set(json_t *object, const char *key, const char *suffix, json_t *valu
 
 	snprintf(name, sizeof(name), "%s%s", key, suffix);
 	return json_object_set_new(object, name, value) < 0 ? -ENOMEM : 0;
-}
-
-/* Seconds since 1970 of an RFC 3339 time as we write it, or -1. */
-static int64_t parse_time(const char *text)
-{
-	struct tm tm = {0};
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-
-	return rest && *rest == '.' ? (int64_t) timegm(&tm) : -1;
 }
 
 /* One unit is enough: who looks at a page thinks in minutes, not in seconds of an hour. */
@@ -50,13 +41,16 @@ static json_t *ago_json(int64_t seconds)
 
 static int add_time(json_t *object, const char *key, const char *value, int64_t now_ms)
 {
-	int64_t time = parse_time(value);
+	char text[RFC3339_MAX];
+	usec_t time;
 	int r;
 
-	if (time < 0)
+	if (clock_parse(value, &time) < 0)
 		return 0;
-	r = set(object, key, "_text", json_sprintf("%.10s %.8s UTC", value, value + 11));
-	return r < 0 ? r : set(object, key, "_ago", ago_json(now_ms / 1000 - time));
+	r = set(object, key, "_text", json_string(clock_format_utc(time, text)));
+	return r < 0 ? r
+		     : set(object, key, "_ago",
+			       ago_json(now_ms / 1000 - (int64_t) (time / USEC_PER_SEC)));
 }
 
 static int add_flag(json_t *object, const char *key, const char *value, int64_t now_ms)

@@ -18,11 +18,6 @@ void json_list_add(json_t **list, json_t *item)
 	}
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return text && *text ? text_json(text) : json_null();
-}
-
 void url_segment_write(struct buf *b, const char *name)
 {
 	for (; *name; name++) {
@@ -41,7 +36,7 @@ static json_t *service_url(const struct service *s, const char *external_url)
 	_cleanup_buf_ struct buf url = BUF_INIT;
 
 	if (*s->url || !*external_url)
-		return text_or_null(s->url);
+		return text_or_null_json(s->url);
 	buf_printf(&url, "%s/services/", external_url);
 	url_segment_write(&url, s->name);
 	return buf_error(&url) < 0 ? NULL : json_string(url.data);
@@ -58,7 +53,7 @@ json_t *service_json(const struct service *s, const struct process_record *proce
 	return json_pack("{s:s,s:s,s:b,s:o,s:o,s:I,s:o,s:o}", "name", s->name, "state",
 		service_state_name(s->state), "discovered", s->discovered, "processes", pids,
 		"since", time_json(s->since_ms), "restarts", (json_int_t) s->restarts, "reason",
-		text_or_null(s->reason), "url", service_url(s, external_url));
+		text_or_null_json(s->reason), "url", service_url(s, external_url));
 }
 
 int service_unsee(struct service *s, int64_t last_ms)
@@ -99,7 +94,7 @@ json_t *notification_json(const struct notification *n)
 {
 	return json_pack("{s:s,s:s,s:s,s:I,s:o}", "webhook", n->webhook, "type", n->type, "state",
 		notification_state_name(n->state), "attempts", (json_int_t) n->attempts,
-		"last_error", text_or_null(n->last_error));
+		"last_error", text_or_null_json(n->last_error));
 }
 
 /* A role that starts is no trouble yet. */

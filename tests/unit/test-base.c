@@ -229,7 +229,52 @@ static void test_clock(void **state)
 	for (size_t i = 0; i < ELEMENTS(durations); i++)
 		assert_string_equal(
 			clock_format_duration(durations[i].duration, text), durations[i].text);
+	assert_string_equal(
+		clock_format_utc(UINT64_C(1769853600123456), text), "2026-01-31 10:00:00 UTC");
 	assert_true(usec_add(USEC_INFINITY, 1) == USEC_INFINITY);
+}
+
+static void test_times_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		usec_t time; /* 1: it is none */
+	} cases[] = {
+		{"2026-01-31T10:00:00.123Z", UINT64_C(1769853600123000)},
+		{"2026-01-31T10:00:00.123456789Z", UINT64_C(1769853600123456)},
+		{"2026-01-31T10:00:00Z", UINT64_C(1769853600000000)},
+		{"1970-01-01T00:00:00.000Z", 0},
+		{"2026-01-31T10:00:00.1234567890Z", 1},
+		{"2026-01-31T10:00:00.123", 1},
+		{"2026-01-31T10:00:00.123+01:00", 1},
+		{"2026-01-31T10:00:00.123Z ", 1},
+		{"2026-01-31 10:00:00Z", 1},
+		{"1969-12-31T23:59:58Z", 1},
+		{"", 1},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		usec_t t = 1;
+
+		assert_int_equal(clock_parse(cases[i].text, &t), cases[i].time == 1 ? -EINVAL : 0);
+		assert_true(t == cases[i].time);
+	}
+}
+
+static void test_numbers_are_written_as_short_as_they_can_be(void **state)
+{
+	static const struct {
+		double value;
+		const char *text;
+	} cases[] = {{0, "0"}, {-1.5, "-1.5"}, {0.1, "0.1"}, {0.1 + 0.2, "0.30000000000000004"},
+		{1e300, "1e+300"}, {9007199254740993.0, "9007199254740992"}};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+
+		buf_add_double(&b, cases[i].value);
+		assert_string_equal(b.data, cases[i].text);
+	}
 }
 
 static void test_sealed_file(void **state)
@@ -257,6 +302,8 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_times_are_read),
+		cmocka_unit_test(test_numbers_are_written_as_short_as_they_can_be),
 		cmocka_unit_test(test_sealed_file),
 	};
 

@@ -3,6 +3,10 @@
 noinst_LIBRARIES += libconnector.a
 libconnector_a_SOURCES = collectors/process/connector.c collectors/process/connector.h
 
+# The parsers of /proc alone: the supervisor reads what its roles use with them.
+noinst_LIBRARIES += libprocfs.a
+libprocfs_a_SOURCES = collectors/process/procfs.c collectors/process/procfs.h
+
 # Which model server a process is: pure.
 noinst_LIBRARIES += libdiscovery.a
 libdiscovery_a_SOURCES = \
@@ -22,7 +26,6 @@ libprocess_a_SOURCES = \
 	collectors/process/private.h \
 	collectors/process/proc_reader.c collectors/process/proc_reader.h \
 	collectors/process/proc_sockets.c collectors/process/proc_sockets.h \
-	collectors/process/procfs.c collectors/process/procfs.h \
 	collectors/process/sample.c \
 	collectors/process/scan.c \
 	collectors/process/search.c \
@@ -47,7 +50,7 @@ TESTS += $(COLLECTOR_TESTS)
 tests_unit_test_collector_SOURCES = \
 	tests/unit/test-collector.c tests/unit/collector-fixture.c tests/unit/collector-fixture.h
 tests_unit_test_collector_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
-tests_unit_test_collector_LDADD = libprocess.a libdiscovery.a libconnector.a libschema.a libbase.a \
+tests_unit_test_collector_LDADD = libprocess.a libprocfs.a libdiscovery.a libconnector.a libschema.a libbase.a \
 	$(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
 tests_unit_test_collector_children_SOURCES = \
 	tests/unit/test-collector-children.c tests/unit/collector-fixture.c
@@ -66,18 +69,18 @@ tests_unit_test_connector_LDADD = libconnector.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_discovery_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_discovery_LDADD = libdiscovery.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_exits_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_exits_LDADD = libprocess.a libbase.a $(CMOCKA_LIBS)
+tests_unit_test_exits_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_match_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_match_LDADD = libprocess.a libbase.a $(CMOCKA_LIBS)
+tests_unit_test_match_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_procfs_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_procfs_LDADD = libprocess.a libbase.a $(CMOCKA_LIBS)
+tests_unit_test_procfs_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz-proc tests/fuzz/fuzz-connector
 TESTS += tests/fuzz/fuzz-proc tests/fuzz/fuzz-connector
 tests_fuzz_fuzz_proc_SOURCES = tests/fuzz/fuzz-proc.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_proc_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_proc_LDADD = libprocess.a libbase.a
+tests_fuzz_fuzz_proc_LDADD = libprocess.a libprocfs.a libbase.a
 tests_fuzz_fuzz_connector_SOURCES = tests/fuzz/fuzz-connector.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_connector_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_connector_LDADD = libconnector.a libbase.a

@@ -91,12 +91,12 @@ const char *const *value_words(enum value_type type)
 	return words[type];
 }
 
-static int parse_word(enum value_type type, const char *text)
+bool value_is_word(enum value_type type, const char *text)
 {
-	for (const char *const *word = value_words(type); *word; word++)
+	for (const char *const *word = value_words(type); word && *word; word++)
 		if (text_equal(*word, text))
-			return 0;
-	return -EINVAL;
+			return true;
+	return false;
 }
 
 static int parse_between(int r, uint64_t value, uint64_t least, uint64_t most)
@@ -133,7 +133,7 @@ static int parse_number(enum value_type type, const char *text, struct number *n
 	case VALUE_SEVERITY:
 	case VALUE_TRUST:
 	case VALUE_WEBHOOK_TYPE:
-		return parse_word(type, text);
+		return value_is_word(type, text) ? 0 : -EINVAL;
 	default:
 		return 0;
 	}
@@ -274,7 +274,7 @@ int config_add_section(struct config *c, enum section_kind kind, const char *nam
 	return 0;
 }
 
-struct section *config_section(struct config *c, enum section_kind kind, const char *name)
+struct section *config_section(const struct config *c, enum section_kind kind, const char *name)
 {
 	for (struct section *s = c->first[kind]; s; s = s->next)
 		if (text_equal(s->name, name))
@@ -282,10 +282,15 @@ struct section *config_section(struct config *c, enum section_kind kind, const c
 	return NULL;
 }
 
-struct value *section_value(struct section *s, enum option option)
+const struct value *value_of(const struct section *s, enum option option)
 {
 	assert(option < OPTIONS && option_rows[option].kind == s->kind);
 	return &s->values[option - kind_first(s->kind)];
+}
+
+struct value *section_value(struct section *s, enum option option)
+{
+	return (struct value *) (uintptr_t) value_of(s, option);
 }
 
 /* Room for one more element. */
@@ -359,10 +364,7 @@ void section_clear(struct config *c, struct section *s, enum option option)
 
 const struct section *config_find(const struct config *c, enum section_kind kind, const char *name)
 {
-	for (const struct section *s = c->first[kind]; s; s = s->next)
-		if (text_equal(s->name, name))
-			return s;
-	return NULL;
+	return config_section(c, kind, name);
 }
 
 const struct section *config_next(
@@ -380,9 +382,8 @@ const char *section_name(const struct section *s)
  * options.def must name the role. */
 static const struct value *read_value(const struct section *s, enum option option)
 {
-	assert(option < OPTIONS && option_rows[option].kind == s->kind);
 	assert(s->roles == FOR_ALL || (option_rows[option].roles & s->roles));
-	return &s->values[option - kind_first(s->kind)];
+	return value_of(s, option);
 }
 
 bool section_has(const struct section *s, enum option option)

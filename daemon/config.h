@@ -46,9 +46,12 @@ enum option {
 struct config;
 struct section;
 
+#define CONFIG_DEFAULT_FILE MW_SYSCONFDIR "/modelwatch.conf"
+#define LISTENERS_MAX	    16 /* sockets of the page: what [page] listen names, and one of its own */
+
 /* Where the files are. Any may be NULL for its default. */
 struct config_paths {
-	const char *file;	  /* --config FILE, or NULL: /etc/modelwatch/modelwatch.conf */
+	const char *file;	  /* --config FILE, or NULL: CONFIG_DEFAULT_FILE */
 	const char *vendor_rules; /* the directory of the vendor's rules.d */
 	bool check_only; /* not for the daemon itself: what only it can read is a notice, no error */
 };

@@ -9,12 +9,6 @@
 #include "daemon/config_rule.h"
 #include "daemon/config_secret.h"
 #include "daemon/config_value.h"
-#include "daemon/listeners.h"
-
-static const struct value *value_of(const struct section *s, enum option option)
-{
-	return &s->values[option - kind_first(s->kind)];
-}
 
 /* True where a file gave it, or tried to: what was refused has its problem already. */
 static bool is_there(const struct section *s, enum option option)

@@ -9,7 +9,6 @@
 
 #include "daemon/base/text.h"
 
-#define DEFAULT_FILE  MW_SYSCONFDIR "/modelwatch.conf"
 #define DEFAULT_RULES MW_DATADIR "/rules.d"
 
 void config_files_done(struct config_files *f)
@@ -139,7 +138,7 @@ static char *directory_of(const char *file)
 int config_files_find(
 	const struct config_paths *paths, struct problems *p, struct config_files *ret)
 {
-	const char *file = paths->file ? paths->file : DEFAULT_FILE;
+	const char *file = paths->file ? paths->file : CONFIG_DEFAULT_FILE;
 	const char *vendor = paths->vendor_rules ? paths->vendor_rules : DEFAULT_RULES;
 	_cleanup_free_ char *directory = directory_of(file);
 	_cleanup_free_ char *rules = directory ? join(directory, "rules.d") : NULL;

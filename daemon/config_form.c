@@ -16,7 +16,6 @@
 #define DIGITS "0123456789"
 #define ALNUM  LOWER UPPER DIGITS
 
-#define HOST_MAX     253 /* bytes of a host's name (RFC 1035) */
 #define USER_MAX     256 /* bytes of a user's name (LOGIN_NAME_MAX) */
 #define UNIT_MAX     255 /* bytes of a unit's name */
 

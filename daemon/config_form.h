@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#define HOST_MAX 253 /* bytes of a host's name (RFC 1035) */
+
 /* http:// or https://, a host, perhaps a port; printable ASCII (RFC 3986). */
 bool form_is_url(const char *text);
 /* Absolute, and short enough to be one. */

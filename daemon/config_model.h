@@ -151,6 +151,7 @@ int option_find(enum section_kind kind, const char *key, enum option *ret);
 
 /* The words of a type, ended by NULL; NULL for a type without. */
 const char *const *value_words(enum value_type type);
+bool value_is_word(enum value_type type, const char *text);
 
 /* Reads a number or looks a word up; any text will do for the other types. -EINVAL, -ERANGE. */
 int config_parse(enum option option, const char *text, struct number *ret);
@@ -158,8 +159,10 @@ int config_parse(enum option option, const char *text, struct number *ret);
 /* Appends a section. -ENOMEM, -E2BIG (too many). */
 int config_add_section(struct config *c, enum section_kind kind, const char *name,
 	const struct place *place, struct section **ret);
-struct section *config_section(struct config *c, enum section_kind kind, const char *name);
+struct section *config_section(const struct config *c, enum section_kind kind, const char *name);
 
+/* The place of an option of the section's kind. */
+const struct value *value_of(const struct section *s, enum option option);
 struct value *section_value(struct section *s, enum option option);
 /* Puts the value of a scalar, or one more of a list; TEXT was accepted by config_parse() with
  * NUMBER. -ENOMEM, -E2BIG (list or configuration too large). */

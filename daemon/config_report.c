@@ -17,12 +17,12 @@ static void report_section(const struct section *s, struct problems *p)
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		const struct value *v = &s->values[i];
+		const struct option_row *row = &option_rows[first + i];
+		const struct value *v = value_of(s, first + (enum option) i);
 
-		if (option_rows[first + i].stage == LATER && v->count > 0)
+		if (row->stage == LATER && v->count > 0)
 			problem_add(p, LOG_NOTICE, &v->places[0],
-				"'%s' is accepted, but this version does not use it yet",
-				option_rows[first + i].key);
+				"'%s' is accepted, but this version does not use it yet", row->key);
 	}
 }
 

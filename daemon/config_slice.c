@@ -38,7 +38,7 @@ static void put_option(const struct value *v, enum option option, struct buf *b)
 /* The value of an option that a file gave and the role gets, or NULL. */
 static const struct value *given_for(const struct section *s, enum option option, unsigned role)
 {
-	const struct value *v = &s->values[option - kind_first(s->kind)];
+	const struct value *v = value_of(s, option);
 
 	return v->given && is_for(option, role) ? v : NULL;
 }

@@ -180,16 +180,6 @@ static int check_form(const struct option_row *row, const char *text, const char
 	return refuse(ret_why, "'%s' wants %s, not '%s'", row->key, forms[row->type].wants, shown);
 }
 
-static bool is_word(enum value_type type, const char *text)
-{
-	const char *const *words = value_words(type);
-
-	for (; words && *words; words++)
-		if (text_equal(*words, text))
-			return true;
-	return false;
-}
-
 int value_check(enum option option, const char *text, struct number *ret, char **ret_why)
 {
 	const struct option_row *row = &option_rows[option];
@@ -206,7 +196,7 @@ int value_check(enum option option, const char *text, struct number *ret, char *
 	if (r < 0)
 		return why_no_number(row, r, shown, ret_why);
 	/* Expressions that are recorded may be any of PromQL, which is not read yet. */
-	if (is_word(row->type, text) || option == OPTION_RECORD_EXPR)
+	if (value_is_word(row->type, text) || option == OPTION_RECORD_EXPR)
 		return 0;
 	return check_form(row, text, shown, ret_why);
 }

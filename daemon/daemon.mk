@@ -32,7 +32,7 @@ libsupervisor_a_SOURCES = \
 sbin_PROGRAMS += modelwatchd
 modelwatchd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 modelwatchd_SOURCES = daemon/main.c
-modelwatchd_LDADD = libsupervisor.a $(CONFIG_LOAD_LIBS) librole.a libconnector.a libbase.a \
+modelwatchd_LDADD = libsupervisor.a $(CONFIG_LOAD_LIBS) librole.a libconnector.a libprocfs.a libbase.a \
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS)
 
 if HAVE_CMOCKA
@@ -44,7 +44,7 @@ tests_unit_test_message_LDADD = librole.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIB
 tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_sandbox_LDADD = librole.a libbase.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_supervisor_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_supervisor_LDADD = libsupervisor.a libconfigload.a libbase.a $(SYSTEMD_LIBS) \
+tests_unit_test_supervisor_LDADD = libsupervisor.a libprocfs.a libconfigload.a libbase.a $(SYSTEMD_LIBS) \
 	$(CMOCKA_LIBS)
 endif
 

@@ -9,8 +9,6 @@
 
 #include "daemon/config.h"
 
-#define LISTENERS_MAX 16
-
 struct listener {
 	char *address; /* as configured, or unix:PATH */
 	int fd;

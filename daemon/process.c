@@ -360,10 +360,6 @@ static int read_services(struct process_role *p)
 	return 0;
 }
 
-static void keep_nothing(void *id)
-{
-}
-
 static void process_role_free(struct process_role *p)
 {
 	collector_free(p->collector);
@@ -378,7 +374,7 @@ static void process_role_free(struct process_role *p)
 	for (size_t i = 0; i < p->event_count; i++)
 		buf_done(&p->events[i].packet);
 	free(p->events);
-	map_free(p->series, keep_nothing);
+	map_free(p->series, NULL);
 	map_free(p->facts, free_fact);
 	buf_done(&p->samples);
 	free(p);

@@ -3,5 +3,5 @@
 pkglibexec_PROGRAMS += modelwatch-process
 modelwatch_process_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 modelwatch_process_SOURCES = daemon/process.c
-modelwatch_process_LDADD = libprocess.a libdiscovery.a libconnector.a librole.a libconfig.a libschema.a libbase.a \
+modelwatch_process_LDADD = libprocess.a libprocfs.a libdiscovery.a libconnector.a librole.a libconfig.a libschema.a libbase.a \
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) -lm

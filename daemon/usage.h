@@ -13,8 +13,5 @@ struct usage {
 	double cpu;	   /* seconds, user and system */
 };
 
-/* Reads the text of /proc/PID/stat (proc(5)). -EBADMSG. */
-int usage_parse(const char *text, long page_size, long ticks, struct usage *ret);
-
 /* -errno where the process is gone. */
 int usage_read(pid_t pid, struct usage *ret);

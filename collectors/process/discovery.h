@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#define ARGUMENTS_MAX 4096 /* of one process that are looked at; a model server has fewer */
+
 /* What a process shows of itself; opaque bytes, NUL-terminated. Nothing is owned. */
 struct process_text {
 	const char *executable; /* path of /proc/PID/exe, or "" where it may not be read */

@@ -6,9 +6,6 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
 
-/* Arguments looked at; more belong to no model server. */
-#define ARGUMENTS_MAX 4096
-
 size_t launch_arguments(const struct process_text *p)
 {
 	return p->argument_count < ARGUMENTS_MAX ? p->argument_count : ARGUMENTS_MAX;

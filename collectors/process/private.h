@@ -21,6 +21,7 @@
 #define TABLE_PROCESSES_MAX 65536 /* processes of the host that are kept in mind */
 #define SERVICES_MAX	    1024  /* configured and discovered */
 #define KEPT_MAX	    512	  /* descriptors that are kept open for members */
+#define ANCESTORS_MAX	    64	  /* generations that are followed */
 
 enum series_number {
 #define SERIES(identifier, ...) SERIES_##identifier,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collectors/process/proc_reader.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collectors/process/discovery.h"
 #include "daemon/base/file.h"
 #include "daemon/base/num.h"
 
@@ -16,7 +16,6 @@
 #define STATUS_MAX    (1024 * 1024) /* bytes: it names up to 65,536 groups */
 #define CGROUP_MAX    (64 * 1024)   /* bytes: a path for each hierarchy */
 #define CMDLINE_MAX   (32 * 1024)   /* bytes of a command line that are looked at */
-#define FDS_MAX	      65536	    /* open files of one process that are counted by hand */
 #define PROCESSES_MAX 65536	    /* processes of the host that are looked at */
 #define LINK_MAX      4096
 
@@ -38,6 +37,16 @@ static int read_file(int root, pid_t pid, const char *name, size_t limit, struct
 	return file_read_at(root, path, limit, b);
 }
 
+DIR *proc_open_directory(int root, const char *path)
+{
+	_cleanup_close_ int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+
+	if (directory)
+		fd = -1;
+	return directory;
+}
+
 /* A small file in one read. The bytes read, or -errno. */
 static ssize_t read_at_once(int fd, char *bytes, size_t size)
 {
@@ -56,15 +65,25 @@ int proc_read_stat(int root, pid_t pid, struct proc_stat *ret)
 	return proc_read_stat_kept(root, pid, &fd, ret);
 }
 
+/* *FD stays -1 where that fails. */
+static int open_kept(int root, pid_t pid, const char *name, int *fd)
+{
+	int opened = *fd < 0 ? open_file(root, pid, name) : *fd;
+
+	if (opened < 0)
+		return opened;
+	*fd = opened;
+	return 0;
+}
+
 int proc_read_stat_kept(int root, pid_t pid, int *fd, struct proc_stat *ret)
 {
 	char bytes[STAT_MAX];
 	ssize_t size;
+	int r = open_kept(root, pid, "stat", fd);
 
-	if (*fd < 0)
-		*fd = open_file(root, pid, "stat");
-	if (*fd < 0)
-		return *fd;
+	if (r < 0)
+		return r;
 	size = read_at_once(*fd, bytes, sizeof(bytes));
 	return size < 0 ? (int) size : proc_stat_parse(bytes, (size_t) size, ret);
 }
@@ -73,11 +92,10 @@ int proc_read_io_kept(int root, pid_t pid, int *fd, uint64_t *ret_read, uint64_t
 {
 	char bytes[STAT_MAX];
 	ssize_t size;
+	int r = open_kept(root, pid, "io", fd);
 
-	if (*fd < 0)
-		*fd = open_file(root, pid, "io");
-	if (*fd < 0)
-		return *fd;
+	if (r < 0)
+		return r;
 	size = read_at_once(*fd, bytes, sizeof(bytes));
 	return size < 0 ? (int) size
 			: proc_io_parse(bytes, (size_t) size, ret_read, ret_written);
@@ -250,18 +268,12 @@ int proc_read_pss(int root, pid_t pid, uint64_t *ret_bytes)
 /* Before Linux 6.2 the directory's size says nothing. */
 static int count_fds(int root, const char *path, uint64_t *ret_count)
 {
-	int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	DIR *directory = proc_open_directory(root, path);
 	uint64_t count = 0;
 	struct dirent *entry;
 
-	if (!directory) {
-		int r = -errno;
-
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
+	if (!directory)
+		return -errno;
 	while (count < FDS_MAX && (entry = readdir(directory)))
 		count += entry->d_name[0] != '.';
 	closedir(directory);
@@ -310,18 +322,12 @@ int proc_read_capabilities(int root, uint64_t *ret)
 
 int proc_each(int root, void (*fn)(void *userdata, pid_t pid), void *userdata)
 {
-	int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	DIR *directory = proc_open_directory(root, ".");
 	struct dirent *entry;
 	size_t count = 0;
 
-	if (!directory) {
-		int r = -errno;
-
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
+	if (!directory)
+		return -errno;
 	while (count < PROCESSES_MAX && (entry = readdir(directory))) {
 		uint32_t pid;
 

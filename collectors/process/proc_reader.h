@@ -5,12 +5,13 @@
  * -EACCES or -EPERM where we lack the right. */
 #pragma once
 
+#include <dirent.h>
 #include <sys/types.h>
 
 #include "collectors/process/procfs.h"
 #include "daemon/base/buf.h"
 
-#define ARGUMENTS_MAX 4096 /* arguments of one process that are looked at */
+#define FDS_MAX 65536 /* open files of one process that are looked at */
 
 /* What of an identity is wanted: each costs. */
 enum identity_part {
@@ -34,6 +35,9 @@ struct identity {
 };
 int proc_read_identity(int root, pid_t pid, unsigned parts, struct identity *ret);
 void identity_done(struct identity *i);
+
+/* Opens the directory beneath /proc; NULL with errno. */
+DIR *proc_open_directory(int root, const char *path);
 
 int proc_read_stat(int root, pid_t pid, struct proc_stat *ret);
 int proc_read_swap(int root, pid_t pid, uint64_t *ret_bytes);

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collectors/process/proc_sockets.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "collectors/process/proc_reader.h"
 #include "collectors/process/procfs.h"
 #include "daemon/base/file.h"
 
 #define TABLE_MAX     (8 * 1024 * 1024) /* bytes of a table of sockets: some 50,000 lines */
 #define LISTENERS_MAX 1024		/* listening sockets of a network namespace */
-#define FDS_MAX	      65536		/* open files of one process that are looked at */
 
 /* The listening sockets of the process's network namespace. */
 struct listeners {
@@ -91,17 +89,9 @@ static void collect_ports(
 static DIR *open_fds(int root, pid_t pid)
 {
 	char path[32];
-	DIR *directory;
-	int fd;
 
 	snprintf(path, sizeof(path), "%d/fd", pid);
-	fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	directory = fdopendir(fd);
-	if (!directory)
-		close(fd);
-	return directory;
+	return proc_open_directory(root, path);
 }
 
 int proc_read_ports(int root, pid_t pid, uint16_t *ports, size_t max, size_t *ret_count)

@@ -74,8 +74,6 @@ static int read_stat(struct process *p, struct proc_stat *ret)
 	bool was_open = p->stat_fd >= 0;
 	int r = proc_read_stat_kept(p->collector->root, p->pid, &p->stat_fd, ret);
 
-	if (p->stat_fd < 0)
-		p->stat_fd = -1;
 	keep(p->collector, &p->stat_fd, was_open);
 	return r;
 }
@@ -86,8 +84,6 @@ static void read_io(struct process *p)
 	int r = proc_read_io_kept(p->collector->root, p->pid, &p->io_fd, &p->used.bytes_read,
 		&p->used.bytes_written);
 
-	if (p->io_fd < 0)
-		p->io_fd = -1;
 	keep(p->collector, &p->io_fd, was_open);
 	note_denied(p, DENIED_IO, r);
 }
@@ -281,13 +277,9 @@ static void tell_counters(struct service *s, const struct sums *sums)
  * only flicker, and so would a clock that is slewed. */
 static double start_time(struct service *s, uint64_t start)
 {
-	struct timespec wall, boot;
-	double since;
+	double since = ((double) clock_wall() - (double) clock_boot()) / (double) USEC_PER_SEC +
+		       (double) start / s->collector->ticks;
 
-	clock_gettime(CLOCK_REALTIME, &wall);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	since = (double) (wall.tv_sec - boot.tv_sec) + (double) (wall.tv_nsec - boot.tv_nsec) / 1e9 +
-		(double) start / s->collector->ticks;
 	if (s->fresh || fabs(since - s->start_time) > SAME_START)
 		s->start_time = round(since * 10) / 10;
 	return s->start_time;

@@ -5,7 +5,6 @@
 
 #include "collectors/process/private.h"
 
-#define ANCESTORS_MAX	    64		       /* generations that are followed */
 #define RECHECK_WITH_EVENTS (60 * USEC_PER_SEC) /* every process is looked at again in so long */
 #define RECHECK_WITHOUT	    (5 * USEC_PER_SEC)
 #define RECHECK_AT_ONCE	    64 /* processes of one tick */

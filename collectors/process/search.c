@@ -14,7 +14,6 @@
 #include "daemon/base/text.h"
 
 #define PID_FILE_MAX  64 /* bytes */
-#define ANCESTORS_MAX 64 /* generations that are followed */
 #define SEARCH_SHARE  20 /* a search rests for so many times as long as it took */
 #define REFUSED_FOR   (5 * USEC_PER_SEC) /* sockets whose owner was not found are not searched for */
 #define PORT_SHARE    10 /* a server that has started for so long is asked a tenth of it later */

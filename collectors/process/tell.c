@@ -277,23 +277,37 @@ static const struct {
 		"Start the daemon by its unit, or as root, outside of containers."},
 };
 
-static void tell_events(const struct sink *sink, int connector)
+static void tell_doctor(struct collector *c, const char *subject, const char *state,
+	const char *text, const char *remedy)
+{
+	const char *const facts[][2] = {{"state", state}, {"text", text}, {"remedy", remedy}};
+	const struct sink *sink = c->sink;
+
+	for (size_t i = 0; i < ELEMENTS(facts); i++) {
+		int r = sink->fact(sink->userdata, "doctor", subject, facts[i][0], facts[i][1]);
+
+		if (r < 0)
+			collector_fail(c, r);
+	}
+}
+
+static void tell_events(struct collector *c)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	bool there = connector >= 0;
 	size_t i = 0;
 
-	while (obstacles[i].error != 0 && obstacles[i].error != connector)
+	if (c->options.connector >= 0) {
+		tell_doctor(c, "process-events", "ok",
+			"The kernel tells of every process that starts or ends.", "");
+		return;
+	}
+	while (obstacles[i].error != 0 && obstacles[i].error != c->options.connector)
 		i++;
 	buf_printf(&text, "%s Why a process ended may stay unknown, and a new one is found at the "
 			  "next interval.",
 		obstacles[i].text);
-	sink->fact(sink->userdata, "doctor", "process-events", "state", there ? "ok" : "missing");
-	sink->fact(sink->userdata, "doctor", "process-events", "text",
-		there ? "The kernel tells of every process that starts or ends."
-		: text.data ? text.data : obstacles[i].text);
-	sink->fact(sink->userdata, "doctor", "process-events", "remedy",
-		there ? "" : obstacles[i].remedy);
+	tell_doctor(c, "process-events", "missing", text.data ? text.data : obstacles[i].text,
+		obstacles[i].remedy);
 }
 
 void tell_rights(struct collector *c)
@@ -302,21 +316,17 @@ void tell_rights(struct collector *c)
 	const uint64_t needed = UINT64_C(1) << CAP_SYS_PTRACE | UINT64_C(1) << CAP_DAC_READ_SEARCH;
 	uint64_t held;
 
-	tell_events(c->sink, c->options.connector);
+	tell_events(c);
 	if (proc_read_capabilities(c->root, &held) < 0 || (held & needed) != needed)
 		tell_denied(c);
 }
 
 void tell_denied(struct collector *c)
 {
-	const struct sink *sink = c->sink;
-
 	if (c->told_denied)
 		return;
 	c->told_denied = true;
-	sink->fact(sink->userdata, "doctor", "process-details", "state", "limited");
-	sink->fact(sink->userdata, "doctor", "process-details", "text",
-		"Executable, open files, I/O and memory of other users' processes cannot be read.");
-	sink->fact(sink->userdata, "doctor", "process-details", "remedy",
+	tell_doctor(c, "process-details", "limited",
+		"Executable, open files, I/O and memory of other users' processes cannot be read.",
 		"Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does.");
 }

@@ -11,8 +11,6 @@
 #include "daemon/config.h"
 #include "daemon/paths.h"
 
-#define DEFAULT_FILE MW_SYSCONFDIR "/modelwatch.conf"
-
 struct findings {
 	bool json;
 	json_t *errors, *warnings;
@@ -61,10 +59,10 @@ static int check(const char *file, struct findings *f)
 
 static void print_valid(const char *file)
 {
-	if (!file && access(DEFAULT_FILE, F_OK) < 0)
-		puts(DEFAULT_FILE ": not there, so that all defaults hold");
+	if (!file && access(CONFIG_DEFAULT_FILE, F_OK) < 0)
+		puts(CONFIG_DEFAULT_FILE ": not there, so that all defaults hold");
 	else
-		printf("%s: valid\n", file ? file : DEFAULT_FILE);
+		printf("%s: valid\n", file ? file : CONFIG_DEFAULT_FILE);
 }
 
 int verb_check_config(const struct invocation *i)

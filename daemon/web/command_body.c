@@ -7,8 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define JSON_TYPE "application/json"
-
 /* What is wrong with the object, or NULL. */
 static const char *find_fault(json_t *object, bool comment_needed)
 {

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #define COMMAND_COMMENT_MAX 4096 /* bytes of a comment */
+#define JSON_TYPE	    "application/json"
 
 /* False where TYPE, the Content-Type header (NULL for none), names anything but JSON: what a form of a
  * foreign page could send without asking first. */

@@ -7,8 +7,8 @@
 #include <strings.h>
 
 #include "daemon/base/text.h"
+#include "daemon/config_form.h"
 
-#define HOST_MAX 253 /* bytes of a DNS name */
 
 /* Copies the host of HOST[:PORT] or [ADDRESS][:PORT], without the brackets. False where it is not
  * of that form. */

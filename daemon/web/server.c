@@ -15,10 +15,10 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/config.h"
 #include "daemon/web/guests.h"
 #include "daemon/web/head_check.h"
 
-#define LISTENERS_MAX      16
 #define CONNECTIONS_OF_ONE 32                 /* of one address, over TCP */
 #define CONNECTION_MEMORY  (16 * 1024)        /* bytes: request line and headers must fit */
 #define IDLE_S             ((unsigned) (GUEST_WAITS / USEC_PER_SEC)) /* the library's limit */

@@ -19,7 +19,6 @@
 #include "daemon/web/route.h"
 #include "daemon/web/server.h"
 
-#define JSON_TYPE "application/json"
 #define HTML_TYPE "text/html; charset=utf-8"
 #define JSON_FORM (JSON_COMPACT | JSON_REAL_PRECISION(15))
 

@@ -5,8 +5,7 @@
 
 #include "daemon/base/log.h"
 
-#define PENDING_MAX 32                  /* requests that wait for the engine */
-#define TIMEOUT     (15 * USEC_PER_SEC) /* a test of a webhook may take its receiver's time */
+#define PENDING_MAX 32 /* requests that wait for the engine */
 
 struct pending {
 	struct commands *commands;
@@ -88,8 +87,8 @@ void commands_send(
 		done(userdata, 503, NULL, 0);
 		return;
 	}
-	r = sd_event_add_time_relative(role_event(c->role), &p->timer, CLOCK_MONOTONIC, TIMEOUT,
-		USEC_PER_SEC, on_timeout, p);
+	r = sd_event_add_time_relative(role_event(c->role), &p->timer, CLOCK_MONOTONIC,
+		command_patience(q->verb), USEC_PER_SEC, on_timeout, p);
 	if (r >= 0)
 		r = send(c, c->last + 1, q);
 	if (r < 0) {

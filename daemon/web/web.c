@@ -112,7 +112,7 @@ static const struct {
 	{414, "the path is too long"},
 	{421, "this host name is not served here: allowed-host in the section [page] names more"},
 	{503, "the engine is not there: it starts, or was stopped"},
-	{504, "the engine did not answer in time"},
+	{504, "no answer came in time"},
 };
 
 static void refuse(struct visit *v, unsigned status)

@@ -11,6 +11,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/web/command_body.h"
+#include "daemon/web/commands.h"
 #include "daemon/web/guests.h"
 #include "daemon/web/head_check.h"
 #include "daemon/web/host_check.h"
@@ -366,6 +367,14 @@ static void test_guests(void **state)
 	assert_non_null(guests_enter(&g, 100, start + 6));
 }
 
+/* A receiver may take half a minute, and who asked hears of it while the connection lasts. */
+static void test_command_patience(void **state)
+{
+	assert_true(command_patience("test-webhook") < GUEST_SERVED);
+	assert_true(command_patience("test-webhook") > 30 * USEC_PER_SEC);
+	assert_true(command_patience("note") < command_patience("test-webhook"));
+}
+
 static void test_bodies(void **state)
 {
 	static const struct {
@@ -465,6 +474,7 @@ int main(void)
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_many_fields),
 		cmocka_unit_test(test_guests),
+		cmocka_unit_test(test_command_patience),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_malformed_bodies),
 	};

@@ -38,7 +38,5 @@ EXTRA_DIST += \
 	packaging/demo/receiver.py \
 	packaging/demo/server.py \
 	packaging/demo/train.py \
-	packaging/demo/weights.py \
-	tests/integration/test_demo.py tests/integration/test_quickstart.py \
-	tests/integration/test_readme.py
+	packaging/demo/weights.py
 EXTRA_DIST += packaging/page.png

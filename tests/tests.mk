@@ -41,10 +41,11 @@ EXTRA_DIST += \
 	tests/integration/harness/places.py tests/integration/harness/receiver.py \
 	tests/integration/harness/server.py tests/integration/harness/site.py \
 	tests/integration/harness/wait.py tests/integration/harness/webhook.py \
-	tests/integration/test_discover.py tests/integration/test_exits.py \
-	tests/integration/test_find.py tests/integration/test_full_disk.py \
-	tests/integration/test_http.py \
+	tests/integration/test_demo.py tests/integration/test_discover.py \
+	tests/integration/test_exits.py tests/integration/test_find.py \
+	tests/integration/test_full_disk.py tests/integration/test_http.py \
 	tests/integration/test_https.py tests/integration/test_kill_anytime.py \
 	tests/integration/test_ordinary_user.py tests/integration/test_people.py \
+	tests/integration/test_quickstart.py tests/integration/test_readme.py \
 	tests/integration/test_road.py tests/integration/test_roles.py \
 	tests/integration/test_start_stop.py tests/integration/test_webhooks.py

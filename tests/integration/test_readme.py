@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the README says of the configuration is what the options' table says."""
+"""What the README and the example say of the configuration is what the options' table says."""
 import re
 
 from harness.places import SOURCE
@@ -8,10 +8,16 @@ _ROW = re.compile(r'^OPTION\((\w+), \w+, "([\w-]+)",.*?\b(AVAILABLE|LATER),\s', 
 _LINE = re.compile(r"^\| `\[(\w+)\]` \| (.*) \|$", re.M)
 
 
-def test_options_not_used_yet():
+def _stages():
+    """{kind: {key: AVAILABLE or LATER}}"""
     rows = {}
     for kind, key, stage in _ROW.findall((SOURCE / "daemon" / "options.def").read_text()):
         rows.setdefault(kind.lower(), {})[key] = stage
+    return rows
+
+
+def test_options_not_used_yet():
+    rows = _stages()
     lines = dict(_LINE.findall((SOURCE / "README.md").read_text()))
     assert rows and set(lines) <= set(rows)
     for kind, stages in rows.items():
@@ -22,3 +28,21 @@ def test_options_not_used_yet():
         else:
             keys = set(re.findall(r"`([\w-]+)`", re.sub(r"every `type` but `\w+`", "", said)))
             assert keys == later, kind
+
+
+def test_example():
+    """It has every option; those that are not used yet stand under a comment that says so, be it theirs
+    or their section's."""
+    found, kind, over_section, over_options = {}, None, "", ""
+    lines = (SOURCE / "packaging" / "modelwatch.conf").read_text().splitlines()
+    for previous, line in zip(["", *lines], lines):
+        if header := re.match(r"#?\[(\w+)", line):
+            kind, over_section, over_options = header[1], over_options, ""
+        elif option := re.match(r"#([\w-]+) = ", line):
+            later = (over_section + over_options).count("(not used yet)") > 0
+            found.setdefault(kind, {})[option[1]] = "LATER" if later else "AVAILABLE"
+        elif line.startswith("# ") and previous.startswith("# "):
+            over_options += line[1:]
+        else:
+            over_options = line[2:]
+    assert found == _stages()

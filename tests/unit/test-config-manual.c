@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* modelwatch.conf(5) and options.def say the same: every option is in the manual under its section, with
- * its help as the first words, its default, whether it is a list, and whether it is in use; and nothing
- * else is. */
+/* modelwatch.conf(5) and options.def say the same: every section is in the manual, and whether it is in
+ * use; every option is, under its section, with its help as the first words, its default, whether it is
+ * a list, and whether it is in use; and nothing else is. */
 #include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,6 +88,21 @@ static void read_manual(struct buf *b)
 	assert_int_equal(file_read(path, 1 << 20, b), 0);
 }
 
+static void test_every_section(void **state)
+{
+	_cleanup_buf_ struct buf manual = BUF_INIT;
+
+	read_manual(&manual);
+	for (enum section_kind kind = 0; kind < SECTION_KINDS; kind++) {
+		const char *section = find_section(manual.data, kind);
+		_cleanup_free_ char *begin = part(section, "\n.Bl ", "\n.Sh ");
+
+		if (!strstr(begin, " This version accepts the section and does not use it yet.") ==
+			(kind_rows[kind].stage == LATER))
+			fail_msg("the text of [%s] and whether it is in use", kind_rows[kind].name);
+	}
+}
+
 static void test_every_option(void **state)
 {
 	_cleanup_buf_ struct buf manual = BUF_INIT;
@@ -111,6 +126,7 @@ static void test_nothing_else(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_section),
 		cmocka_unit_test(test_every_option),
 		cmocka_unit_test(test_nothing_else),
 	};

@@ -24,6 +24,19 @@
 /* Prometheus, model/value/value.go: StaleNaN. */
 #define STALE_NAN_BITS 0x7ff0000000000002ULL
 
+static const char *const check_state_names[CHECK_STATES] = {
+	[CHECK_OK] = "ok",
+	[CHECK_LIMITED] = "limited",
+	[CHECK_MISSING] = "missing",
+	[CHECK_FAILING] = "failing",
+	[CHECK_DISABLED] = "disabled",
+};
+
+const char *check_state_name(enum check_state s)
+{
+	return check_state_names[s];
+}
+
 double sample_stale(void)
 {
 	const uint64_t bits = STALE_NAN_BITS;

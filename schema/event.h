@@ -49,6 +49,17 @@ struct event {
 double sample_stale(void);
 bool sample_is_stale(double value);
 
+/* The value of a fact of the topic "doctor" under the key "state". */
+enum check_state {
+	CHECK_OK,
+	CHECK_LIMITED,  /* it works, but not all of it */
+	CHECK_MISSING,  /* the host does not give what is needed */
+	CHECK_FAILING,
+	CHECK_DISABLED, /* it failed, and is not tried again before a reload */
+	CHECK_STATES,
+};
+const char *check_state_name(enum check_state s);
+
 struct sink {
 	/* Makes the series known; the id is the sink's. 0 or -errno. Declaring it again gives the
 	 * same id. */

@@ -277,10 +277,11 @@ static const struct {
 		"Start the daemon by its unit, or as root, outside of containers."},
 };
 
-static void tell_doctor(struct collector *c, const char *subject, const char *state,
+static void tell_doctor(struct collector *c, const char *subject, enum check_state state,
 	const char *text, const char *remedy)
 {
-	const char *const facts[][2] = {{"state", state}, {"text", text}, {"remedy", remedy}};
+	const char *const facts[][2] = {
+		{"state", check_state_name(state)}, {"text", text}, {"remedy", remedy}};
 	const struct sink *sink = c->sink;
 
 	for (size_t i = 0; i < ELEMENTS(facts); i++) {
@@ -297,7 +298,7 @@ static void tell_events(struct collector *c)
 	size_t i = 0;
 
 	if (c->options.connector >= 0) {
-		tell_doctor(c, "process-events", "ok",
+		tell_doctor(c, "process-events", CHECK_OK,
 			"The kernel tells of every process that starts or ends.", "");
 		return;
 	}
@@ -306,8 +307,8 @@ static void tell_events(struct collector *c)
 	buf_printf(&text, "%s Why a process ended may stay unknown, and a new one is found at the "
 			  "next interval.",
 		obstacles[i].text);
-	tell_doctor(c, "process-events", "missing", text.data ? text.data : obstacles[i].text,
-		obstacles[i].remedy);
+	tell_doctor(c, "process-events", CHECK_MISSING,
+		text.data ? text.data : obstacles[i].text, obstacles[i].remedy);
 }
 
 void tell_rights(struct collector *c)
@@ -326,7 +327,7 @@ void tell_denied(struct collector *c)
 	if (c->told_denied)
 		return;
 	c->told_denied = true;
-	tell_doctor(c, "process-details", "limited",
+	tell_doctor(c, "process-details", CHECK_LIMITED,
 		"Executable, open files, I/O and memory of other users' processes cannot be read.",
 		"Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does.");
 }

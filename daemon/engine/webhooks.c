@@ -62,7 +62,8 @@ static void tell_failure(
 			since);
 	else
 		buf_printf(&text, "Notifications are lost since %s: %s.", since, why);
-	tell(e, name, w->disabled ? "disabled" : "failing", text.data ? text.data : "",
+	tell(e, name, check_state_name(w->disabled ? CHECK_DISABLED : CHECK_FAILING),
+		text.data ? text.data : "",
 		"Correct its section, or take it out, and reload the daemon; then try it with"
 		" modelwatch test-webhook.");
 }

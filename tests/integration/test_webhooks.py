@@ -148,6 +148,7 @@ def test_410_disables_until_reload(watched):
     eventually(lambda: watched.incident(number)["notifications"][0]["state"] == "failed", "410")
     check, = _doctor(watched, "webhook oncall")
     assert check["state"] == "disabled" and "410" in check["text"] and "reload" in check["remedy"]
+    assert "disabled</span>" in watched.tcp.get("/about").text
     since, = re.findall(r"at (\S+Z)", check["text"])
     assert since >= watched.incident(number)["opened_at"]
     beside = watched.webhook("beside")

@@ -417,6 +417,30 @@ static void test_pages(void **state)
 	pages_free(pages);
 }
 
+/* Whatever `doctor` says of something, the page says, too. */
+static void test_states_of_checks(void **state)
+{
+	struct page page = {.template = "about", .host = "h", .query = "", .now_ms = NOW_MS};
+	struct pages *pages = NULL;
+	char *why = NULL;
+
+	assert_int_equal(pages_new(&pages, &why), 0);
+	for (unsigned i = 0; i < CHECK_STATES; i++) {
+		const char *name = check_state_name(i);
+		_cleanup_buf_ struct buf out = BUF_INIT, tag = BUF_INIT;
+		json_t *document = json_pack("{s:s, s:s, s:[{s:s, s:s, s:s, s:s}]}", "version", "1",
+			"database", "d", "checks", "subject", "s", "state", name, "text", "",
+			"remedy", "");
+
+		buf_printf(&tag, "%s</span> <strong>s</strong>", name);
+		assert_int_equal(pages_render(pages, &page, document, &out), 0);
+		if (!strstr(out.data, tag.data))
+			fail_msg("the page does not show the state %s", name);
+		json_decref(document);
+	}
+	pages_free(pages);
+}
+
 static void test_error_page(void **state)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
@@ -456,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_headlines),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_states_of_checks),
 		cmocka_unit_test(test_error_page),
 		cmocka_unit_test(test_files),
 	};

@@ -76,8 +76,8 @@ int alerting_evidence(struct alerting *a, const char *service, const struct evid
 int alerting_evaluate(struct alerting *a, const struct promql_source *source, const char *metric,
 	int64_t now_ms);
 
-/* How many alerts could not be made: too many at one time, too many labels, or a fingerprint that
- * another alert has. */
+/* How many alerts could not be made, in all evaluations so far: too many at one time, too many labels,
+ * or a fingerprint that another alert has. */
 uint64_t alerting_refused(const struct alerting *a);
 
 /* A person acts. -ENOENT no such incident (one resolved longer ago than the reopen time is known

@@ -28,10 +28,15 @@ void engine_evaluate(struct engine *e, const char *metric)
 {
 	struct promql_source source = values_source(e->values);
 	usec_t begin = clock_monotonic();
+	uint64_t refused = alerting_refused(e->alerting);
 	int r = alerting_evaluate(e->alerting, &source, metric, engine_now(e));
 
 	if (r < 0)
 		log_error_errno(r, "cannot evaluate the rules");
+	if (refused == 0 && alerting_refused(e->alerting) > 0)
+		log_warning("a rule found an alert that cannot be made: too many at one time, too many "
+			    "labels, or a fingerprint that another has; "
+			    "modelwatch_alerts_refused_total counts them");
 	e->evaluation_seconds =
 		(double) usec_since(clock_monotonic(), begin) / (double) USEC_PER_SEC;
 }
@@ -52,6 +57,8 @@ static void measure(struct engine *e, int64_t now_ms)
 		(double) e->store_errors);
 	engine_put(e, "modelwatch_rule_evaluation_seconds", NULL, NULL, now_ms,
 		e->evaluation_seconds);
+	engine_put(e, "modelwatch_alerts_refused_total", NULL, NULL, now_ms,
+		(double) alerting_refused(e->alerting));
 	deliveries_measure(e, now_ms);
 }
 
@@ -61,8 +68,8 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 	int64_t now_ms = engine_now(e);
 
 	services_tick(e, now_ms);
-	measure(e, now_ms);
 	engine_evaluate(e, NULL);
+	measure(e, now_ms);
 	engine_look_for_room(e);
 	engine_commit(e);
 	sd_event_source_set_time_relative(source, e->evaluate);

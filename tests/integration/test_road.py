@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole road: a process dies, somebody is told, the database has it, page and API show it."""
 import os
+import re
 import signal
 import time
 from datetime import datetime
@@ -270,6 +271,20 @@ def test_severity_and_match_choose_the_webhooks(site):
     hook.wait("incident.opened", count=2)
     assert [p.type for p in hook.delivered()] == ["incident.opened"] * 2
     assert other.posts == []
+
+
+def test_alerts_that_cannot_be_made_are_counted(site):
+    site.service("llama")
+    site.section("alert", "TooManyLabels", expr="modelwatch_service_up == 1",
+                 label=[f"l{i}=x" for i in range(64)])
+    site.start()
+    eventually(lambda: "alert that cannot be made" in site.daemon.log, "said once")
+    # Values of before count from the first evaluation on.
+    site.daemon.stop()
+    site.daemon.start()
+    eventually(lambda: re.search(r"^modelwatch_alerts_refused_total [1-9]",
+                                 site.unix.get("/metrics").text, re.M), "a count")
+    assert site.daemon.log.count("alert that cannot be made") == 2
 
 
 def test_clock_of_the_notification(site):

@@ -411,10 +411,8 @@ static int keep_authorities(struct notify *n)
 	return r;
 }
 
-static void notify_stop(struct role *r)
+static void notify_free(struct notify *n)
 {
-	struct notify *n = role_userdata(r);
-
 	fetcher_free(n->fetcher);
 	queue_clear(&n->waiting);
 	queue_clear(&n->under_way);
@@ -445,31 +443,46 @@ static int limit_stacks(void)
 	return -error;
 }
 
-static int notify_start(struct role *r)
+static int start(struct notify *n)
+{
+	sd_event *event = role_event(n->role);
+	int r = limit_stacks();
+
+	if (r < 0)
+		return log_error_errno(r, "cannot limit the stacks of threads");
+	r = fetcher_new(event, &n->fetcher);
+	if (r < 0)
+		return log_error_errno(r, "cannot start libcurl");
+	r = keep_authorities(n);
+	if (r < 0)
+		return log_error_errno(r, "cannot keep certificates");
+	/* Once for what starting took, then again whenever a burst of deliveries is over. */
+	r = sd_event_add_time_relative(
+		event, &n->idle, CLOCK_MONOTONIC, USEC_PER_SEC, USEC_PER_SEC, on_idle, n);
+	return r < 0 ? log_error_errno(r, "cannot add a timer") : 0;
+}
+
+static int notify_start(struct role *role)
 {
 	struct notify *n = calloc(1, sizeof(*n));
-	int e;
+	int r;
 
 	if (!n)
 		return -ENOMEM;
-	n->role = r;
+	n->role = role;
 	TAILQ_INIT(&n->waiting.list);
 	TAILQ_INIT(&n->under_way.list);
 	TAILQ_INIT(&n->over.list);
-	role_set_userdata(r, n);
-	e = limit_stacks();
-	if (e < 0)
-		return log_error_errno(e, "cannot limit the stacks of threads");
-	e = fetcher_new(role_event(r), &n->fetcher);
-	if (e < 0)
-		return log_error_errno(e, "cannot start libcurl");
-	e = keep_authorities(n);
-	if (e < 0)
-		return log_error_errno(e, "cannot keep certificates");
-	/* Once for what starting took, then again whenever a burst of deliveries is over. */
-	e = sd_event_add_time_relative(role_event(r), &n->idle, CLOCK_MONOTONIC, USEC_PER_SEC,
-		USEC_PER_SEC, on_idle, n);
-	return e < 0 ? log_error_errno(e, "cannot add a timer") : 0;
+	role_set_userdata(role, n);
+	r = start(n);
+	if (r < 0)
+		notify_free(n);
+	return r;
+}
+
+static void notify_stop(struct role *r)
+{
+	notify_free(role_userdata(r));
 }
 
 static int notify_connected(struct role *r)

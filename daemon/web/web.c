@@ -358,27 +358,45 @@ static int read_configuration(struct web *w)
 		w->external_url, usec_to_ms(section_duration(daemon, OPTION_DAEMON_INTERVAL)), c);
 }
 
-static int web_start(struct role *r)
+static void web_free(struct web *w)
+{
+	commands_free(w->commands);
+	server_free(w->server);
+	pages_free(w->pages);
+	documents_done(&w->documents);
+	free(w->external_url);
+	free(w->trouble);
+	free(w);
+}
+
+static int start(struct web *w)
 {
 	_cleanup_free_ char *why = NULL;
+	int r = pages_new(&w->pages, &why);
+
+	if (r < 0)
+		return log_error_errno(r, "cannot read the template %s", why ? why : "");
+	r = read_configuration(w);
+	if (r == 0)
+		r = commands_new(w->role, &w->commands);
+	if (r == 0)
+		r = server_new(role_event(w->role), &server_ops, w, &w->server);
+	return r < 0 ? log_error_errno(r, "cannot start") : listen_to_all(w);
+}
+
+static int web_start(struct role *role)
+{
 	struct web *w = calloc(1, sizeof(*w));
-	int e;
+	int r;
 
 	if (!w)
 		return -ENOMEM;
-	w->role = r;
-	role_set_userdata(r, w);
-	e = pages_new(&w->pages, &why);
-	if (e < 0)
-		return log_error_errno(e, "cannot read the template %s", why ? why : "");
-	e = read_configuration(w);
-	if (e == 0)
-		e = commands_new(r, &w->commands);
-	if (e == 0)
-		e = server_new(role_event(r), &server_ops, w, &w->server);
-	if (e < 0)
-		return log_error_errno(e, "cannot start");
-	return listen_to_all(w);
+	w->role = role;
+	role_set_userdata(role, w);
+	r = start(w);
+	if (r < 0)
+		web_free(w);
+	return r;
 }
 
 static int take_trouble(struct web *w, const char *text, bool of_samples)
@@ -411,15 +429,7 @@ static int web_message(struct role *r, struct message *m)
 
 static void web_stop(struct role *r)
 {
-	struct web *w = role_userdata(r);
-
-	commands_free(w->commands);
-	server_free(w->server);
-	pages_free(w->pages);
-	documents_done(&w->documents);
-	free(w->external_url);
-	free(w->trouble);
-	free(w);
+	web_free(role_userdata(r));
 }
 
 static const struct role_program web_program = {

@@ -32,7 +32,8 @@ integration: all $(check_PROGRAMS)
 	tests/integration tests/browser $(PYTEST_ARGS)
 
 EXTRA_DIST += \
-	tests/run tests/check-layers tests/check-files tests/fuzz/run \
+	tests/run tests/check-layers tests/check-files tests/check-exports tests/fuzz/run \
+	tests/unit/random.h \
 	tests/bench/footprint tests/bench/measure.py tests/bench/time-to-page \
 	tests/browser/chromium.py tests/browser/conftest.py tests/browser/test_pages.py \
 	tests/integration/conftest.py \

@@ -12,33 +12,15 @@
 #include <cmocka.h>
 
 #include "daemon/base/file.h"
-#include "daemon/base/num.h"
 #include "daemon/base/text.h"
 #include "daemon/config_check.h"
 #include "daemon/config_text.h"
+#include "tests/unit/random.h"
 
 #define INPUTS	     3000
 #define MUTATIONS    6	  /* of one input, at most */
 #define MESSAGE_MAX  40000 /* bytes of an error: two long values at most */
 #define FILE_NAME    "x.conf"
-
-struct random {
-	uint64_t state;
-};
-
-/* xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016). */
-static uint64_t next(struct random *r)
-{
-	r->state ^= r->state >> 12;
-	r->state ^= r->state << 25;
-	r->state ^= r->state >> 27;
-	return r->state * UINT64_C(0x2545f4914f6cdd1d);
-}
-
-static size_t below(struct random *r, size_t limit)
-{
-	return limit > 0 ? (size_t) (next(r) >> 33) % limit : 0;
-}
 
 static const char *const fragments[] = {"[", "]", "=", "\n", "\\\n", "#", "\xff", "\xc2\x85", "{{", "}}",
 	"=~", "\"", "(", "99999999999999999999", "-1", "credential:", "file:/", "unix:", "[alert ",
@@ -59,12 +41,13 @@ static void splice(struct buf *b, size_t at, size_t size, const char *text, size
 
 static void mutate(struct buf *b, struct random *r)
 {
-	size_t at = below(r, b->size), left = b->size - at, size = below(r, left < 40 ? left : 40);
-	const char *fragment = fragments[below(r, ELEMENTS(fragments))];
-	size_t from = below(r, b->size);
-	char byte = (char) next(r);
+	size_t at = random_below(r, b->size), left = b->size - at;
+	size_t size = random_below(r, left < 40 ? left : 40);
+	const char *fragment = fragments[random_below(r, ELEMENTS(fragments))];
+	size_t from = random_below(r, b->size);
+	char byte = (char) random_next(r);
 
-	switch (below(r, 5)) {
+	switch (random_below(r, 5)) {
 	case 0:
 		splice(b, at, size, "", 0);
 		break;
@@ -75,7 +58,7 @@ static void mutate(struct buf *b, struct random *r)
 		splice(b, at, 0, fragment, strlen(fragment));
 		break;
 	case 3: { /* a piece from elsewhere */
-		size_t piece = below(r, b->size - from < 60 ? b->size - from : 60);
+		size_t piece = random_below(r, b->size - from < 60 ? b->size - from : 60);
 		_cleanup_free_ char *copy = strndup(b->data + from, piece);
 
 		splice(b, at, 0, copy, strlen(copy));
@@ -146,22 +129,18 @@ static void read_example(struct buf *b)
 static void test_mutations(void **state)
 {
 	_cleanup_buf_ struct buf example = BUF_INIT;
-	const char *given = getenv("SEED");
 	struct seen seen = {0};
-	uint64_t seed = 1;
+	uint64_t seed = random_seed();
 
-	if (given)
-		assert_int_equal(num_parse_u64(given, &seed), 0);
 	read_example(&example);
 	try_input(&example, &seen);
 	assert_int_equal(seen.clean, 1);
 	for (unsigned i = 0; i < INPUTS; i++) {
-		/* Not zero: the generator would stay there. */
-		struct random r = {(seed * INPUTS + i) * UINT64_C(0x9e3779b97f4a7c15) | 1};
+		struct random r = random_of(seed, i);
 		_cleanup_buf_ struct buf input = BUF_INIT;
 
 		buf_add(&input, example.data, example.size);
-		for (size_t count = below(&r, MUTATIONS) + 1; count > 0; count--)
+		for (size_t count = random_below(&r, MUTATIONS) + 1; count > 0; count--)
 			mutate(&input, &r);
 		try_input(&input, &seen);
 		if (seen.complaint)

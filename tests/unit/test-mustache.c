@@ -11,9 +11,9 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/mustache.h"
+#include "tests/unit/random.h"
 
 #define MUTATIONS 1000
-#define SEED      20260131u
 
 /* The partials of a case: parsed when they are asked for, freed with the case. */
 struct partials {
@@ -240,27 +240,18 @@ static void test_bounds(void **state)
 	json_decref(data);
 }
 
-/* A small generator with a known sequence: xorshift32. */
-static uint32_t next_random(uint32_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 17;
-	*seed ^= *seed << 5;
-	return *seed;
-}
-
 /* Changes, removes or doubles a few bytes; templates live on these characters. */
-static void mutate(char *text, size_t size, uint32_t *seed)
+static void mutate(char *text, size_t size, struct random *r)
 {
 	static const char bytes[] = "{}#^/>!=&. \n\tab|<$\x01\xff";
 
-	for (uint32_t changes = 1 + next_random(seed) % 4; changes > 0 && size > 0; changes--) {
-		size_t at = next_random(seed) % size;
+	for (size_t changes = 1 + random_below(r, 4); changes > 0 && size > 0; changes--) {
+		size_t at = random_below(r, size);
 
-		if (next_random(seed) % 3 == 0)
+		if (random_below(r, 3) == 0)
 			memmove(text + at, text + at + 1, size-- - at);
 		else
-			text[at] = bytes[next_random(seed) % (sizeof(bytes) - 1)];
+			text[at] = bytes[random_below(r, sizeof(bytes) - 1)];
 	}
 }
 
@@ -269,10 +260,10 @@ static void test_mutations(void **state)
 	json_t *module = load_module("sections"), *tests = json_object_get(module, "tests");
 	json_t *partials = json_pack("{s:s}", "p", "{{a}}{{>p}}");
 	unsigned refused = 0, rendered = 0;
-	uint32_t seed = SEED;
+	struct random random = random_of(random_seed(), 0);
 
 	while (refused < MUTATIONS) {
-		json_t *test = json_array_get(tests, next_random(&seed) % json_array_size(tests));
+		json_t *test = json_array_get(tests, random_below(&random, json_array_size(tests)));
 		_cleanup_free_ char *text =
 			strdup(json_string_value(json_object_get(test, "template")));
 		_cleanup_free_ char *why = NULL;
@@ -280,7 +271,7 @@ static void test_mutations(void **state)
 		struct mustache *m = NULL;
 		int r;
 
-		mutate(text, strlen(text), &seed);
+		mutate(text, strlen(text), &random);
 		r = mustache_parse(text, &m, &why);
 		if (r < 0) {
 			assert_int_equal(r, -EBADMSG);

@@ -16,9 +16,9 @@
 #include "daemon/web/head_check.h"
 #include "daemon/web/host_check.h"
 #include "daemon/web/route.h"
+#include "tests/unit/random.h"
 
 #define MUTATIONS 1000
-#define SEED      20260131u
 
 static void test_routes(void **state)
 {
@@ -416,15 +416,6 @@ static void test_bodies(void **state)
 	}
 }
 
-/* A small generator with a known sequence: xorshift32. */
-static uint32_t next_random(uint32_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 17;
-	*seed ^= *seed << 5;
-	return *seed;
-}
-
 /* Broken bodies: each is refused in words, or means what it says. */
 static void test_malformed_bodies(void **state)
 {
@@ -433,7 +424,7 @@ static void test_malformed_bodies(void **state)
 		"{\"comment\":{\"a\":[1,2.5e3,null]}}"};
 	static const char bytes[] = "{}[]\":,\\u0 \n\t-+.eE\x01\x7f\xff\xc3\0";
 	unsigned refused = 0, taken = 0;
-	uint32_t seed = SEED;
+	struct random random = random_of(random_seed(), 0);
 
 	while (refused < MUTATIONS) {
 		char body[64];
@@ -443,13 +434,13 @@ static void test_malformed_bodies(void **state)
 		int r;
 
 		size = (size_t) snprintf(
-			body, sizeof(body), "%s", bodies[next_random(&seed) % ELEMENTS(bodies)]);
-		for (uint32_t changes = 1 + next_random(&seed) % 3; changes > 0; changes--)
-			body[next_random(&seed) % size] =
-				bytes[next_random(&seed) % (sizeof(bytes) - 1)];
-		if (next_random(&seed) % 4 == 0)
-			size = next_random(&seed) % size;
-		r = command_body_read(body, size, next_random(&seed) % 2, &text, &why);
+			body, sizeof(body), "%s", bodies[random_below(&random, ELEMENTS(bodies))]);
+		for (size_t changes = 1 + random_below(&random, 3); changes > 0; changes--)
+			body[random_below(&random, size)] =
+				bytes[random_below(&random, sizeof(bytes) - 1)];
+		if (random_below(&random, 4) == 0)
+			size = random_below(&random, size);
+		r = command_body_read(body, size, random_below(&random, 2), &text, &why);
 		assert_true(r == 0 || r == -EBADMSG);
 		if (r < 0) {
 			assert_true(why && *why);

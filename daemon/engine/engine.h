@@ -32,7 +32,7 @@
 #define DELIVERIES_MAX	10000	/* notifications in memory that wait for delivery, shared by the webhooks */
 #define PER_WEBHOOK	4	/* of them under way at once */
 #define EVENT_SERIES_MAX 64	/* series that one event changes */
-#define SERVICES_MAX	2048	/* configured and discovered */
+#define SERVICES_MAX	4096	/* configured and discovered */
 
 struct engine;
 
@@ -141,7 +141,8 @@ struct engine {
 	usec_t interval, evaluate, retention;
 	uint64_t max_size;
 	usec_t last_self; /* monotonic: own metrics were written */
-	uint64_t samples_total, dropped_samples, store_errors, ignored_samples;
+	uint64_t samples_total, dropped_samples, store_errors;
+	uint64_t ignored_samples, ignored_series, ignored_services; /* over a limit */
 	bool full;	/* the disk is: samples wait in memory until there is room, all else is stored */
 	char *trouble;	/* why the database cannot be written, for people; NULL while it can */
 	bool trouble_of_samples; /* ...but all else than samples is stored */

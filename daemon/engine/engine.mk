@@ -25,7 +25,7 @@ modelwatch_engine_LDADD = libengine.a librole.a libconfig.a libalerts.a libstore
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
 
 if HAVE_CMOCKA
-ENGINE_TESTS = tests/unit/test-engine tests/unit/test-engine-faults
+ENGINE_TESTS = tests/unit/test-engine tests/unit/test-engine-faults tests/unit/test-engine-limits
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -39,4 +39,9 @@ tests_unit_test_engine_faults_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(SQLITE_C
 tests_unit_test_engine_faults_LDADD = libengine.a librole.a libconfigload.a libconfig.a libalerts.a \
 	libstore.a libschema.a libbase.a $(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) \
 	$(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_engine_limits_SOURCES = tests/unit/test-engine-limits.c \
+	tests/unit/engine-fixture.c tests/unit/engine-fixture.h \
+	tests/unit/config-files.c tests/unit/config-files.h
+tests_unit_test_engine_limits_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
+tests_unit_test_engine_limits_LDADD = $(tests_unit_test_engine_faults_LDADD)
 endif

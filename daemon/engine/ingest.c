@@ -64,7 +64,7 @@ static int declare(struct peer *p, struct message *m)
 	if (r == 0)
 		r = values_find(p->engine->values, &series, &value);
 	if (r == -E2BIG) {
-		if (p->engine->ignored_samples++ == 0)
+		if (p->engine->ignored_series++ == 0)
 			log_warning("more series than max-series: %s and others are not kept",
 				series.metric);
 		r = 0;
@@ -176,13 +176,14 @@ int ingest_process_gone(struct engine *e, size_t index)
 static int track_process(struct engine *e, const struct event *event)
 {
 	bool started = text_equal(event->type, EVENT_PROCESS_STARTED);
-	bool exited = text_equal(event->type, EVENT_PROCESS_EXITED);
+	bool over = text_equal(event->type, EVENT_PROCESS_EXITED) ||
+		    text_equal(event->type, EVENT_PROCESS_RELEASED);
 	int r = reader_has_event(store_reader(e->store), event);
 
 	/* Durable already: the engine that wrote it was gone before it could say so. */
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (!started && !exited)
+	if (!started && !over)
 		return 1;
 	for (size_t i = 0; i < e->process_count; i++) {
 		if (!same_process(&e->processes[i], event))
@@ -192,7 +193,7 @@ static int track_process(struct engine *e, const struct event *event)
 		r = ingest_process_gone(e, i);
 		return r < 0 ? r : 1;
 	}
-	if (exited)
+	if (over)
 		return 0;
 	r = process_started(e, event);
 	return r < 0 ? r : 1;

@@ -37,17 +37,28 @@ void services_done(struct engine *e)
 	process_list_free(e->processes, e->process_count);
 }
 
+/* Configured services are no more than the sections that there may be: they always have room. */
+static bool has_room(struct engine *e, const char *name)
+{
+	if (map_size(e->services) < SERVICES_MAX ||
+		config_find(role_config(e->role), SECTION_SERVICE, name))
+		return true;
+	if (e->ignored_services++ == 0)
+		log_warning("more than %d services: %s and others are not kept", SERVICES_MAX,
+			name);
+	return false;
+}
+
+/* The service, made if new; NULL where there are too many: what is said of it is ignored. */
 static int find(struct engine *e, const char *name, struct service_entry **ret)
 {
 	struct service_entry *entry = map_get_string(e->services, name);
 	int r;
 
-	if (entry) {
+	if (entry || !has_room(e, name)) {
 		*ret = entry;
 		return 0;
 	}
-	if (map_size(e->services) >= SERVICES_MAX)
-		return -E2BIG;
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
@@ -216,7 +227,7 @@ int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 	if (!name || (!up && !restarts))
 		return 0;
 	r = find(e, name, &entry);
-	if (r < 0)
+	if (r < 0 || !entry)
 		return r;
 	if (restarts)
 		return sample_is_stale(value->current)
@@ -260,7 +271,7 @@ int services_event(struct engine *e, const struct event *event, int64_t time_ms)
 	if (!*event->service)
 		return 0;
 	r = find(e, event->service, &entry);
-	if (r < 0)
+	if (r < 0 || !entry)
 		return r;
 	if (text_equal(event->type, EVENT_SERVICE_ENDED)) {
 		r = set_state(entry, SERVICE_UNKNOWN, time_ms);
@@ -360,7 +371,7 @@ static int restore_service(struct engine *e, const struct service *from)
 	struct service_entry *entry;
 	int r = find(e, from->name, &entry);
 
-	if (r < 0)
+	if (r < 0 || !entry)
 		return r;
 	entry->record.state = from->state;
 	entry->record.discovered = from->discovered;
@@ -376,15 +387,15 @@ static int restore_service(struct engine *e, const struct service *from)
 int services_restore(struct engine *e)
 {
 	struct reader *reader = store_reader(e->store);
-	struct service *services;
-	size_t count;
+	struct service *services = NULL;
+	size_t count = 0;
 	int r = reader_services(reader, &services, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = restore_service(e, &services[i]);
+	service_list_free(services, count);
 	if (r < 0)
 		return r;
-	service_list_free(services, count);
 	return reader_processes(reader, &e->processes, &e->process_count);
 }
 
@@ -398,7 +409,7 @@ static int apply_fact(struct engine *e, const char *service, const char *key, co
 	if (!discovered && !url)
 		return 0;
 	r = find(e, service, &entry);
-	if (r < 0)
+	if (r < 0 || !entry)
 		return r;
 	entry->changed = true;
 	if (url)

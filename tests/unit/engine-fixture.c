@@ -231,7 +231,7 @@ void engine_fixture_stop(struct engine_fixture *f)
 void engine_fixture_event(struct engine_fixture *f, const char *type, int64_t pid, double up)
 {
 	_cleanup_buf_ struct buf packet = BUF_INIT, evidence = BUF_INIT, samples = BUF_INIT;
-	const struct sample sample = {0, up};
+	const struct sample sample = {f->event_series, up};
 
 	evidence_write(NULL, 0, &evidence);
 	samples_write(&sample, 1, &samples);
@@ -258,6 +258,19 @@ void engine_fixture_resident(struct engine_fixture *f, double bytes)
 	message_put_u64(&packet, clock_wall());
 	message_put_u64(&packet, 1);
 	message_put_f64(&packet, bytes);
+	send_packet(f->process, &packet);
+}
+
+void engine_fixture_fact(
+	struct engine_fixture *f, const char *service, const char *key, const char *value)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_FACT);
+	message_put_string(&packet, "service");
+	message_put_string(&packet, service);
+	message_put_string(&packet, key);
+	message_put_string(&packet, value);
 	send_packet(f->process, &packet);
 }
 

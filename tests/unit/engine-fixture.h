@@ -33,6 +33,7 @@ struct engine_fixture {
 	struct link *process, *notify, *web;
 	usec_t began;
 	uint64_t last_event, done; /* sent by the collector; durable */
+	uint32_t event_series; /* that its events change: 0 is up, 1 the resident memory */
 	struct post posts[POSTS_MAX];
 	size_t post_count;
 	unsigned status; /* of the last reply to `web`; 0 while it is awaited */
@@ -51,6 +52,9 @@ char *engine_fixture_database(const struct engine_fixture *f);
 void engine_fixture_event(struct engine_fixture *f, const char *type, int64_t pid, double up);
 /* The collector measured the resident memory of "llama". */
 void engine_fixture_resident(struct engine_fixture *f, double bytes);
+/* The collector states a fact of a service. */
+void engine_fixture_fact(
+	struct engine_fixture *f, const char *service, const char *key, const char *value);
 /* A person with the unix socket asks for VERB. */
 void engine_fixture_command(struct engine_fixture *f, const char *verb, const char *argument);
 

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the engine keeps of what collectors say, and what it ignores because there is too much. */
+#include "tests/unit/engine-fixture.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/text.h"
+
+#define SERVICES 5000 /* more than are kept */
+#define CONFIG(daemon) \
+	"[daemon]\n" daemon "[service llama]\nexecutable = /bin/llama\n"
+
+static void send_event(struct engine_fixture *f, const char *type, int64_t pid, double up)
+{
+	engine_fixture_event(f, type, pid, up);
+	engine_fixture_await(f, f->done == f->last_event);
+}
+
+/* The numbers of the main processes that the database has, and what it says of the service. */
+static void check_stored(struct engine_fixture *f, const char *pids, enum service_state state)
+{
+	_cleanup_free_ char *path = engine_fixture_database(f);
+	_cleanup_buf_ struct buf found = BUF_INIT;
+	struct process_record *processes;
+	struct service *services;
+	struct reader *reader;
+	size_t count;
+
+	assert_int_equal(reader_open(path, &reader), 0);
+	assert_int_equal(reader_processes(reader, &processes, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&found, "%" PRIi64 " ", processes[i].pid);
+	process_list_free(processes, count);
+	assert_string_equal(found.data ? found.data : "", pids);
+	assert_int_equal(reader_services(reader, &services, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		if (text_equal(services[i].name, "llama"))
+			assert_int_equal(services[i].state, state);
+	service_list_free(services, count);
+	reader_close(reader);
+}
+
+/* A main process that is no longer the service's leaves its row; and so do all of a service that ended
+ * as a discovered one while it became a configured one. */
+static void test_processes_are_forgotten(void **state)
+{
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, CONFIG("evaluate = 10ms\n"));
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	send_event(&f, EVENT_PROCESS_STARTED, 101, 1);
+	check_stored(&f, "100 101 ", SERVICE_UP);
+	send_event(&f, EVENT_PROCESS_RELEASED, 100, 1);
+	check_stored(&f, "101 ", SERVICE_UP);
+	/* Of one that is not known it is no news. */
+	send_event(&f, EVENT_PROCESS_RELEASED, 100, 0);
+	check_stored(&f, "101 ", SERVICE_UP);
+	send_event(&f, EVENT_PROCESS_STARTED, 102, 1);
+	send_event(&f, EVENT_SERVICE_ENDED, 0, sample_stale());
+	check_stored(&f, "", SERVICE_UNKNOWN);
+	send_event(&f, EVENT_PROCESS_STARTED, 103, 1);
+	check_stored(&f, "103 ", SERVICE_UP);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+/* One series is kept, whether the service is up; all others come and go unseen. */
+static void test_more_series_than_are_kept(void **state)
+{
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, CONFIG("max-series = 1\n"));
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	engine_fixture_resident(&f, 1);
+	f.event_series = 1;
+	send_event(&f, EVENT_PROCESS_EXITED, 100, 0);
+	check_stored(&f, "", SERVICE_UP);
+	send_event(&f, EVENT_PROCESS_STARTED, 101, 1);
+	engine_fixture_resident(&f, 2);
+	send_event(&f, EVENT_SERVICE_ENDED, 0, sample_stale());
+	f.event_series = 0;
+	send_event(&f, EVENT_PROCESS_STARTED, 102, 1);
+	check_stored(&f, "102 ", SERVICE_UP);
+	engine_fixture_stop(&f);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_EXITED, 102, 0);
+	check_stored(&f, "", SERVICE_DOWN);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+/* Nobody makes us forget a configured service by many others. */
+static void test_more_services_than_are_kept(void **state)
+{
+	struct engine_fixture f;
+	char name[32];
+
+	engine_fixture_make(&f, CONFIG("evaluate = 10ms\n"));
+	engine_fixture_start(&f);
+	for (unsigned i = 0; i < SERVICES; i++) {
+		snprintf(name, sizeof(name), "other-%u", i);
+		engine_fixture_fact(&f, name, "discovered", "yes");
+		/* No more at once than a link takes. */
+		if (i % 1000 == 0)
+			send_event(&f, EVENT_PROCESS_RELEASED, 1, 1);
+	}
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	check_stored(&f, "100 ", SERVICE_UP);
+	engine_fixture_stop(&f);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_EXITED, 100, 0);
+	check_stored(&f, "", SERVICE_DOWN);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_processes_are_forgotten),
+		cmocka_unit_test(test_more_series_than_are_kept),
+		cmocka_unit_test(test_more_services_than_are_kept),
+	};
+
+	return cmocka_run_group_tests_name("engine limits", tests, NULL, NULL);
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/config_check.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -9,6 +10,8 @@
 #include "daemon/config_rule.h"
 #include "daemon/config_secret.h"
 #include "daemon/config_value.h"
+
+#define SERVICE_SERIES 24 /* of one service, at most */
 
 /* True where a file gave it, or tried to: what was refused has its problem already. */
 static bool is_there(const struct section *s, enum option option)
@@ -72,6 +75,24 @@ static void check_services(const struct config *c, struct problems *p)
 				"[service %s] says no way to find it: unit, cgroup, container, "
 				"executable, command-line, listen-port, pid-file or user",
 				s->name);
+}
+
+/* What is over max-series is not kept, and nobody would know which services that leaves out. */
+static void check_series(const struct config *c, struct problems *p)
+{
+	const struct section *daemon = c->first[SECTION_DAEMON], *services = c->first[SECTION_SERVICE];
+	uint64_t limit = section_number(daemon, OPTION_DAEMON_MAX_SERIES), count = 0;
+
+	for (const struct section *s = services; s; s = s->next)
+		count++;
+	if (count * SERVICE_SERIES > limit)
+		problem_add(p, LOG_WARNING,
+			is_there(daemon, OPTION_DAEMON_MAX_SERIES)
+				? place_of(daemon, OPTION_DAEMON_MAX_SERIES)
+				: &services->place,
+			"%" PRIu64 " services have up to %d series each: with 'max-series' = %" PRIu64
+			" some of them may not be seen",
+			count, SERVICE_SERIES, limit);
 }
 
 static void check_weights_name(const struct config *c, const char *name, const struct place *place,
@@ -237,6 +258,7 @@ void config_check(const struct config *c, struct problems *p)
 {
 	check_required(c, p);
 	check_services(c, p);
+	check_series(c, p);
 	check_weights(c, p);
 	check_listen(c, p);
 	check_external_url(c, p);

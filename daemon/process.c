@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modelwatch-process: the process collector behind a sink of messages. What the engine may not have is
  * kept: series, facts, and every event that it has not called durable, for the next engine. */
-#include <pwd.h>
 #include <string.h>
 
 #include "collectors/process/collector.h"
 #include "collectors/process/connector.h"
 #include "daemon/base/log.h"
 #include "daemon/base/map.h"
-#include "daemon/base/num.h"
+#include "daemon/base/text.h"
+#include "daemon/process_services.h"
 #include "daemon/role.h"
 
 #define ORPHAN_WAIT (10 * USEC_PER_SEC) /* children that outlive a crash so long are the service */
@@ -25,8 +25,7 @@ struct process_role {
 	struct role *role;
 	struct collector *collector;
 	bool started;
-	struct service_match *services;
-	size_t service_count;
+	struct watched_services services;
 	struct sink sink;
 	struct map *series; /* metric and labels -> id + 1, as a pointer */
 	struct buf *declarations; /* packets, by id */
@@ -185,6 +184,8 @@ static int take_fact(void *userdata, const char *topic, const char *subject, con
 
 	if (!packet)
 		return -ENOMEM;
+	if (text_equal(subject, COLLECTOR_DISCOVERY) && text_equal(key, "text"))
+		log_warning("%s", value);
 	buf_put_string(&name, topic);
 	buf_put_string(&name, subject);
 	buf_put_string(&name, key);
@@ -246,6 +247,33 @@ static int repeat(struct process_role *p)
 	return r;
 }
 
+static int tell_limited(struct process_role *p, const char *service, const char *users)
+{
+	_cleanup_buf_ struct buf subject = BUF_INIT, text = BUF_INIT, remedy = BUF_INIT;
+	int r;
+
+	buf_printf(&subject, "service %s", service);
+	buf_printf(&text, "It cannot be found: there is no user %s on this host.", users);
+	buf_printf(&remedy, "Add the user, or change 'user' of [service %s]; then reload.", service);
+	if (buf_error(&subject) < 0 || buf_error(&text) < 0 || buf_error(&remedy) < 0)
+		return -ENOMEM;
+	r = take_fact(p, "doctor", subject.data, "state", "limited");
+	if (r == 0)
+		r = take_fact(p, "doctor", subject.data, "text", text.data);
+	return r < 0 ? r : take_fact(p, "doctor", subject.data, "remedy", remedy.data);
+}
+
+/* Services that the configuration makes impossible to find, for `modelwatch doctor`. */
+static int tell_impossible(struct process_role *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < p->services.count && r == 0; i++)
+		if (p->services.no_users[i])
+			r = tell_limited(p, p->services.items[i].name, p->services.no_users[i]);
+	return r;
+}
+
 static int begin(struct process_role *p, const void *bytes, size_t size)
 {
 	struct known known;
@@ -253,7 +281,9 @@ static int begin(struct process_role *p, const void *bytes, size_t size)
 
 	if (r < 0)
 		return r;
-	r = collector_start(p->collector, &known);
+	r = tell_impossible(p);
+	if (r == 0)
+		r = collector_start(p->collector, &known);
 	known_done(&known);
 	p->started = r == 0;
 	if (r < 0)
@@ -279,95 +309,10 @@ static int on_message(struct role *role, struct message *m)
 	}
 }
 
-/* Users by name or number; one that does not exist matches nothing. */
-static int read_users(const struct section *s, struct service_match *m)
-{
-	size_t count;
-	const char *const *names = section_list(s, OPTION_SERVICE_USER, &count);
-	uid_t *users = calloc(count + 1, sizeof(*users));
-
-	if (!users)
-		return -ENOMEM;
-	m->users = users;
-	for (size_t i = 0; i < count; i++) {
-		const struct passwd *user = getpwnam(names[i]);
-		uint32_t number;
-
-		if (user)
-			users[m->user_count++] = user->pw_uid;
-		else if (num_parse_u32(names[i], &number) == 0)
-			users[m->user_count++] = number;
-		else
-			log_warning("service %s: there is no user %s", m->name, names[i]);
-	}
-	/* All of them unknown is not the same as none given. */
-	m->unsupported |= count > 0 && m->user_count == 0;
-	return 0;
-}
-
-static int read_ports(const struct section *s, struct service_match *m)
-{
-	size_t count;
-	const char *const *texts = section_list(s, OPTION_SERVICE_LISTEN_PORT, &count);
-	uint16_t *ports = calloc(count + 1, sizeof(*ports));
-
-	if (!ports)
-		return -ENOMEM;
-	m->ports = ports;
-	for (size_t i = 0; i < count; i++) {
-		uint32_t port;
-
-		if (num_parse_u32(texts[i], &port) == 0 && port <= UINT16_MAX)
-			ports[m->port_count++] = (uint16_t) port;
-	}
-	return 0;
-}
-
-static int read_service(const struct section *s, struct service_match *m)
-{
-	int r;
-
-	*m = (struct service_match){.name = section_name(s),
-		.expected = section_bool(s, OPTION_SERVICE_EXPECTED),
-		.unsupported = section_has(s, OPTION_SERVICE_UNIT) ||
-			       section_has(s, OPTION_SERVICE_CONTAINER)};
-	m->executables = section_list(s, OPTION_SERVICE_EXECUTABLE, &m->executable_count);
-	m->command_lines = section_list(s, OPTION_SERVICE_COMMAND_LINE, &m->command_line_count);
-	m->cgroups = section_list(s, OPTION_SERVICE_CGROUP, &m->cgroup_count);
-	m->pid_files = section_list(s, OPTION_SERVICE_PID_FILE, &m->pid_file_count);
-	r = read_users(s, m);
-	return r < 0 ? r : read_ports(s, m);
-}
-
-static int read_services(struct process_role *p)
-{
-	const struct config *c = role_config(p->role);
-	const struct section *s = NULL;
-	size_t count = 0;
-
-	while ((s = config_next(c, SECTION_SERVICE, s)))
-		count++;
-	p->services = calloc(count + 1, sizeof(*p->services));
-	if (!p->services)
-		return -ENOMEM;
-	s = NULL;
-	while ((s = config_next(c, SECTION_SERVICE, s))) {
-		int r = read_service(s, &p->services[p->service_count++]);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static void process_role_free(struct process_role *p)
 {
 	collector_free(p->collector);
-	for (size_t i = 0; i < p->service_count; i++) {
-		free((uid_t *) (uintptr_t) p->services[i].users);
-		free((uint16_t *) (uintptr_t) p->services[i].ports);
-	}
-	free(p->services);
+	watched_services_done(&p->services);
 	for (uint32_t i = 0; i < p->series_count; i++)
 		buf_done(&p->declarations[i]);
 	free(p->declarations);
@@ -391,11 +336,11 @@ static int prepare(struct process_role *p)
 	if (!p->series || !p->facts)
 		return -ENOMEM;
 	p->sink = (struct sink){declare, take_sample, tick, take_event, take_fact, p};
-	r = read_services(p);
+	r = watched_services_read(role_config(p->role), &p->services);
 	if (r < 0)
 		return r;
-	options.services = p->services;
-	options.service_count = p->service_count;
+	options.services = p->services.items;
+	options.service_count = p->services.count;
 	options.discovery = section_bool(daemon, OPTION_DAEMON_DISCOVERY);
 	options.interval = section_duration(daemon, OPTION_DAEMON_INTERVAL);
 	options.cgroups = "/sys/fs/cgroup";

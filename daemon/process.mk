@@ -2,6 +2,7 @@
 # The role of the process collector.
 pkglibexec_PROGRAMS += modelwatch-process
 modelwatch_process_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
-modelwatch_process_SOURCES = daemon/process.c
+modelwatch_process_SOURCES = daemon/process.c \
+	daemon/process_services.c daemon/process_services.h
 modelwatch_process_LDADD = libprocess.a libprocfs.a libdiscovery.a libconnector.a librole.a libconfig.a libschema.a libbase.a \
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) -lm

@@ -159,7 +159,8 @@ int collector_new(sd_event *event, const struct sink *sink, const struct collect
 	c->cgroups = open(options->cgroups, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	c->processes = map_new();
 	c->services = map_new();
-	r = c->root < 0 ? -errno : c->processes && c->services ? 0 : -ENOMEM;
+	c->names = map_new();
+	r = c->root < 0 ? -errno : c->processes && c->services && c->names ? 0 : -ENOMEM;
 	if (r == 0)
 		r = read_boot(c);
 	if (r < 0) {
@@ -178,6 +179,7 @@ struct collector *collector_free(struct collector *c)
 	sd_event_source_disable_unref(c->tick);
 	map_free(c->processes, process_free);
 	map_free(c->services, service_free);
+	map_free(c->names, NULL);
 	close_fd(&c->root);
 	close_fd(&c->cgroups);
 	sd_event_unref(c->event);
@@ -218,7 +220,8 @@ static void take_value(struct collector *c, const struct known_value *v)
 		s->told.bytes_written = count;
 }
 
-/* Services that were discovered before and are not configured: they are gone on with. */
+/* Services that were discovered before and are not configured: they are gone on with, but for those
+ * that are too many. */
 static int take_discovered(struct collector *c, const struct known *known)
 {
 	for (size_t i = 0; i < known->process_count; i++) {
@@ -228,7 +231,7 @@ static int take_discovered(struct collector *c, const struct known *known)
 		if (service_get(c, known->processes[i].service))
 			continue;
 		r = service_new(c, known->processes[i].service, NULL, NULL, &s);
-		if (r < 0)
+		if (r < 0 && r != -E2BIG)
 			return r;
 	}
 	for (size_t i = 0; i < known->value_count; i++) {
@@ -275,8 +278,12 @@ static void resume(struct collector *c, const struct known *known, bool *lived)
 			continue;
 		if (s->match)
 			s->survivors++;
-		else if (!scan_resume(s, &stat) && s->mains == 0)
-			service_end(s);
+		else if (!scan_resume(s, &stat)) {
+			if (s->mains == 0)
+				service_end(s);
+			else
+				service_released(s, &known->processes[i]);
+		}
 	}
 	for (size_t i = 0; i < known->process_count; i++) {
 		struct service *s = service_get(c, known->processes[i].service);
@@ -286,7 +293,7 @@ static void resume(struct collector *c, const struct known *known, bool *lived)
 	}
 }
 
-/* What ended between the two looks. */
+/* What ended between the two looks, and what lives on but is found no more. */
 static void settle(struct collector *c, const struct known *known, const bool *lived)
 {
 	struct proc_stat stat;
@@ -297,9 +304,13 @@ static void settle(struct collector *c, const struct known *known, const bool *l
 		s->survivors = 0;
 	for (size_t i = 0; i < known->process_count; i++) {
 		s = service_get(c, known->processes[i].service);
-		if (s && s->match && lived[i] && !is_main(c, &known->processes[i]) &&
-			!lives_on(c, &known->processes[i], &stat))
+		if (!s || !s->match || !lived[i] || is_main(c, &known->processes[i]))
+			continue;
+		/* What is just ending does not show any more whose it is. */
+		if (!lives_on(c, &known->processes[i], &stat))
 			service_missed(s, &known->processes[i]);
+		else if (!stat.exiting)
+			service_released(s, &known->processes[i]);
 	}
 }
 

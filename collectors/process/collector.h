@@ -13,6 +13,8 @@
 #include "daemon/base/clock.h"
 #include "schema/event.h"
 
+#define COLLECTOR_DISCOVERY "discovery" /* what `doctor` says of discovery, where it is limited */
+
 struct collector;
 
 struct collector_options {

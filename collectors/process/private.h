@@ -19,7 +19,7 @@
 #include "daemon/base/map.h"
 
 #define TABLE_PROCESSES_MAX 65536 /* processes of the host that are kept in mind */
-#define SERVICES_MAX	    1024  /* configured and discovered */
+#define DISCOVERED_MAX	    256	  /* names that are ever given to discovered services */
 #define KEPT_MAX	    512	  /* descriptors that are kept open for members */
 #define ANCESTORS_MAX	    64	  /* generations that are followed */
 
@@ -117,6 +117,7 @@ struct collector {
 	int cgroups;	       /* the tree of cgroups, or negative */
 	struct map *processes; /* pid -> struct process */
 	struct map *services;  /* name -> struct service */
+	struct map *names;     /* that discovered services ever had, to themselves */
 	unsigned identity;     /* enum identity_part: what services and discovery look at */
 	pid_t *executed;       /* told by the connector, not looked at yet */
 	size_t executed_count;
@@ -137,7 +138,7 @@ struct collector {
 	char boot[64];
 	double ticks;	      /* clock ticks a second */
 	uint64_t page;	      /* bytes */
-	bool told_denied;
+	bool told_denied, told_crowded;
 };
 
 /* Ends the loop: what the engine must know could not be told. */
@@ -199,6 +200,8 @@ bool memory_claim_kill(struct process *p);
 
 /* service.c */
 struct service *service_get(struct collector *c, const char *name);
+/* -E2BIG where it is a discovered one and there were too many of other names: series are never
+ * forgotten, and whoever opens ports would use them up. */
 int service_new(struct collector *c, const char *name, const struct service_match *match,
 	const struct server_kind *kind, struct service **ret);
 void service_free(void *service);
@@ -213,6 +216,8 @@ void service_exited(struct process *p, const int *status);
 void service_take_orphans(struct collector *c);
 /* A main process that the engine knew is not there any more. */
 void service_missed(struct service *s, const struct known_process *known);
+/* A main process that the engine knew lives on, but is not the service's any more. */
+void service_released(struct service *s, const struct known_process *known);
 /* After the first look: what should be there and is not. */
 void service_check_missing(struct service *s);
 /* A discovered service is over: its processes are nobody's, and it is freed. */
@@ -229,12 +234,15 @@ void tell_started(struct service *s, const struct process *p);
 /* P or KNOWN: who it was. */
 void tell_exited(struct service *s, const struct process *p, const struct known_process *known,
 	const struct exit_facts *f);
+void tell_released(struct service *s, const struct known_process *known);
 void tell_missing(struct service *s);
 void tell_ended(struct service *s);
 /* What the daemon's rights suffice for: facts for `modelwatch doctor`. */
 void tell_rights(struct collector *c);
 /* Says once that rights do not suffice for everything. */
 void tell_denied(struct collector *c);
+/* Says once that no more services are discovered. */
+void tell_crowded(struct collector *c);
 
 /* sample.c */
 void sample_all(struct collector *c);

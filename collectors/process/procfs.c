@@ -9,7 +9,8 @@
 
 #define STAT_FIELD_STATE 3
 #define STAT_FIELD_LAST	 52	 /* exit_code, since Linux 3.5 */
-#define FLAG_KERNEL	 0x00200000 /* PF_KTHREAD of the kernel's linux/sched.h */
+#define FLAG_EXITING	 0x00000004 /* PF_EXITING of the kernel's linux/sched.h */
+#define FLAG_KERNEL	 0x00200000 /* PF_KTHREAD there */
 #define KIB		 1024ULL /* the unit that the kernel calls kB */
 #define TCP_LISTENING	 0x0a	 /* TCP_LISTEN of the kernel's net/tcp_states.h */
 
@@ -107,6 +108,7 @@ int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret)
 	s.start = f[22];
 	s.resident = f[24];
 	s.kernel = (f[9] & FLAG_KERNEL) != 0;
+	s.exiting = (f[9] & FLAG_EXITING) != 0;
 	/* Where its code begins is shown as 1 to those who may not see it, and as 0 of a zombie. */
 	s.permitted = f[26] > 1;
 	s.exit_status = (int) f[STAT_FIELD_LAST];

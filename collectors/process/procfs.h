@@ -23,6 +23,7 @@ struct proc_stat {
 	uint64_t start;	   /* since boot */
 	uint64_t resident; /* pages */
 	bool kernel;	   /* a thread of the kernel */
+	bool exiting;	   /* its first thread is on its way out, or out */
 	bool permitted;	   /* while it lives: its exit status will be shown to us */
 	int exit_status;   /* as wait(2) gives it; of a zombie, 0 where we may not see it */
 };

@@ -11,14 +11,26 @@ struct service *service_get(struct collector *c, const char *name)
 	return map_get_string(c->services, name);
 }
 
+/* A name that was given counts once, however often its service comes and goes. */
+static int take_name(struct collector *c, const char *name)
+{
+	if (map_get_string(c->names, name))
+		return 0;
+	if (map_size(c->names) >= DISCOVERED_MAX) {
+		tell_crowded(c);
+		return -E2BIG;
+	}
+	return map_put_string(c->names, name, c->names, NULL);
+}
+
 int service_new(struct collector *c, const char *name, const struct service_match *match,
 	const struct server_kind *kind, struct service **ret)
 {
 	struct service *s;
-	int r;
+	int r = match ? 0 : take_name(c, name);
 
-	if (map_size(c->services) >= SERVICES_MAX)
-		return -E2BIG;
+	if (r < 0)
+		return r;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
@@ -236,6 +248,14 @@ void service_missed(struct service *s, const struct known_process *known)
 	s->owed++;
 	count_exit(s, &facts);
 	tell_exited(s, NULL, known, &facts);
+}
+
+void service_released(struct service *s, const struct known_process *known)
+{
+	/* If nothing else is there, it is like a service that was never seen. */
+	if (s->mains == 0)
+		s->was_up = false;
+	tell_released(s, known);
 }
 
 void service_check_missing(struct service *s)

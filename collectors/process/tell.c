@@ -235,6 +235,17 @@ void tell_exited(struct service *s, const struct process *p, const struct known_
 	draft_send(&d);
 }
 
+void tell_released(struct service *s, const struct known_process *known)
+{
+	struct draft d;
+
+	draft_begin(&d, s, EVENT_PROCESS_RELEASED);
+	d.event.pid = known->pid;
+	d.event.start = known->start;
+	draft_sample(&d, SERIES_UP, s->mains > 0 ? 1 : sample_stale());
+	draft_send(&d);
+}
+
 void tell_missing(struct service *s)
 {
 	struct draft d;
@@ -330,4 +341,15 @@ void tell_denied(struct collector *c)
 	tell_doctor(c, "process-details", CHECK_LIMITED,
 		"Executable, open files, I/O and memory of other users' processes cannot be read.",
 		"Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does.");
+}
+
+void tell_crowded(struct collector *c)
+{
+	if (c->told_crowded)
+		return;
+	c->told_crowded = true;
+	tell_doctor(c, COLLECTOR_DISCOVERY, "limited",
+		"Model servers were found under so many names (kind and port) that those of new "
+		"names are no longer taken up.",
+		"Name your servers in [service] sections; a reload or restart counts anew.");
 }

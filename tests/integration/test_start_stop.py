@@ -75,6 +75,11 @@ def test_what_is_not_there_yet_is_a_warning(site):
         assert result.returncode == OK and warning in result.stderr
     site.daemon.start()
     assert warning in site.daemon.log
+    assert site.daemon.log.count("there is no") == 1
+    check, = eventually(lambda: [c for c in site.unix.json("/v1/doctor")["checks"]
+                                 if c["subject"] == "service x"], "what doctor says of it")
+    assert check["state"] == "limited" and "nosuch" in check["text"] and check["remedy"]
+    assert "Nothing is limited" not in site.cli("doctor").stdout
 
 
 def test_missing_configuration_file(site):
@@ -265,6 +270,55 @@ def test_reload_with_another_webhook(site):
     server.kill()
     new.wait("incident.opened", service="llama")
     assert old.posts == []
+
+
+def test_reload_that_takes_a_process_from_its_service(site):
+    """What becomes of it afterwards is nobody's exit, told neither at once nor by the next start."""
+    old = site.service("llama")
+    site.service("other")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    site.wait_service("other")
+    new = site.server("new")
+    new.start()
+    site.section("service", "llama", executable=new.path)
+    site.reload()
+    eventually(lambda: site.service_state("llama")["processes"] == [new.pid], "the new process")
+    assert {row["pid"] for row in site.query("SELECT pid FROM process WHERE service = 'llama'")
+            } == {new.pid}
+    site.daemon.stop()
+    old.kill()
+    site.daemon.start()
+    site.wait_service("llama")
+    site.wait_service("other")
+    told = {row["type"] for row in site.query("SELECT type FROM event WHERE service = 'llama'")}
+    assert told == {"process-started", "process-released"}
+    assert hook.posts == [] and site.incidents() == []
+
+
+def test_more_services_than_series(site):
+    site.configure()
+    text = site.config.read_text()
+    sections = "".join(f"[service s{i}]\npid-file = /run/s{i}.pid\n" for i in range(900))
+    site.config.write_text(text + sections)
+    result = site.run("--check-config")
+    assert result.returncode == OK and "max-series" in result.stderr, result.stderr
+    site.config.write_text(text + "[daemon]\nmax-series = 30000\n" + sections)
+    result = site.run("--check-config")
+    assert result.returncode == OK and result.stderr == ""
+
+
+def test_many_services(site):
+    """As many as there may be sections."""
+    site.configure()
+    text = site.config.read_text() + "[daemon]\nmax-series = 60000\n"
+    text += "".join(f"[service s{i}]\npid-file = /run/s{i}.pid\n" for i in range(1800))
+    site.config.write_text(text)
+    site.daemon.start()
+    eventually(lambda: site.unix.get("/healthz").status == 200, "health")
+    eventually(lambda: {s["state"] for s in site.status()["services"]} == {"down"}, "all of them")
+    assert len(site.status()["services"]) == 1800
 
 
 def test_reload_with_other_services(site):

@@ -14,6 +14,7 @@
 /* The words of what is told of the service "llama". */
 #define STARTED	  EVENT_PROCESS_STARTED
 #define EXITED	  EVENT_PROCESS_EXITED
+#define RELEASED  EVENT_PROCESS_RELEASED
 #define MISSING	  EVENT_SERVICE_MISSING
 #define ENDED	  EVENT_SERVICE_ENDED
 #define UP	  "modelwatch_service_up llama"

@@ -146,6 +146,50 @@ static struct known_value value_of(
 		{(char *) (uintptr_t) metric, {labels, count}}, value};
 }
 
+/* It lives, but the configuration makes it no process of the service any more: it is let go, and its end
+ * is nobody's. */
+static void check_released(struct collector_fixture *f, bool expected)
+{
+	static const char *const elsewhere[] = {"/no/such/program"};
+	struct label label = {(char *) (uintptr_t) "service", (char *) (uintptr_t) "llama"};
+	struct known_value up = value_of("modelwatch_service_up", &label, 1, 1);
+	struct server *s = fixture_server(f, NULL);
+	struct service_match *m = fixture_service(f, "llama");
+	const struct told_event *e;
+	struct known_process process;
+	struct known known;
+	char boot[64];
+
+	read_boot(boot);
+	known = known_of(&process, s->pid, server_start_ticks(s->pid), boot);
+	known.values = &up;
+	known.value_count = 1;
+	m->executables = elsewhere;
+	m->expected = expected;
+	fixture_begin(f, &known);
+	e = fixture_await(f, RELEASED, "llama", 1);
+	assert_int_equal(e->pid, s->pid);
+	assert_int_equal(e->start, server_start_ticks(s->pid));
+	assert_true(sample_is_stale(event_value(f, e, UP)));
+	fixture_ticks(f, 2);
+	server_end(s, SIGKILL);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, RELEASED, NULL), 1);
+	assert_int_equal(fixture_events(f, EXITED, NULL), 0);
+	assert_int_equal(fixture_events(f, MISSING, "llama"), expected);
+	assert_true(fixture_series(f, UP)->stale != expected);
+}
+
+static void test_known_is_released(void **state)
+{
+	check_released(*state, true);
+}
+
+static void test_known_is_released_and_not_missed(void **state)
+{
+	check_released(*state, false);
+}
+
 static void test_counters_go_on(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -184,6 +228,8 @@ int main(void)
 		WITHOUT(test_known_of_another_boot),
 		WITHOUT(test_known_number_reused),
 		WITHOUT(test_one_of_two_known_gone),
+		WITHOUT(test_known_is_released),
+		WITHOUT(test_known_is_released_and_not_missed),
 		WITHOUT(test_counters_go_on),
 	};
 

@@ -342,6 +342,38 @@ static void test_configured_since(void **state)
 }
 
 /* What strangers put into paths is told as text; the id of a model is no path. */
+/* Whoever opens ever new ports does not use up all series: with so many names known, no new one is
+ * taken up, but each of those may come back. */
+static void test_discovered_names_are_bounded(void **state)
+{
+	enum { NAMES = 256 };
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port(), new_port = free_port();
+	struct names n = names_of(port), new_names = names_of(new_port);
+	struct known_value values[NAMES];
+	struct label labels[NAMES];
+	char names[NAMES][32];
+	struct known known = {.values = values, .value_count = NAMES};
+
+	for (size_t i = 0; i < NAMES; i++) {
+		snprintf(names[i], sizeof(names[i]), "vllm-%zu", i);
+		labels[i] = (struct label){(char *) (uintptr_t) "service",
+			i > 0 ? names[i] : n.service};
+		values[i] = (struct known_value){
+			{(char *) (uintptr_t) "modelwatch_service_up", {&labels[i], 1}}, 0};
+	}
+	fixture_program(f, "served", "llama-server");
+	f->discovery = true;
+	listening_server(f, new_port);
+	fixture_begin(f, &known);
+	assert_string_equal(fixture_fact(f, "doctor discovery state"), "limited");
+	listening_server(f, port);
+	fixture_await(f, STARTED, n.service, 1);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, STARTED, new_names.service), 0);
+	assert_false(fixture_series(f, new_names.up)->any);
+}
+
 static void test_discovered_with_odd_bytes(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -409,6 +441,7 @@ int main(void)
 		WITHOUT(test_discovery_off),
 		BOTH(test_configured_takes_it),
 		WITHOUT(test_configured_since),
+		WITHOUT(test_discovered_names_are_bounded),
 		WITHOUT(test_discovered_with_odd_bytes),
 		WITHOUT(test_rights_are_reported),
 		WITHOUT(test_obstacles),

@@ -79,6 +79,7 @@ static void test_stat(void **state)
 		assert_int_equal(s.resident, 409);
 		assert_true(s.permitted);
 		assert_false(s.kernel);
+		assert_false(s.exiting);
 		assert_false(proc_stat_is_dead(&s));
 	}
 }
@@ -104,6 +105,7 @@ static void test_stat_of_others(void **state)
 	      "0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0",
 		&s);
 	assert_false(proc_stat_is_dead(&s));
+	assert_true(s.exiting);
 	/* A signal that ended it ends all. */
 	s.exit_status = 9;
 	assert_true(proc_stat_is_dead(&s));

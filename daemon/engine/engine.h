@@ -32,6 +32,7 @@
 #define DELIVERIES_MAX	10000	/* notifications in memory that wait for delivery, shared by the webhooks */
 #define PER_WEBHOOK	4	/* of them under way at once */
 #define EVENT_SERIES_MAX 64	/* series that one event changes */
+#define COLLECTOR_REPORTED "modelwatch_collector_last_success_timestamp_seconds"
 #define SERVICES_MAX	4096	/* configured and discovered */
 
 struct engine;

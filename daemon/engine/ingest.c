@@ -117,8 +117,8 @@ static int take_samples(struct peer *p, struct message *m)
 			return r;
 	}
 	services_evaluate(e);
-	return engine_put(e, "modelwatch_collector_last_success_timestamp_seconds", "collector",
-		collector, time_ms, (double) now_ms / 1000);
+	return engine_put(e, COLLECTOR_REPORTED, "collector", collector, time_ms,
+		(double) now_ms / 1000);
 }
 
 static bool same_process(const struct process_record *p, const struct event *event)

@@ -41,6 +41,23 @@ void engine_evaluate(struct engine *e, const char *metric)
 		(double) usec_since(clock_monotonic(), begin) / (double) USEC_PER_SEC;
 }
 
+/* When a collector that is silent was heard of last stays among the current values. */
+static int repeat_report(void *userdata, struct value *value)
+{
+	struct engine *e = userdata;
+	int64_t now_ms = engine_now(e);
+	const char *name = labels_get(&value->series.labels, "collector");
+	const struct role_row *row;
+
+	if (!name || !text_equal(value->series.metric, COLLECTOR_REPORTED) ||
+		value->time_ms == 0 || now_ms - value->time_ms <= usec_to_ms(e->interval))
+		return 0;
+	row = role_row_find(name);
+	return row && row->sender == FROM_COLLECTOR
+		       ? engine_put_value(e, value, now_ms, value->current)
+		       : 0;
+}
+
 /* The engine's own metrics; cheap, and not needed every second. */
 static void measure(struct engine *e, int64_t now_ms)
 {
@@ -60,6 +77,7 @@ static void measure(struct engine *e, int64_t now_ms)
 	engine_put(e, "modelwatch_alerts_refused_total", NULL, NULL, now_ms,
 		(double) alerting_refused(e->alerting));
 	deliveries_measure(e, now_ms);
+	values_each(e->values, repeat_report, e);
 }
 
 static int on_tick(sd_event_source *source, uint64_t now, void *userdata)

@@ -9,9 +9,9 @@
 #include "daemon/web/documents.h"
 #include "daemon/web/health.h"
 
-#define COLLECTORS_MAX 64               /* that are looked at */
-#define COLLECTOR_MS   (60 * 60 * 1000) /* how long a silent one is remembered */
-#define TIME_MAX       1e12             /* seconds: no clock says more */
+#define COLLECTORS_MAX 64              /* that are looked at */
+#define COLLECTOR_MS   (5 * 60 * 1000) /* the engine repeats the last report of each more often */
+#define TIME_MAX       1e12            /* seconds: no clock says more */
 #define SERVICES_COLLECTOR "process" /* whose word it is that a service is up */
 #define LAST_SUCCESS   "modelwatch_collector_last_success_timestamp_seconds"
 
@@ -52,16 +52,33 @@ static int take_collector(
 	return add_collector(c, name, (int64_t) (value * 1000));
 }
 
-/* Before anything was reported, every role that collects counts as a collector of its name. */
+/* As of the newest values that there are: an engine that is gone for long leaves its last word. */
+static int read_collectors(struct documents *d, struct collectors *c)
+{
+	int64_t newest_ms;
+	int r = reader_newest(d->reader, &newest_ms);
+
+	return r < 0 ? r
+		     : reader_latest(d->reader, newest_ms - COLLECTOR_MS, take_collector, c);
+}
+
+static bool is_known(const struct collectors *c, const char *name)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (text_equal(c->items[i].name, name))
+			return true;
+	return false;
+}
+
+/* A role that collects and has not reported counts as a collector of its name. */
 static int expect_collectors(const struct role_record *roles, size_t count, struct collectors *c)
 {
-	bool none = c->count == 0;
 	int r = 0;
 
-	for (size_t i = 0; i < count && none && r == 0; i++) {
+	for (size_t i = 0; i < count && r == 0; i++) {
 		const struct role_row *row = role_row_find(roles[i].name);
 
-		if (row && row->sender == FROM_COLLECTOR)
+		if (row && row->sender == FROM_COLLECTOR && !is_known(c, row->name))
 			r = add_collector(c, row->name, 0);
 	}
 	return r;
@@ -75,7 +92,7 @@ int document_health(struct documents *d, const struct document_request *q, json_
 	int r = reader_roles(d->reader, &roles, &count);
 
 	if (r == 0)
-		r = reader_latest(d->reader, q->now_ms - COLLECTOR_MS, take_collector, &collectors);
+		r = read_collectors(d, &collectors);
 	if (r == 0)
 		r = expect_collectors(roles, count, &collectors);
 	if (r == 0) {
@@ -98,7 +115,7 @@ int document_health(struct documents *d, const struct document_request *q, json_
 int document_look(struct documents *d, const struct document_request *q, struct look *ret)
 {
 	_cleanup_(collectors_done) struct collectors collectors = {.count = 0};
-	int r = reader_latest(d->reader, q->now_ms - COLLECTOR_MS, take_collector, &collectors);
+	int r = read_collectors(d, &collectors);
 	struct look look = {.services_late = true};
 
 	for (size_t i = 0; i < collectors.count; i++) {

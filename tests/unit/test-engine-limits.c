@@ -2,6 +2,7 @@
 /* What the engine keeps of what collectors say, and what it ignores because there is too much. */
 #include "tests/unit/engine-fixture.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -118,12 +119,58 @@ static void test_more_services_than_are_kept(void **state)
 	engine_fixture_remove(&f);
 }
 
+static int count_value(void *userdata, const struct series *series, int64_t time_ms, double value)
+{
+	size_t *count = userdata;
+
+	(*count)++;
+	return 0;
+}
+
+/* How often it is written when the collector was heard of last. */
+static size_t count_reports(struct engine_fixture *f)
+{
+	_cleanup_free_ char *path = engine_fixture_database(f);
+	char metric[] = "modelwatch_collector_last_success_timestamp_seconds";
+	char name[] = "collector", process[] = "process";
+	struct label label = {name, process};
+	struct series series = {metric, {&label, 1}};
+	struct reader *reader;
+	size_t count = 0;
+	int r;
+
+	assert_int_equal(reader_open(path, &reader), 0);
+	r = reader_range(reader, &series, 0, INT64_MAX, count_value, &count);
+	assert_true(r == 0 || r == -ENOENT);
+	reader_close(reader);
+	return count;
+}
+
+/* A collector that is silent is not forgotten. */
+static void test_a_report_is_repeated(void **state)
+{
+	struct engine_fixture f;
+	size_t before;
+
+	engine_fixture_make(&f, CONFIG("interval = 10ms\nevaluate = 10ms\n"));
+	engine_fixture_start(&f);
+	engine_fixture_resident(&f, 1);
+	engine_fixture_await(&f, count_reports(&f) > 0);
+	engine_fixture_stop(&f);
+	engine_fixture_start(&f);
+	before = count_reports(&f);
+	engine_fixture_await(&f, count_reports(&f) > before);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_processes_are_forgotten),
 		cmocka_unit_test(test_more_series_than_are_kept),
 		cmocka_unit_test(test_more_services_than_are_kept),
+		cmocka_unit_test(test_a_report_is_repeated),
 	};
 
 	return cmocka_run_group_tests_name("engine limits", tests, NULL, NULL);

@@ -141,6 +141,29 @@ static void test_trouble(void **state)
 	assert_status(f, "/healthz", 200);
 }
 
+/* However long a collector has been silent, it is named. */
+static void test_silence(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(answer_done) struct answer health = {0};
+	char name[] = "collector", process[] = "process";
+	char metric[] = "modelwatch_collector_last_success_timestamp_seconds";
+	struct label label = {name, process};
+	const struct series series = {metric, {&label, 1}};
+	int64_t now_ms = usec_to_ms(clock_wall()), then_ms = now_ms - 3 * 60 * 60 * 1000;
+	struct sample sample = {.value = (double) then_ms / 1000};
+
+	while (store_expire(f->store, now_ms + 60000, UINT64_MAX) > 0)
+		;
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_series(f->store, &series, &sample.series), 0);
+	assert_int_equal(store_append(f->store, then_ms, &sample, 1), 0);
+	assert_int_equal(store_commit(f->store), 0);
+	health = get(f, "/healthz");
+	assert_int_equal(health.status, 503);
+	assert_non_null(strstr(health.body, "\"collector process last reported 3h"));
+}
+
 static void test_metrics(void **state)
 {
 	struct fixture *f = *state;
@@ -415,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_full_house),
 		cmocka_unit_test(test_hoarders),
 		cmocka_unit_test(test_another_database),
+		cmocka_unit_test(test_silence),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

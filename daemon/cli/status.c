@@ -124,7 +124,7 @@ static void show_roles(const json_t *body, const struct style *style, struct buf
 
 void show_status(const json_t *body, const struct style *style, struct buf *b)
 {
-	const char *word = show_string(body, "status");
+	const char *word = show_string(body, "status"), *trouble = show_string(body, "trouble");
 	size_t open = json_array_size(json_object_get(body, "incidents"));
 	const char *text = word;
 	enum colour colour = YELLOW;
@@ -139,6 +139,10 @@ void show_status(const json_t *body, const struct style *style, struct buf *b)
 		buf_add_string(b, ", no open incident\n");
 	else
 		buf_printf(b, ", %zu open incident%s\n", open, open == 1 ? "" : "s");
+	if (*trouble) {
+		show_paint(b, style, RED, trouble);
+		buf_add_char(b, '\n');
+	}
 	show_services(body, style, b);
 	if (open > 0) {
 		show_heading(b, style, "Incidents");

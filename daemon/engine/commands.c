@@ -2,6 +2,7 @@
 /* What people ask for through `web`. Who they are is read here, from the connection that came with the
  * request: a `web` that was taken over cannot claim a name. */
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -241,6 +242,14 @@ static const struct {
 	{"note", note},
 };
 
+static int refuse_unknown(struct peer *p, uint64_t number, int64_t incident)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "there is no incident %" PRIi64, incident);
+	return refuse(p, number, 404, text);
+}
+
 static int run_verb(struct peer *p, uint64_t number,
 	int (*run)(struct engine *, const struct request *), const char *argument,
 	const char *actor, const char *comment)
@@ -256,8 +265,10 @@ static int run_verb(struct peer *p, uint64_t number,
 		r = run(p->engine, &request);
 	if (r == -ENOENT && incidents_recall(p->engine, request.incident) == 0)
 		r = run(p->engine, &request);
-	if (r == -ENOENT || r == -ERANGE)
-		return refuse(p, number, 404, "no such incident");
+	if (r == -ENOENT)
+		return refuse_unknown(p, number, request.incident);
+	if (r == -ERANGE)
+		return refuse(p, number, 404, "there is no such incident");
 	if (r == -EALREADY)
 		return refuse(p, number, 409, "that is so already");
 	if (r == -EINVAL)

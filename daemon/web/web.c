@@ -2,6 +2,7 @@
 /* modelwatch-web: the status page, the API and the metrics. It reads the database, and hands what
  * people want changed to the engine; strangers reach nothing else. */
 #include <stdio.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "daemon/base/clock.h"
@@ -125,10 +126,26 @@ static void refuse(struct visit *v, unsigned status)
 	answer_error(v, status, text);
 }
 
+/* The engine says the same of one that is to be changed. */
+static void refuse_incident(struct visit *v)
+{
+	char text[64];
+	int64_t id;
+
+	if (num_parse_i64(v->match.argument, &id) < 0) {
+		refuse(v, 404);
+		return;
+	}
+	snprintf(text, sizeof(text), "there is no incident %" PRIi64, id);
+	answer_error(v, 404, text);
+}
+
 /* What documents_get() could not do. */
 static void refuse_document(struct visit *v, int r)
 {
-	if (r == -ENOENT)
+	if (r == -ENOENT && v->match.route->document == DOCUMENT_INCIDENT)
+		refuse_incident(v);
+	else if (r == -ENOENT)
 		refuse(v, 404);
 	else if (r == -EINVAL)
 		answer_error(v, 400, "the query has a value that is not known here");

@@ -126,6 +126,7 @@ def test_page_on_a_full_disk(small_disk):
     eventually(lambda: time.time() * 1000 - _newest_sample(site) > 6000, "old samples")
     status = site.status()
     assert status["status"] == "warning" and FULL in status["trouble"]
+    assert FULL in site.cli("status").stdout.splitlines()[1]
     assert status["services"][0]["state"] == "up"
     assert FULL in site.unix.get("/").text
     site.servers["llama"].kill()

@@ -42,6 +42,12 @@ def test_acknowledge_twice_is_a_conflict(site, incident):
     assert site.cli("ack", str(incident)).returncode == 1
 
 
+def test_one_that_is_not_there(site, incident):
+    for answer in (site.unix.get("/v1/incidents/999"),
+                   site.unix.post("/v1/incidents/999/acknowledge", {})):
+        assert answer.status == 404 and answer.json == {"error": "there is no incident 999"}
+
+
 def test_answer_is_the_changed_object(site, incident):
     answer = site.unix.post(f"/v1/incidents/{incident}/acknowledge", {"comment": "mine"})
     assert answer.json["id"] == incident and answer.json["acknowledged_by"] == _user()

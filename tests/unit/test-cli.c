@@ -328,6 +328,13 @@ static void test_pages(void **state)
 			"ok, no open incident\n\nServices\n"
 			"  none: no model server was found here. A [service NAME] section\n"
 			"  of modelwatch.conf names one.\n"},
+		{show_status,
+			"{'status':'warning','services':[],'incidents':[],'roles':[],"
+			"'trouble':'the database cannot be written: \\u001b[31m'}",
+			"WARNING, no open incident\nthe database cannot be written: ?[31m\n"
+			"\nServices\n"
+			"  none: no model server was found here. A [service NAME] section\n"
+			"  of modelwatch.conf names one.\n"},
 		{show_incidents, incidents_json, incidents_text},
 		{show_incidents, "{'incidents':[]}", "No incident.\n"},
 		{show_incident, incident_json, incident_text},

@@ -186,7 +186,8 @@ static void test_errors(void **state)
 	} cases[] = {
 		{"GET /nothing", "<h1>There is nothing here</h1>", 404},
 		{"GET /services/nobody", "<h1>", 404},
-		{"GET /v1/incidents/18", "{\"error\":\"", 404},
+		{"GET /v1/incidents/18", "{\"error\":\"there is no incident 18\"", 404},
+		{"GET /incidents/18", "there is no incident 18", 404},
 		{"GET /v1/incidents/x", "{\"error\":\"", 404},
 		{"GET /v1/nothing", "{\"error\":\"", 404},
 		{"GET /v1/incidents?state=odd", "{\"error\":\"", 400},

@@ -64,9 +64,10 @@ static int declare(struct peer *p, struct message *m)
 	if (r == 0)
 		r = values_find(p->engine->values, &series, &value);
 	if (r == -E2BIG) {
-		if (p->engine->ignored_series++ == 0)
+		if (!p->engine->told_series)
 			log_warning("more series than max-series: %s and others are not kept",
 				series.metric);
+		p->engine->told_series = true;
 		r = 0;
 	} else if (r == 0)
 		r = remember_series(p, id, value);
@@ -108,11 +109,7 @@ static int take_samples(struct peer *p, struct message *m)
 
 		if (r < 0)
 			return r;
-		if (!value) {
-			e->ignored_samples++;
-			continue;
-		}
-		r = put(e, value, time_ms, number);
+		r = value ? put(e, value, time_ms, number) : 0;
 		if (r < 0)
 			return r;
 	}

@@ -68,11 +68,10 @@ int engine_put(struct engine *e, const char *metric, const char *label, const ch
 	struct value *value;
 	int r = values_find_simple(e->values, metric, label, text, &value);
 
-	if (r == -E2BIG) {
-		e->ignored_samples++;
-		return 0;
-	}
-	return r < 0 ? r : engine_put_value(e, value, time_ms, number);
+	/* One series too many is ignored. */
+	if (r < 0)
+		return r == -E2BIG ? 0 : r;
+	return engine_put_value(e, value, time_ms, number);
 }
 
 static int store_value(struct engine *e, struct value *value)
@@ -100,10 +99,8 @@ static int write_moment(struct engine *e, const struct moment *moment)
 			samples[count++] = (struct sample){
 				moment->samples[i].value->id, moment->samples[i].number};
 		/* The history is full of series: this one is judged by, but not stored. */
-		if (r == -E2BIG) {
-			e->ignored_samples++;
+		if (r == -E2BIG)
 			r = 0;
-		}
 	}
 	if (r == 0)
 		r = store_append(e->store, moment->time_ms, samples, count);

@@ -43,9 +43,10 @@ static bool has_room(struct engine *e, const char *name)
 	if (map_size(e->services) < SERVICES_MAX ||
 		config_find(role_config(e->role), SECTION_SERVICE, name))
 		return true;
-	if (e->ignored_services++ == 0)
+	if (!e->told_services)
 		log_warning("more than %d services: %s and others are not kept", SERVICES_MAX,
 			name);
+	e->told_services = true;
 	return false;
 }
 

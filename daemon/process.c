@@ -257,7 +257,7 @@ static int tell_limited(struct process_role *p, const char *service, const char 
 	buf_printf(&remedy, "Add the user, or change 'user' of [service %s]; then reload.", service);
 	if (buf_error(&subject) < 0 || buf_error(&text) < 0 || buf_error(&remedy) < 0)
 		return -ENOMEM;
-	r = take_fact(p, "doctor", subject.data, "state", "limited");
+	r = take_fact(p, "doctor", subject.data, "state", check_state_name(CHECK_LIMITED));
 	if (r == 0)
 		r = take_fact(p, "doctor", subject.data, "text", text.data);
 	return r < 0 ? r : take_fact(p, "doctor", subject.data, "remedy", remedy.data);

@@ -348,7 +348,7 @@ void tell_crowded(struct collector *c)
 	if (c->told_crowded)
 		return;
 	c->told_crowded = true;
-	tell_doctor(c, COLLECTOR_DISCOVERY, "limited",
+	tell_doctor(c, COLLECTOR_DISCOVERY, CHECK_LIMITED,
 		"Model servers were found under so many names (kind and port) that those of new "
 		"names are no longer taken up.",
 		"Name your servers in [service] sections; a reload or restart counts anew.");

@@ -25,14 +25,9 @@ void collector_fail(struct collector *c, int r)
 /* CLOCK_MONOTONIC stands still while the host sleeps, the time of processes does not. */
 uint64_t collector_boot_ticks(const struct collector *c, usec_t monotonic)
 {
-	struct timespec now;
-	double since;
+	usec_t since = usec_since(clock_boot(), usec_since(clock_monotonic(), monotonic));
 
-	if (clock_gettime(CLOCK_BOOTTIME, &now) < 0)
-		return 0;
-	since = (double) now.tv_sec + (double) now.tv_nsec / 1e9 -
-		(double) usec_since(clock_monotonic(), monotonic) / (double) USEC_PER_SEC;
-	return since > 0 ? (uint64_t) (since * c->ticks) : 0;
+	return (uint64_t) ((double) since / (double) USEC_PER_SEC * c->ticks);
 }
 
 static void forget_old(struct collector *c)

@@ -57,13 +57,9 @@ void service_free(void *service)
 
 static usec_t running_for(const struct process *p)
 {
-	struct timespec now;
-	double age;
+	double age = (double) clock_boot() / (double) USEC_PER_SEC -
+		     (double) p->start / p->collector->ticks;
 
-	if (clock_gettime(CLOCK_BOOTTIME, &now) < 0)
-		return 0;
-	age = (double) now.tv_sec + (double) now.tv_nsec / 1e9 -
-	      (double) p->start / p->collector->ticks;
 	return age > 0 ? (usec_t) (age * (double) USEC_PER_SEC) : 0;
 }
 

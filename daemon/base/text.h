@@ -24,6 +24,9 @@ bool text_is_utf8(const char *text, size_t size);
  * not part of valid UTF-8 becomes '?'. Returns a new string (free() it) or NULL without memory. */
 char *text_printable(const char *bytes, size_t size);
 
+/* Puts a copy of TEXT in the place of *FIELD, which is freed. 0, or -ENOMEM: then *FIELD stays. */
+int text_replace(char **field, const char *text);
+
 /* Cuts TEXT where a character ends, so that at most LIMIT bytes remain. */
 void text_truncate(char *text, size_t limit);
 

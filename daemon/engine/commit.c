@@ -214,9 +214,7 @@ static void forget_services(struct engine *e)
 		if (!entry->removed)
 			continue;
 		map_remove_string(e->services, entry->record.name);
-		service_done(&entry->record);
-		free(entry->restarts);
-		free(entry);
+		service_entry_free(entry);
 		position--;
 	}
 	position = 0;

@@ -177,17 +177,12 @@ static void disable(struct engine *e, const char *webhook)
 	log_error("webhook %s answered 410: it is disabled until the next reload", webhook);
 	for (size_t i = 0; i < e->delivery_count; i++) {
 		struct delivery_entry *d = &e->deliveries[i];
-		char *error;
 
-		if (!text_equal(d->notification.webhook, webhook) ||
-			d->notification.state != NOTIFICATION_PENDING)
-			continue;
-		error = strdup("the webhook answered 410: it is disabled until the next reload");
-		if (!error)
-			continue;
-		free(d->notification.last_error);
-		d->notification.last_error = error;
-		d->changed = true;
+		if (text_equal(d->notification.webhook, webhook) &&
+			d->notification.state == NOTIFICATION_PENDING &&
+			text_replace(&d->notification.last_error,
+				"the webhook answered 410: it is disabled until the next reload") == 0)
+			d->changed = true;
 	}
 }
 
@@ -299,15 +294,10 @@ static void fail_orphans(struct engine *e)
 {
 	for (size_t i = 0; i < e->delivery_count; i++) {
 		struct notification *n = &e->deliveries[i].notification;
-		char *error;
 
-		if (n->state != NOTIFICATION_PENDING || is_configured(e, n->webhook))
+		if (n->state != NOTIFICATION_PENDING || is_configured(e, n->webhook) ||
+			text_replace(&n->last_error, "the webhook is no longer configured") < 0)
 			continue;
-		error = strdup("the webhook is no longer configured");
-		if (!error)
-			continue;
-		free(n->last_error);
-		n->last_error = error;
 		n->state = NOTIFICATION_FAILED;
 		e->deliveries[i].changed = true;
 		engine_commit_soon(e);

@@ -204,6 +204,7 @@ int ingest_process_gone(struct engine *e, size_t index);
 /* services.c */
 int services_restore(struct engine *e);
 void services_done(struct engine *e);
+struct service_entry *service_entry_free(struct service_entry *entry);
 int services_configure(struct engine *e);
 /* A value of a modelwatch_service_ series changed. */
 int services_value(struct engine *e, const struct value *value, int64_t time_ms);

@@ -13,13 +13,19 @@
 #define RESTARTS	   "modelwatch_service_restarts_total"
 #define RECENT_RESTARTS	   "modelwatch_service_recent_restarts"
 
-static void free_entry(void *p)
+struct service_entry *service_entry_free(struct service_entry *entry)
 {
-	struct service_entry *entry = p;
-
+	if (!entry)
+		return NULL;
 	service_done(&entry->record);
 	free(entry->restarts);
 	free(entry);
+	return NULL;
+}
+
+static void free_entry(void *entry)
+{
+	service_entry_free(entry);
 }
 
 static void free_facts(void *p)
@@ -72,21 +78,10 @@ static int find(struct engine *e, const char *name, struct service_entry **ret)
 		    ? map_put_string(e->services, name, entry, NULL)
 		    : -ENOMEM;
 	if (r < 0) {
-		free_entry(entry);
+		service_entry_free(entry);
 		return r;
 	}
 	*ret = entry;
-	return 0;
-}
-
-static int set_text(char **field, const char *text)
-{
-	char *copy = strdup(text);
-
-	if (!copy)
-		return -ENOMEM;
-	free(*field);
-	*field = copy;
 	return 0;
 }
 
@@ -97,7 +92,7 @@ static int set_state(struct service_entry *entry, enum service_state state, int6
 	entry->record.state = state;
 	entry->record.since_ms = time_ms;
 	entry->changed = true;
-	return state == SERVICE_DOWN ? 0 : set_text(&entry->record.reason, "");
+	return state == SERVICE_DOWN ? 0 : text_replace(&entry->record.reason, "");
 }
 
 /* Remembers that a restart was seen at TIME_MS. */
@@ -284,7 +279,7 @@ int services_event(struct engine *e, const struct event *event, int64_t time_ms)
 	for (size_t i = 0; i < event->evidence_count; i++)
 		if (text_equal(event->evidence[i].name, "reason")) {
 			entry->changed = true;
-			return set_text(&entry->record.reason, event->evidence[i].text);
+			return text_replace(&entry->record.reason, event->evidence[i].text);
 		}
 	return 0;
 }
@@ -379,9 +374,9 @@ static int restore_service(struct engine *e, const struct service *from)
 	entry->record.since_ms = from->since_ms;
 	entry->record.restarts = from->restarts;
 	entry->changed = false;
-	r = set_text(&entry->record.reason, from->reason);
+	r = text_replace(&entry->record.reason, from->reason);
 	if (r == 0)
-		r = set_text(&entry->record.url, from->url);
+		r = text_replace(&entry->record.url, from->url);
 	return r < 0 ? r : restore_recent(e, entry);
 }
 
@@ -414,7 +409,7 @@ static int apply_fact(struct engine *e, const char *service, const char *key, co
 		return r;
 	entry->changed = true;
 	if (url)
-		return set_text(&entry->record.url, value);
+		return text_replace(&entry->record.url, value);
 	entry->record.discovered = text_equal(value, "yes") && !entry->configured;
 	if (entry->record.discovered)
 		entry->removed = false;

@@ -20,6 +20,7 @@
 #define CONNECTIONS_KEPT     8L		 /* open connections without a request */
 #define ANSWER_HEADERS_LIMIT (64 * 1024) /* bytes of all headers of an answer */
 #define LOCATION_LIMIT	     256	 /* bytes of a host's name */
+#define RETRY_AFTER_LIMIT    (7 * 86400) /* seconds: a receiver may ask for any number */
 
 struct fetcher {
 	sd_event *event;
@@ -265,7 +266,7 @@ static void finish(struct fetch *fetch, CURLcode code)
 	}
 	curl_easy_getinfo(fetch->easy, CURLINFO_RETRY_AFTER, &wait);
 	if (wait > 0)
-		response.retry_after = wait;
+		response.retry_after = wait < RETRY_AFTER_LIMIT ? wait : RETRY_AFTER_LIMIT;
 	curl_easy_getinfo(fetch->easy, CURLINFO_CONTENT_TYPE, &text);
 	type = text ? strdup(text) : NULL;
 	redirect_host(fetch->easy, host);

@@ -36,7 +36,7 @@ struct fetch_response {
 	/* 0 after a transport error. Of an answer that is too large it is there, with an error:
 	 * who wants no more than the status has it. */
 	unsigned status;
-	int64_t retry_after; /* seconds, also where a date was given; -1 where there was none */
+	int64_t retry_after; /* seconds, a week at most, also where a date was given; -1: none */
 	const char *content_type;  /* "" for none */
 	const char *redirect_host; /* where a 3xx points; "" for none */
 	const char *body;	   /* NUL-terminated */

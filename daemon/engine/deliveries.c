@@ -226,9 +226,10 @@ int deliveries_result(struct peer *p, struct message *m)
 	const char *text = message_string(m);
 	struct delivery result = {.status = (unsigned) status, .text = text};
 
-	if (status > STATUS_MAX || retry_after > INT64_MAX || strlen(text) > ERROR_MAX)
+	if (status > STATUS_MAX || strlen(text) > ERROR_MAX)
 		return -EBADMSG;
-	result.retry_after = (int64_t) retry_after - 1;
+	/* The receiver chose it: too high a number is no fault of `notify`. */
+	result.retry_after = (int64_t) (retry_after < INT64_MAX ? retry_after : INT64_MAX) - 1;
 	for (size_t i = 0; i < e->delivery_count; i++) {
 		struct delivery_entry *d = &e->deliveries[i];
 

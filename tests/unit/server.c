@@ -119,6 +119,8 @@ static void answer_path(int fd, const char *request, const char *path)
 		answer(fd, "500 Internal Server Error", "Retry-After: 7\r\n", "oops");
 	else if (text_equal(path, "/date"))
 		answer_retry_date(fd);
+	else if (text_equal(path, "/never"))
+		answer(fd, "503 Service Unavailable", "Retry-After: 9223372036854775807\r\n", "");
 	else if (text_equal(path, "/redirect"))
 		answer(fd, "302 Found",
 			"Location: https://user:pw@elsewhere.example/secret?token=1\r\n", "");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An HTTP server for tests, in a child process, that misbehaves in every way that the path names:
- * /200 /echo (the request as body) /500 (Retry-After: 7) /date (429, 1000 s) /redirect /hang /early
- * /half /huge /headers /garbage /slow; /tell/FD writes the request to a descriptor that was open when
- * the server started, and answers 204. One child for each connection, so that one that hangs stops
- * nothing else. Failures of the set-up fail the test. */
+ * /200 /echo (the request as body) /500 (Retry-After: 7) /date (429, 1000 s) /never (503, INT64_MAX s)
+ * /redirect /hang /early /half /huge /headers /garbage /slow; /tell/FD writes the request to a
+ * descriptor that was open when the server started, and answers 204. One child for each connection, so
+ * that one that hangs stops nothing else. Failures of the set-up fail the test. */
 #pragma once
 
 #include <sys/types.h>

@@ -125,6 +125,7 @@ static void test_answers(void **state)
 		{"/200", 200, -1, "fine", "text/plain", "", NULL, 20000},
 		{"/500", 500, 7, "oops", "", "", NULL, 20000},
 		{"/date", 429, 1000, "", "", "", NULL, 20000},
+		{"/never", 503, 604800, "", "", "", NULL, 20000},
 		{"/redirect", 302, -1, "", "", "elsewhere.example", NULL, 20000},
 		{"/slow", 200, -1, "slow", "", "", NULL, 20000},
 		{"/hang", 0, -1, "", "", "", "no answer within 200ms", 200},

@@ -159,6 +159,7 @@ static void make_slice(const struct fixture *f, struct buf *slice)
 	put(c, s, OPTION_WEBHOOK_HEADER, "X-Team: ml", NULL);
 	add_webhook(c, f->port, "plain", path);
 	add_webhook(c, f->port, "failing", "/500");
+	add_webhook(c, f->port, "never", "/never");
 	add_webhook(c, f->port, "redirecting", "/redirect");
 	add_webhook(c, f->port, "huge", "/huge");
 	add_webhook(c, f->held_port, "held", "/");
@@ -292,6 +293,7 @@ static void test_results(void **state)
 		{"hanging", 0, 0, NULL}, /* a text with the port */
 		{"plain", 204, 0, ""},
 		{"failing", 500, 8, "answered 500"},
+		{"never", 503, 604801, "answered 503"},
 		{"redirecting", 302, 0,
 			"answered 302: redirects to elsewhere.example, not followed"},
 		{"huge", 200, 0, ""},

@@ -91,7 +91,7 @@ struct received {
 static void received_done(struct received *p)
 {
 	for (size_t i = 0; i < p->fd_count; i++)
-		close(p->fds[i]);
+		close_fd(&p->fds[i]);
 	p->fd_count = 0;
 }
 
@@ -170,11 +170,10 @@ static int dispatch(struct link *l, struct received *p)
 	r = message_decode(p->data, body, size, l->sender, &m);
 	if (r < 0)
 		return r;
+	if (p->fd_count > taken + message_descriptors(&m))
+		return -EBADMSG;
 	if (taken < p->fd_count)
 		m.fd = TAKE_FD(p->fds[taken]);
-	/* From here on the descriptor is the message's: what was not taken is closed below. */
-	if (m.fd >= 0)
-		p->fd_count = taken;
 	r = l->ops->message(l, &m, l->userdata);
 	close_fd(&m.fd);
 	return r;

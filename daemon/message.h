@@ -48,6 +48,9 @@ struct message {
 int message_decode(const void *header, const void *body, size_t size, unsigned sender,
 	struct message *ret);
 
+/* How many descriptors may come with it. */
+size_t message_descriptors(const struct message *m);
+
 uint64_t message_u64(struct message *m);
 double message_f64(struct message *m);
 const char *message_string(struct message *m);

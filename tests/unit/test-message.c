@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The codec's table, and links over a real pair of sockets. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -228,6 +230,89 @@ static void test_link_ends_on_bad_packet(void **state)
 	close_pair(event, &a, &b);
 }
 
+/* Sends a packet with COUNT copies of FD. */
+static void send_descriptors(int to, const struct buf *packet, int fd, size_t count)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(4 * sizeof(int))];
+	} control = {0};
+	struct iovec io = {packet->data, packet->size};
+	struct msghdr header = {.msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(count * sizeof(int))};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(count * sizeof(int));
+	for (size_t i = 0; i < count; i++)
+		memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(to, &header, 0), packet->size);
+}
+
+static void put_command(struct buf *b)
+{
+	message_begin(b, MESSAGE_COMMAND);
+	message_put_u64(b, 1);
+	for (size_t i = 0; i < 4; i++)
+		message_put_string(b, "");
+}
+
+static void put_delivered(struct buf *b)
+{
+	message_begin(b, MESSAGE_DELIVERED);
+	for (size_t i = 0; i < 3; i++)
+		message_put_u64(b, 0);
+	message_put_string(b, "");
+}
+
+/* However many descriptors come, none stays open; more than the message has refuse it. */
+static void test_link_closes_descriptors(void **state)
+{
+	static const struct {
+		void (*put)(struct buf *b);
+		size_t descriptors;
+		unsigned messages;
+		int closed;
+	} cases[] = {
+		{put_command, 1, 1, 0},
+		{put_command, 2, 0, 1 + EBADMSG},
+		{put_command, 4, 0, 1 + EBADMSG},
+		{put_delivered, 1, 0, 1 + EBADMSG},
+		{put_delivered, 2, 0, 1 + EBADMSG},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+		struct side side = {0};
+		sd_event *event;
+		int pair[2], watched[2];
+		char byte;
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+		assert_int_equal(pipe2(watched, O_NONBLOCK), 0);
+		assert_true(sd_event_new(&event) >= 0);
+		assert_int_equal(link_new(event, pair[0], FROM_WEB | FROM_NOTIFY, &ops, &side,
+					 &side.link),
+			0);
+		cases[i].put(&b);
+		assert_int_equal(message_end(&b), 0);
+		send_descriptors(pair[1], &b, watched[1], cases[i].descriptors);
+		close(watched[1]);
+		link_drain(side.link);
+		assert_int_equal(side.messages, cases[i].messages);
+		assert_int_equal(side.closed, cases[i].closed);
+		/* The end of the pipe: nobody holds its other side. */
+		assert_int_equal(read(watched[0], &byte, 1), 0);
+		close(watched[0]);
+		close(pair[1]);
+		link_free(side.link);
+		sd_event_unref(event);
+	}
+}
+
 static void test_link_may_be_freed_inside(void **state)
 {
 	struct side a = {0}, b = {.free_inside = true};
@@ -291,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_link_carries_everything),
 		cmocka_unit_test(test_link_bounds_its_queue),
 		cmocka_unit_test(test_link_ends_on_bad_packet),
+		cmocka_unit_test(test_link_closes_descriptors),
 		cmocka_unit_test(test_link_may_be_freed_inside),
 		cmocka_unit_test(test_drain_reads_all),
 		cmocka_unit_test(test_last_words_are_read),

@@ -286,6 +286,9 @@ static int begin(struct process_role *p, const void *bytes, size_t size)
 		r = collector_start(p->collector, &known);
 	known_done(&known);
 	p->started = r == 0;
+	/* The first look is a success of its own: the first samples may be long in coming. */
+	if (r == 0)
+		r = tick(p, "process", clock_wall());
 	if (r < 0)
 		log_error_errno(r, "cannot start to collect");
 	return r;

@@ -45,6 +45,7 @@ struct peer {
 	struct link *link;
 	struct value **series; /* by the peer's series id */
 	size_t series_count;
+	bool reported; /* its first samples came */
 	uint64_t done; /* the newest event that it sent, and that is in memory */
 	uint64_t told; /* the newest event that it was told is durable */
 };

@@ -114,6 +114,10 @@ static int take_samples(struct peer *p, struct message *m)
 			return r;
 	}
 	services_evaluate(e);
+	/* Until somebody reads that the collector looked, nobody believes what it saw. */
+	if (!p->reported)
+		engine_commit_soon(e);
+	p->reported = true;
 	return engine_put(e, COLLECTOR_REPORTED, "collector", collector, time_ms,
 		(double) now_ms / 1000);
 }

@@ -41,16 +41,17 @@ void engine_evaluate(struct engine *e, const char *metric)
 		(double) usec_since(clock_monotonic(), begin) / (double) USEC_PER_SEC;
 }
 
-/* When a collector that is silent was heard of last stays among the current values. */
+/* When a collector that says little, or nothing, was heard of last stays among the current values. */
 static int repeat_report(void *userdata, struct value *value)
 {
 	struct engine *e = userdata;
 	int64_t now_ms = engine_now(e);
 	const char *name = labels_get(&value->series.labels, "collector");
+	usec_t often = e->interval < SELF_EVERY ? e->interval : SELF_EVERY;
 	const struct role_row *row;
 
 	if (!name || !text_equal(value->series.metric, COLLECTOR_REPORTED) ||
-		value->time_ms == 0 || now_ms - value->time_ms <= usec_to_ms(e->interval))
+		value->time_ms == 0 || now_ms - value->time_ms <= usec_to_ms(often))
 		return 0;
 	row = role_row_find(name);
 	return row && row->sender == FROM_COLLECTOR

@@ -19,7 +19,7 @@ struct documents {
 	struct reader *reader; /* NULL while it is not open */
 	const char *host;
 	const char *external_url; /* "" for none; without a final slash */
-	int64_t interval_ms;      /* of collectors */
+	int64_t interval_ms;      /* of what collectors say, until it can be read */
 	const struct config *config;
 };
 

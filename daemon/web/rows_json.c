@@ -63,7 +63,7 @@ int service_unsee(struct service *s, int64_t last_ms)
 	if (s->state == SERVICE_UNKNOWN)
 		return 0;
 	if (asprintf(&reason, "%s when modelwatch last looked%s%s%s", service_state_name(s->state),
-		    last_ms > 0 ? "" : ", more than an hour ago", *s->reason ? ": " : "",
+		    last_ms > 0 ? "" : "; its collector has not reported yet", *s->reason ? ": " : "",
 		    s->reason) < 0)
 		return -ENOMEM;
 	free(s->reason);

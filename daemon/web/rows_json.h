@@ -16,7 +16,7 @@ void json_list_add(json_t **list, json_t *item);
 json_t *service_json(const struct service *s, const struct process_record *processes,
 	size_t process_count, const char *external_url);
 
-/* Makes S what can be said of it when nobody has looked since LAST_MS (0: for long): unknown, and what
+/* Makes S what can be said of it when nobody has looked since LAST_MS (0: not yet): unknown, and what
  * it was. -ENOMEM. */
 int service_unsee(struct service *s, int64_t last_ms);
 

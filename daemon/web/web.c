@@ -358,6 +358,15 @@ static int listen_to_all(struct web *w)
 	return 0;
 }
 
+/* How long it takes at most until what a collector saw can be read. */
+static int64_t reading_interval_ms(const struct section *daemon)
+{
+	usec_t interval = section_duration(daemon, OPTION_DAEMON_INTERVAL);
+	usec_t evaluate = section_duration(daemon, OPTION_DAEMON_EVALUATE);
+
+	return usec_to_ms(interval > evaluate ? interval : evaluate);
+}
+
 static int read_configuration(struct web *w)
 {
 	const struct config *c = role_config(w->role);
@@ -372,7 +381,7 @@ static int read_configuration(struct web *w)
 	w->names.external_url = w->external_url;
 	w->names.allowed = section_list(page, OPTION_PAGE_ALLOWED_HOST, &w->names.allowed_count);
 	return documents_init(&w->documents, role_state_directory(w->role), w->names.host,
-		w->external_url, usec_to_ms(section_duration(daemon, OPTION_DAEMON_INTERVAL)), c);
+		w->external_url, reading_interval_ms(daemon), c);
 }
 
 static void web_free(struct web *w)

@@ -147,6 +147,23 @@ def test_services_nobody_looks_at(site):
     site.wait_service("llama")
 
 
+@pytest.mark.parametrize("option", ["interval", "evaluate"])
+def test_first_look_counts(site, option):
+    """Long before the first samples and the first evaluation what the first look saw is believed,
+    and still is when somebody else reads it or asks for it."""
+    site.section("daemon", **{option: "1h"})
+    site.service("llama")
+    site.start()
+    site.wait_service("llama")
+    eventually(lambda: site.unix.get("/healthz").status == 200, "health")
+    for role in ("web", "engine"):
+        old = site.daemon.roles()[role]
+        assert site.daemon.kill(role)
+        eventually(lambda role=role, old=old: site.daemon.roles().get(role) not in (None, old),
+                   f"another {role}")
+        site.wait_service("llama")
+
+
 @pytest.mark.parametrize("role", places.ROLES)
 def test_hung_role_is_replaced(site, role):
     server = site.service("llama")

@@ -106,7 +106,7 @@ static void test_unseen(void **state)
 	} cases[] = {
 		{SERVICE_UP, "", NOW_MS, "up when modelwatch last looked"},
 		{SERVICE_DOWN, "exited", NOW_MS, "down when modelwatch last looked: exited"},
-		{SERVICE_UP, "", 0, "up when modelwatch last looked, more than an hour ago"},
+		{SERVICE_UP, "", 0, "up when modelwatch last looked; its collector has not reported yet"},
 		{SERVICE_UNKNOWN, "ended", NOW_MS, "ended"},
 	};
 

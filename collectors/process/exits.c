@@ -42,7 +42,9 @@ enum exit_reason exit_classify(const struct exit_facts *f)
 		return EXIT_EXITED;
 	if (WCOREDUMP(f->status))
 		return EXIT_CORE_DUMPED;
-	return WTERMSIG(f->status) == SIGKILL && f->out_of_memory ? EXIT_OOM : EXIT_SIGNALLED;
+	return WTERMSIG(f->status) == SIGKILL && f->out_of_memory != MEMORY_SUFFICED
+		       ? EXIT_OOM
+		       : EXIT_SIGNALLED;
 }
 
 static void put_signal(struct buf *b, int number)
@@ -66,7 +68,9 @@ void exit_phrase(const struct exit_facts *f, struct buf *b)
 		put_signal(b, WTERMSIG(f->status));
 		break;
 	case EXIT_OOM:
-		buf_add_string(b, "killed by SIGKILL (out of memory)");
+		buf_add_string(b, f->out_of_memory == MEMORY_OUT
+					  ? "killed by SIGKILL (out of memory)"
+					  : "killed by SIGKILL (most likely out of memory)");
 		break;
 	case EXIT_UNOBSERVED:
 		buf_add_string(b, "gone while nobody was looking");

@@ -25,12 +25,19 @@ const char *exit_reason_name(enum exit_reason reason);
 /* -EINVAL. */
 int exit_reason_parse(const char *name, enum exit_reason *ret);
 
+/* Whether the kernel killed it for lack of memory. */
+enum out_of_memory {
+	MEMORY_SUFFICED,
+	MEMORY_LIKELY, /* somebody was killed so on the host around that time */
+	MEMORY_OUT,    /* somebody of its cgroup was */
+};
+
 /* What is known of an end. */
 struct exit_facts {
 	bool observed;	/* we were there */
 	bool has_status;
 	int status;	/* as wait(2) gives it */
-	bool out_of_memory; /* the kernel killed for lack of memory around that time */
+	enum out_of_memory out_of_memory;
 	int64_t pid;
 	usec_t lasted;	/* how long it ran; 0 where unknown */
 	uint64_t resident; /* bytes at the last look; 0 where unknown */

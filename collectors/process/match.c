@@ -57,18 +57,16 @@ bool match_cgroup(const char *prefix, const char *path, size_t size)
 
 static bool match_cgroups(const struct service_match *m, const struct match_subject *p)
 {
-	const char *path;
-	size_t position = 0, size;
-	bool unified;
+	struct cgroup_path cgroup;
+	size_t position = 0;
 
 	if (m->cgroup_count == 0)
 		return true;
 	for (size_t line = 0; line < CGROUP_LINES_MAX; line++) {
-		if (!proc_cgroup_next(p->cgroups, p->cgroups_size, &position, &path, &size,
-			    &unified))
+		if (!proc_cgroup_next(p->cgroups, p->cgroups_size, &position, &cgroup))
 			break;
 		for (size_t i = 0; i < m->cgroup_count; i++)
-			if (match_cgroup(m->cgroups[i], path, size))
+			if (match_cgroup(m->cgroups[i], cgroup.path, cgroup.size))
 				return true;
 	}
 	return false;

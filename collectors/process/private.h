@@ -74,7 +74,7 @@ enum denied {
 	DENIED_MEMORY = 1 << 2,
 };
 
-/* Kills for lack of memory, at the last two looks. */
+/* Kills for lack of memory in a cgroup, at the last two looks. */
 struct oom_watch {
 	uint64_t before, last;
 };
@@ -96,7 +96,8 @@ struct process {
 	const struct server_kind *kind; /* a model server whose port is not known yet */
 	usec_t port_due, found;		/* monotonic: its ports are looked at again; first seen */
 	int pidfd;
-	int memory_fd;	      /* of a main process: memory.events of its cgroup, or negative */
+	int memory_fd;	      /* of a main process: what its cgroup says of kills, or negative */
+	uint64_t memory_file; /* its number: one for each cgroup */
 	struct oom_watch oom; /* there */
 	sd_event_source *death;
 	sd_event_source *patience; /* it died; its status may still come */
@@ -133,7 +134,7 @@ struct collector {
 	usec_t search_due;    /* monotonic: ports are dear to look for */
 	usec_t slow_due;      /* monotonic: what is dear to read is read again */
 	unsigned kept;	      /* descriptors kept open */
-	struct oom_watch oom; /* on the whole host */
+	uint64_t oom_kills;   /* on the whole host, at the last look */
 	usec_t oom_looked;    /* monotonic; 0 for never */
 	char boot[64];
 	double ticks;	      /* clock ticks a second */
@@ -195,8 +196,8 @@ void memory_begin(struct process *p);
 void memory_end(struct process *p);
 /* Looks at the kernel's kills for lack of memory, now and then. */
 void memory_watch(struct collector *c);
-/* True where one of them explains the SIGKILL of this main process just seen. */
-bool memory_claim_kill(struct process *p);
+/* Whether one of them explains the SIGKILL of this main process just seen. */
+enum out_of_memory memory_claim_kill(struct process *p);
 
 /* service.c */
 struct service *service_get(struct collector *c, const char *name);

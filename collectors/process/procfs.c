@@ -243,8 +243,28 @@ int proc_oom_kills_parse(const char *bytes, size_t size, uint64_t *ret_kills)
 	return find_number(bytes, size, "oom_kill ", ret_kills);
 }
 
-bool proc_cgroup_next(const char *bytes, size_t size, size_t *position, const char **ret_path,
-	size_t *ret_size, bool *ret_unified)
+/* Of a line ID:CONTROLLERS:PATH; controllers are separated by commas. */
+static enum cgroup_hierarchy hierarchy_of(const char *line, const char *id, const char *path)
+{
+	static const char memory[] = "memory";
+	const char *name = id + 1;
+
+	if (name == path)
+		return line[0] == '0' && id == line + 1 ? CGROUP_UNIFIED : CGROUP_OTHER;
+	while (name < path) {
+		const char *comma = memchr(name, ',', (size_t) (path - name));
+		const char *end = comma ? comma : path;
+
+		if ((size_t) (end - name) == strlen(memory) &&
+			memcmp(name, memory, strlen(memory)) == 0)
+			return CGROUP_MEMORY;
+		name = end + 1;
+	}
+	return CGROUP_OTHER;
+}
+
+bool proc_cgroup_next(
+	const char *bytes, size_t size, size_t *position, struct cgroup_path *ret)
 {
 	while (*position < size) {
 		const char *line = bytes + *position;
@@ -256,9 +276,8 @@ bool proc_cgroup_next(const char *bytes, size_t size, size_t *position, const ch
 		*position = (size_t) (end - bytes) + (newline ? 1 : 0);
 		if (!path || path + 1 == end || path[1] != '/')
 			continue;
-		*ret_path = path + 1;
-		*ret_size = (size_t) (end - path - 1);
-		*ret_unified = line[0] == '0' && id == line + 1 && path == id + 1;
+		*ret = (struct cgroup_path){
+			hierarchy_of(line, id, path), path + 1, (size_t) (end - path - 1)};
 		return true;
 	}
 	return false;

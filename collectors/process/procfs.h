@@ -48,13 +48,23 @@ int proc_limits_parse(const char *bytes, size_t size, uint64_t *ret_files);
 /* Of /proc/PID/status: the effective capabilities, one bit each. */
 int proc_capabilities_parse(const char *bytes, size_t size, uint64_t *ret);
 
-/* Of a cgroup's memory.events, and of /proc/vmstat: processes killed for lack of memory. */
+/* Of a cgroup's memory.events or (version 1) memory.oom_control, and of /proc/vmstat: processes killed
+ * for lack of memory. */
 int proc_oom_kills_parse(const char *bytes, size_t size, uint64_t *ret_kills);
 
-/* The next path of /proc/PID/cgroup from *POSITION on: points into BYTES. False at the end.
- * *RET_UNIFIED: it is the path in the one hierarchy of version 2. */
-bool proc_cgroup_next(const char *bytes, size_t size, size_t *position, const char **ret_path,
-	size_t *ret_size, bool *ret_unified);
+enum cgroup_hierarchy {
+	CGROUP_OTHER,
+	CGROUP_UNIFIED, /* the one of version 2 */
+	CGROUP_MEMORY,	/* of version 1, with the controller of memory */
+};
+struct cgroup_path {
+	enum cgroup_hierarchy hierarchy;
+	const char *path; /* into the bytes; begins with a slash */
+	size_t size;
+};
+/* The next path of /proc/PID/cgroup from *POSITION on. False at the end. */
+bool proc_cgroup_next(
+	const char *bytes, size_t size, size_t *position, struct cgroup_path *ret);
 
 /* A TCP socket that listens. */
 struct listener {

@@ -109,7 +109,8 @@ int sample_process(struct process *p)
 	p->active |= before.user < p->used.user || before.system < p->used.system ||
 		     before.major_faults != p->used.major_faults || p->threads != stat.threads;
 	p->lived = now;
-	p->permitted = stat.permitted;
+	if (!stat.exiting)
+		p->permitted = stat.permitted;
 	p->threads = stat.threads;
 	p->resident = stat.resident * c->page;
 	return 0;

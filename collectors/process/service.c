@@ -216,8 +216,8 @@ void service_exited(struct process *p, const int *status)
 		.lasted = running_for(p),
 		.resident = p->resident};
 
-	facts.out_of_memory = status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL &&
-			      memory_claim_kill(p);
+	if (status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL)
+		facts.out_of_memory = memory_claim_kill(p);
 	/* Out of everybody's way, but alive until its end is told. */
 	map_remove(s->collector->processes, &p->pid, sizeof(p->pid));
 	s->mains--;

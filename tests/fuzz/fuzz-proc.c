@@ -26,14 +26,14 @@ static void fuzz_files(const char *bytes, size_t size)
 
 static void fuzz_cgroups(const char *bytes, size_t size)
 {
-	size_t position = 0, before = 0, length;
-	const char *path;
-	bool unified;
+	size_t position = 0, before = 0;
+	struct cgroup_path cgroup;
 
-	while (proc_cgroup_next(bytes, size, &position, &path, &length, &unified)) {
+	while (proc_cgroup_next(bytes, size, &position, &cgroup)) {
 		assert(position > before && position <= size);
-		assert(length > 0 && path >= bytes && path + length <= bytes + size);
-		assert(path[0] == '/' && !memchr(path, '\n', length));
+		assert(cgroup.size > 0 && cgroup.path >= bytes &&
+			cgroup.path + cgroup.size <= bytes + size);
+		assert(cgroup.path[0] == '/' && !memchr(cgroup.path, '\n', cgroup.size));
 		before = position;
 	}
 	assert(position >= before);

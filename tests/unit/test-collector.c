@@ -128,30 +128,43 @@ static void test_kill_of_a_large_one(void **state)
 	assert_true(early);
 }
 
-/* What a cgroup of version 2 says, where the service's processes have theirs. */
-static void write_memory_events(struct collector_fixture *f, unsigned kills)
+/* Where kills are counted, by version of cgroups. */
+static const struct {
+	enum cgroup_hierarchy hierarchy;
+	const char *directory, *file;
+} oom_counts[] = {
+	{CGROUP_OTHER, "", ""},
+	{CGROUP_MEMORY, "/memory", "memory.oom_control"},
+	{CGROUP_UNIFIED, "", "memory.events"},
+};
+
+/* What the cgroup of the service's processes says, and no other version; where there is one of that
+ * version. */
+static bool write_oom_kills(struct collector_fixture *f, unsigned version, unsigned kills)
 {
-	_cleanup_buf_ struct buf cgroups = BUF_INIT, command = BUF_INIT;
-	size_t position = 0, size = 0;
-	const char *path = NULL;
-	bool unified = false;
+	_cleanup_buf_ struct buf cgroups = BUF_INIT, command = BUF_INIT, directory = BUF_INIT;
+	struct cgroup_path path;
+	size_t position = 0;
 
 	assert_int_equal(file_read("/proc/self/cgroup", 65536, &cgroups), 0);
-	while (!unified && proc_cgroup_next(cgroups.data, cgroups.size, &position, &path, &size,
-				   &unified))
-		;
-	if (!unified)
-		skip();
+	do
+		if (!proc_cgroup_next(cgroups.data, cgroups.size, &position, &path))
+			return false;
+	while (path.hierarchy != oom_counts[version].hierarchy);
+	buf_printf(&directory, "%s%s%.*s", f->directory, oom_counts[version].directory,
+		(int) path.size, path.path);
 	buf_printf(&command,
-		"mkdir -p '%s%.*s' && printf 'oom 0\\noom_kill %u\\n' >'%s%.*s/memory.events'",
-		f->directory, (int) size, path, kills, f->directory, (int) size, path);
+		"cd '%s'; %s mkdir -p '%s' && "
+		"printf 'oom_kill_disable 0\\noom 0\\noom_kill %u\\n' >'%s/%s'",
+		f->directory, version == 2 ? "rm -rf memory;" : "", directory.data, kills,
+		directory.data, oom_counts[version].file);
 	assert_int_equal(system(command.data), 0);
+	return true;
 }
 
 #define OOM_CGROUP "/sys/fs/cgroup/memory/modelwatch-test-oom"
 
-/* Has the kernel kill it for lack of memory; where we may. (In version 1, which leaves the service's
- * cgroup of version 2 to what the test says of it.) */
+/* Has the kernel kill it for lack of memory; where we may. */
 static bool kill_by_memory(struct server *s)
 {
 	char command[256];
@@ -167,38 +180,92 @@ static bool kill_by_memory(struct server *s)
 	return set;
 }
 
-/* Without a word of its cgroup the host's count tells; with one, that it was killed and not another. */
+struct oom_case {
+	unsigned version;	/* of cgroups; 0: the cgroup cannot be read */
+	unsigned before, after; /* kills in its cgroup */
+	bool other;		/* it is another process that the kernel kills; ours by hand, then */
+	const char *reason, *phrase;
+};
+
+/* False where that is not possible here. */
+static bool kill_one(struct collector_fixture *f, const struct oom_case *o, struct server *s)
+{
+	struct server *victim = o->other ? fixture_server(f, NULL) : s;
+
+	if (o->version > 0)
+		write_oom_kills(f, o->version, o->after);
+	if (!kill_by_memory(victim))
+		return false;
+	if (o->other) {
+		server_end(victim, 0);
+		kill(s->pid, SIGKILL);
+	}
+	return true;
+}
+
+/* Its own cgroup knows best; without a word of it the host's count has to do. */
 static void test_out_of_memory(void **state)
 {
-	static const struct {
-		int before, after; /* kills in its cgroup; negative: not said */
-		const char *reason;
-	} cases[] = {{-1, -1, "oom"}, {3, 3, "signalled"}, {3, 4, "oom"}};
+	static const struct oom_case cases[] = {
+		{0, 0, 0, false, "oom", "most likely out of memory"},
+		{1, 3, 3, true, "signalled", "killed by SIGKILL\n"},
+		{1, 3, 4, false, "oom", "(out of memory)"},
+		{2, 3, 3, true, "signalled", "killed by SIGKILL\n"},
+		{2, 3, 4, false, "oom", "(out of memory)"},
+	};
 	struct collector_fixture *f = *state;
-	struct server *s = fixture_running(f);
 	bool possible = true;
+	size_t started = 0, ended = 0;
 
+	fixture_service(f, "llama");
+	f->matches[0].command_lines = (const char *const[]){"*--ours*"};
+	f->matches[0].command_line_count = 1;
 	for (unsigned i = 0; i < ELEMENTS(cases) && possible; i++) {
+		const struct oom_case *o = &cases[i];
 		const struct told_event *e;
+		struct server *s;
 
-		if (cases[i].before >= 0)
-			write_memory_events(f, (unsigned) cases[i].before);
-		if (i > 0) {
-			s = fixture_server(f, NULL);
-			fixture_await(f, STARTED, "llama", i + 1);
-		}
-		if (cases[i].after >= 0)
-			write_memory_events(f, (unsigned) cases[i].after);
-		possible = kill_by_memory(s);
+		if (o->version > 0 && !write_oom_kills(f, o->version, o->before))
+			continue;
+		s = fixture_server(f, (const char *const[]){"--ours", NULL});
+		if (!f->collector)
+			fixture_begin(f, NULL);
+		fixture_await(f, STARTED, "llama", ++started);
+		possible = kill_one(f, o, s);
 		if (!possible)
 			break;
-		e = fixture_await(f, EXITED, "llama", i + 1);
-		assert_string_equal(e->reason, cases[i].reason);
+		e = fixture_await(f, EXITED, "llama", ++ended);
+		assert_string_equal(e->reason, o->reason);
+		assert_non_null(strstr(e->evidence, o->phrase));
 		server_end(s, 0);
 	}
 	rmdir(OOM_CGROUP);
 	if (!possible)
 		skip();
+}
+
+/* One kill explains one end. */
+static void test_two_ends_and_one_kill(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s;
+	const struct told_event *e;
+	static const char *const reasons[] = {"oom", "signalled"};
+
+	if (!write_oom_kills(f, 1, 3) && !write_oom_kills(f, 2, 3))
+		skip();
+	s = fixture_server(f, NULL);
+	fixture_server(f, NULL);
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 2);
+	if (!write_oom_kills(f, 1, 4))
+		write_oom_kills(f, 2, 4);
+	for (unsigned i = 0; i < ELEMENTS(reasons); i++) {
+		kill(s[i].pid, SIGKILL);
+		e = fixture_await(f, EXITED, "llama", i + 1);
+		assert_string_equal(e->reason, reasons[i]);
+	}
 }
 
 static void test_exit_codes(void **state)
@@ -400,6 +467,7 @@ int main(void)
 		BOTH(test_kill),
 		WITH(test_kill_of_a_large_one),
 		BOTH(test_out_of_memory),
+		BOTH(test_two_ends_and_one_kill),
 		BOTH(test_exit_codes),
 		BOTH(test_core),
 		BOTH(test_restart_within_an_interval),

@@ -25,15 +25,17 @@ static const struct exit_case cases[] = {
 	{{SEEN(EXITED(1))}, EXIT_EXITED, "exited with status 1"},
 	{{SEEN(EXITED(137))}, EXIT_EXITED, "exited with status 137"},
 	{{SEEN(EXITED(255))}, EXIT_EXITED, "exited with status 255"},
-	{{SEEN(EXITED(9)), .out_of_memory = true}, EXIT_EXITED, "exited with status 9"},
+	{{SEEN(EXITED(9)), .out_of_memory = MEMORY_OUT}, EXIT_EXITED, "exited with status 9"},
 	{{SEEN(15)}, EXIT_SIGNALLED, "killed by SIGTERM"},
 	{{SEEN(9)}, EXIT_SIGNALLED, "killed by SIGKILL"},
 	{{SEEN(11)}, EXIT_SIGNALLED, "killed by SIGSEGV"},
 	{{SEEN(64)}, EXIT_SIGNALLED, "killed by signal 64"},
 	{{SEEN(11 | CORE)}, EXIT_CORE_DUMPED, "dumped core on SIGSEGV"},
 	{{SEEN(6 | CORE)}, EXIT_CORE_DUMPED, "dumped core on SIGABRT"},
-	{{SEEN(9), .out_of_memory = true}, EXIT_OOM, "killed by SIGKILL (out of memory)"},
-	{{SEEN(15), .out_of_memory = true}, EXIT_SIGNALLED, "killed by SIGTERM"},
+	{{SEEN(9), .out_of_memory = MEMORY_OUT}, EXIT_OOM, "killed by SIGKILL (out of memory)"},
+	{{SEEN(9), .out_of_memory = MEMORY_LIKELY}, EXIT_OOM,
+		"killed by SIGKILL (most likely out of memory)"},
+	{{SEEN(15), .out_of_memory = MEMORY_OUT}, EXIT_SIGNALLED, "killed by SIGTERM"},
 	{{.observed = true}, EXIT_UNKNOWN, "ended for an unknown reason"},
 	{{.observed = true, .status = 9}, EXIT_UNKNOWN, "ended for an unknown reason"},
 	{{.observed = false}, EXIT_UNOBSERVED, "gone while nobody was looking"},
@@ -78,7 +80,7 @@ static void check_sentence(const struct exit_facts *f, const char *expected)
 
 static void test_sentence(void **state)
 {
-	struct exit_facts f = {SEEN(9), .out_of_memory = true, .pid = 4711};
+	struct exit_facts f = {SEEN(9), .out_of_memory = MEMORY_OUT, .pid = 4711};
 
 	check_sentence(&f, "Process 4711 killed by SIGKILL (out of memory) (oom).");
 	f.lasted = 3 * USEC_PER_HOUR + 2 * USEC_PER_MIN;

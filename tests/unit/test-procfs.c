@@ -250,34 +250,39 @@ static void test_status(void **state)
 struct cgroup_case {
 	const char *text;
 	const char *path; /* the first one; NULL for none */
-	bool unified;
+	enum cgroup_hierarchy hierarchy; /* its */
 	size_t count;
 };
 
 static void test_cgroup(void **state)
 {
 	static const struct cgroup_case cases[] = {
-		{"0::/system.slice/vllm.service\n", "/system.slice/vllm.service", true, 1},
-		{"0::/", "/", true, 1},
-		{"4:memory:/a:b\n1:name=systemd:/x\n0::/y\n", "/a:b", false, 3},
-		{"0::/a (deleted)\n", "/a (deleted)", true, 1},
-		{"00::/a\n", "/a", false, 1},
-		{"0:\n:\n\n0::\n0::relative\nrubbish\n0::/last", "/last", true, 1},
-		{"", NULL, false, 0},
-		{":::/\n", NULL, false, 0},
+		{"0::/system.slice/vllm.service\n", "/system.slice/vllm.service", CGROUP_UNIFIED,
+			1},
+		{"0::/", "/", CGROUP_UNIFIED, 1},
+		{"4:memory:/a:b\n1:name=systemd:/x\n0::/y\n", "/a:b", CGROUP_MEMORY, 3},
+		{"0::/a (deleted)\n", "/a (deleted)", CGROUP_UNIFIED, 1},
+		{"00::/a\n", "/a", CGROUP_OTHER, 1},
+		{"12:cpu,memory:/a\n", "/a", CGROUP_MEMORY, 1},
+		{"12:memory,cpu:/a\n", "/a", CGROUP_MEMORY, 1},
+		{"12:memor,memory2,name=memory:/a\n", "/a", CGROUP_OTHER, 1},
+		{"3:,:/a\n", "/a", CGROUP_OTHER, 1},
+		{"0:\n:\n\n0::\n0::relative\nrubbish\n0::/last", "/last", CGROUP_UNIFIED,
+			1},
+		{"", NULL, CGROUP_OTHER, 0},
+		{":::/\n", NULL, CGROUP_OTHER, 0},
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		size_t position = 0, size = 0, count = 0;
-		const char *path = NULL;
-		bool unified;
+		size_t position = 0, count = 0;
+		struct cgroup_path found;
 
-		while (proc_cgroup_next(cases[i].text, strlen(cases[i].text), &position, &path,
-			&size, &unified))
+		while (proc_cgroup_next(
+			cases[i].text, strlen(cases[i].text), &position, &found))
 			if (count++ == 0) {
-				assert_int_equal(size, strlen(cases[i].path));
-				assert_memory_equal(path, cases[i].path, size);
-				assert_int_equal(unified, cases[i].unified);
+				assert_int_equal(found.size, strlen(cases[i].path));
+				assert_memory_equal(found.path, cases[i].path, found.size);
+				assert_int_equal(found.hierarchy, cases[i].hierarchy);
 			}
 		assert_int_equal(count, cases[i].count);
 	}

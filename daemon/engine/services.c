@@ -56,6 +56,12 @@ static bool has_room(struct engine *e, const char *name)
 	return false;
 }
 
+/* What takes back what was said of a service makes none. */
+static bool is_known(struct engine *e, const char *name)
+{
+	return map_get_string(e->services, name);
+}
+
 /* The service, made if new; NULL where there are too many: what is said of it is ignored. */
 static int find(struct engine *e, const char *name, struct service_entry **ret)
 {
@@ -221,6 +227,8 @@ int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 	int r;
 
 	if (!name || (!up && !restarts))
+		return 0;
+	if (sample_is_stale(value->current) && !is_known(e, name))
 		return 0;
 	r = find(e, name, &entry);
 	if (r < 0 || !entry)
@@ -402,7 +410,7 @@ static int apply_fact(struct engine *e, const char *service, const char *key, co
 	struct service_entry *entry;
 	int r;
 
-	if (!discovered && !url)
+	if ((!discovered && !url) || (!*value && !is_known(e, service)))
 		return 0;
 	r = find(e, service, &entry);
 	if (r < 0 || !entry)

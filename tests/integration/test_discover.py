@@ -66,6 +66,31 @@ def test_started_later(site):
     assert _name(site, server.pid).endswith(f"-{port}")
 
 
+def test_ended_in_order(site):
+    site.service("llama")
+    site.section("daemon", discovery="yes")
+    site.start()
+    ended = []
+    for _ in range(3):
+        server = _llama_server(site, free_port())
+        server.start()
+        ended.append(_name(site, server.pid))
+        server.exit(0)
+
+    def are_gone():
+        return not {s["name"] for s in site.status()["services"]} & set(ended)
+    eventually(are_gone, "the list without what ended")
+    # What is told last of a service stands before the next event.
+    site.servers["llama"].exit(0)
+    site.wait_service("llama", "down")
+    assert are_gone()
+    site.daemon.stop()
+    site.daemon.start()
+    site.wait_service("llama", "down")
+    assert are_gone()
+    assert {row["service"] for row in site.query("SELECT service FROM event")} >= set(ended)
+
+
 def test_discover_lists_what_runs(site):
     server = _llama_server(site, free_port())
     server.start()

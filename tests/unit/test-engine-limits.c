@@ -119,6 +119,31 @@ static void test_more_services_than_are_kept(void **state)
 	engine_fixture_remove(&f);
 }
 
+/* What ends is told to be discovered no longer when its row is gone: that makes no new one. */
+static void test_what_is_taken_back_makes_no_service(void **state)
+{
+	_cleanup_free_ char *path = NULL;
+	struct engine_fixture f;
+	struct service *services;
+	struct reader *reader;
+	size_t count;
+
+	engine_fixture_make(&f, CONFIG("evaluate = 10ms\n"));
+	engine_fixture_start(&f);
+	engine_fixture_fact(&f, "ended", "url", "");
+	engine_fixture_fact(&f, "ended", "discovered", "");
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	path = engine_fixture_database(&f);
+	assert_int_equal(reader_open(path, &reader), 0);
+	assert_int_equal(reader_services(reader, &services, &count), 0);
+	assert_int_equal(count, 1);
+	assert_string_equal(services[0].name, "llama");
+	service_list_free(services, count);
+	reader_close(reader);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
 static int count_value(void *userdata, const struct series *series, int64_t time_ms, double value)
 {
 	size_t *count = userdata;
@@ -170,6 +195,7 @@ int main(void)
 		cmocka_unit_test(test_processes_are_forgotten),
 		cmocka_unit_test(test_more_series_than_are_kept),
 		cmocka_unit_test(test_more_services_than_are_kept),
+		cmocka_unit_test(test_what_is_taken_back_makes_no_service),
 		cmocka_unit_test(test_a_report_is_repeated),
 	};
 

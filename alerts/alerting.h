@@ -62,9 +62,12 @@ int alerting_restore_notification(struct alerting *a, const struct notification 
 void alerting_set_next_incident(struct alerting *a, int64_t id);
 
 /* What is known of a service, newest last: alerts that fire for it carry it. It replaces evidence
- * of the same names; an empty text takes a name back. -E2BIG beyond 64 names or 4096 services. */
+ * of the same names; an empty text takes a name back. What is beyond 64 names or 4096 services is not
+ * kept: an alert is made without it. 0 or -ENOMEM. */
 int alerting_evidence(struct alerting *a, const char *service, const struct evidence *list,
 	size_t count);
+/* The service is over: nothing is known of it any more. Its alerts keep what they carry. */
+void alerting_forget_evidence(struct alerting *a, const char *service);
 
 /* Evaluates the rules at NOW and moves alerts and incidents. METRIC limits it to the rules that
  * read this metric (an event came); NULL: all. -ENOMEM, or an error of the source: what could not

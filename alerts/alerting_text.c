@@ -101,11 +101,9 @@ static int evidence_put(struct known_evidence *k, const struct evidence *from)
 		k->list[k->count++] = made;
 		return 0;
 	}
-	if (*made.text)
-		r = list ? -E2BIG : -ENOMEM;
 	free(made.name);
 	free(made.text);
-	return r;
+	return list ? 0 : -ENOMEM;
 }
 
 int alerting_evidence(
@@ -116,7 +114,7 @@ int alerting_evidence(
 
 	if (!k) {
 		if (map_size(a->evidence) >= SERVICES_MAX)
-			return -E2BIG;
+			return 0;
 		k = calloc(1, sizeof(*k));
 		if (!k || map_put_string(a->evidence, service, k, NULL) < 0) {
 			free(k);
@@ -125,11 +123,14 @@ int alerting_evidence(
 	}
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = evidence_put(k, &list[i]);
-	if (k->count == 0) {
-		map_remove_string(a->evidence, service);
-		known_evidence_free(k);
-	}
+	if (k->count == 0)
+		alerting_forget_evidence(a, service);
 	return r;
+}
+
+void alerting_forget_evidence(struct alerting *a, const char *service)
+{
+	known_evidence_free(map_remove_string(a->evidence, service));
 }
 
 /* As a person would write it. */

@@ -214,6 +214,7 @@ static void forget_services(struct engine *e)
 		if (!entry->removed)
 			continue;
 		map_remove_string(e->services, entry->record.name);
+		alerting_forget_evidence(e->alerting, entry->record.name);
 		service_entry_free(entry);
 		position--;
 	}

@@ -144,7 +144,7 @@ struct engine {
 	uint64_t max_size;
 	usec_t last_self; /* monotonic: own metrics were written */
 	uint64_t samples_total, dropped_samples, store_errors;
-	bool told_series, told_services; /* said that there are too many */
+	bool told_series, told_services, told_processes; /* said that there are too many */
 	bool full;	/* the disk is: samples wait in memory until there is room, all else is stored */
 	char *trouble;	/* why the database cannot be written, for people; NULL while it can */
 	bool trouble_of_samples; /* ...but all else than samples is stored */

@@ -152,8 +152,6 @@ static int process_started(struct engine *e, const struct event *event)
 {
 	int r;
 
-	if (e->process_count >= PROCESSES_MAX)
-		return -E2BIG;
 	r = add_record(&e->born, &e->born_count, event->service, event->pid, event->start, e->boot);
 	return r < 0 ? r
 		     : add_record(&e->processes, &e->process_count, event->service, event->pid,
@@ -172,32 +170,65 @@ int ingest_process_gone(struct engine *e, size_t index)
 	return 0;
 }
 
-/* Keeps the table of main processes. 1 where the event is news, 0 where it was known: a collector
- * repeats what it does not know to be durable, and a successor may report what its predecessor did. */
-static int track_process(struct engine *e, const struct event *event)
+static bool is_start(const struct event *event)
 {
-	bool started = text_equal(event->type, EVENT_PROCESS_STARTED);
-	bool over = text_equal(event->type, EVENT_PROCESS_EXITED) ||
-		    text_equal(event->type, EVENT_PROCESS_RELEASED);
+	return text_equal(event->type, EVENT_PROCESS_STARTED);
+}
+
+static bool is_end(const struct event *event)
+{
+	return text_equal(event->type, EVENT_PROCESS_EXITED) ||
+	       text_equal(event->type, EVENT_PROCESS_RELEASED);
+}
+
+/* The number of the event's process in the table; how many are there where it is not among them. */
+static size_t find_process(const struct engine *e, const struct event *event)
+{
+	size_t i = 0;
+
+	while (i < e->process_count && !same_process(&e->processes[i], event))
+		i++;
+	return i;
+}
+
+static bool has_room(struct engine *e, const struct event *event)
+{
+	if (e->process_count < PROCESSES_MAX)
+		return true;
+	if (!e->told_processes)
+		log_warning("more than %d main processes: some of %s and others are not kept",
+			PROCESSES_MAX, event->service);
+	e->told_processes = true;
+	return false;
+}
+
+/* 1 where the event is news, 0 where it was known or is of a process that there is no room for: a
+ * collector repeats what it does not know to be durable, and a successor may report what its
+ * predecessor did. */
+static int is_news(struct engine *e, const struct event *event)
+{
 	int r = reader_has_event(store_reader(e->store), event);
+	size_t i;
 
 	/* Durable already: the engine that wrote it was gone before it could say so. */
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (!started && !over)
+	if (!is_start(event) && !is_end(event))
 		return 1;
-	for (size_t i = 0; i < e->process_count; i++) {
-		if (!same_process(&e->processes[i], event))
-			continue;
-		if (started)
-			return text_equal(e->processes[i].boot, e->boot) ? 0 : 1;
-		r = ingest_process_gone(e, i);
-		return r < 0 ? r : 1;
-	}
-	if (over)
-		return 0;
-	r = process_started(e, event);
-	return r < 0 ? r : 1;
+	i = find_process(e, event);
+	if (i == e->process_count)
+		return is_start(event) && has_room(e, event);
+	return is_end(event) || !text_equal(e->processes[i].boot, e->boot);
+}
+
+/* Keeps the table of main processes by an event that is news. */
+static int track_process(struct engine *e, const struct event *event)
+{
+	size_t i = is_start(event) || is_end(event) ? find_process(e, event) : e->process_count;
+
+	if (i < e->process_count)
+		return is_end(event) ? ingest_process_gone(e, i) : 0;
+	return is_start(event) ? process_started(e, event) : 0;
 }
 
 /* Copies the event for the commit. */
@@ -264,19 +295,22 @@ static int apply_event(struct peer *p, const struct event *event, int64_t time_m
 {
 	struct engine *e = p->engine;
 	/* Before anything changes: what cannot be kept is repeated when there is room. */
-	int r = e->event_count >= EVENTS_MAX ? -ENOBUFS : track_process(e, event);
+	int r = e->event_count >= EVENTS_MAX ? -ENOBUFS : is_news(e, event);
 
 	if (r <= 0)
 		return r;
 	log_debug("event %s of %s", event->type, event->service);
-	r = keep_event(e, event);
-	if (r == 0)
-		r = services_event(e, event, time_ms);
+	r = services_event(e, event, time_ms);
 	if (r == 0 && event->evidence_count > 0)
 		r = alerting_evidence(
 			e->alerting, event->service, event->evidence, event->evidence_count);
 	if (r == 0)
 		r = apply_samples(p, event->samples, event->sample_count, time_ms);
+	/* Last what makes it known: one that failed before is applied wholly when it is repeated. */
+	if (r == 0)
+		r = keep_event(e, event);
+	if (r == 0)
+		r = track_process(e, event);
 	return r;
 }
 

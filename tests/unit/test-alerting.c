@@ -54,6 +54,37 @@ static void test_evidence_taken_back(void **state)
 	world_end(w);
 }
 
+/* However many services come and go, and whatever is said of them: those with room are told of, and a
+ * service that is over makes room. */
+static void test_more_evidence_than_is_kept(void **state)
+{
+	enum { SERVICES = 5000, NAMES = 100 };
+	static const struct step steps[] = {
+		{1, "evidence:a=oom", ""},
+		{2, "up:a=0 up:b=0", "oncall opened 1; oncall opened 2; "},
+	};
+	struct world *w = world_begin(rules_down, route_oncall);
+	char service[32], name[32], text[] = "x";
+	const struct evidence evidence = {name, text};
+
+	for (unsigned i = 0; i < SERVICES; i++) {
+		snprintf(service, sizeof(service), "s%u", i);
+		snprintf(name, sizeof(name), "reason");
+		assert_int_equal(alerting_evidence(w->alerting, service, &evidence, 1), 0);
+	}
+	for (unsigned i = 0; i < NAMES; i++) {
+		snprintf(name, sizeof(name), "name%u", i);
+		assert_int_equal(alerting_evidence(w->alerting, "s0", &evidence, 1), 0);
+	}
+	alerting_forget_evidence(w->alerting, "s0");
+	alerting_forget_evidence(w->alerting, "never heard of");
+	world_run(w, steps, ELEMENTS(steps));
+	for (size_t i = 0; i < 2; i++)
+		assert_string_equal(w->incidents[i].title,
+			text_equal(w->incidents[i].service, "a") ? "a is down: oom" : "b is down");
+	world_end(w);
+}
+
 static void test_for(void **state)
 {
 	static const struct step steps[] = {
@@ -196,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_opens_and_resolves),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_evidence_taken_back),
+		cmocka_unit_test(test_more_evidence_than_is_kept),
 		cmocka_unit_test(test_for),
 		cmocka_unit_test(test_at_least),
 		cmocka_unit_test(test_keep_firing),

@@ -8,8 +8,10 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
+#include "schema/store.h"
 
-#define SERVICES 5000 /* more than are kept */
+#define SERVICES  5000  /* more than are kept */
+#define PROCESSES 10000 /* as many as are kept */
 #define CONFIG(daemon) \
 	"[daemon]\n" daemon "[service llama]\nexecutable = /bin/llama\n"
 
@@ -144,6 +146,38 @@ static void test_what_is_taken_back_makes_no_service(void **state)
 	engine_fixture_remove(&f);
 }
 
+/* As many main processes as are kept, of another service. */
+static void store_processes(struct engine_fixture *f)
+{
+	_cleanup_free_ char *path = engine_fixture_database(f);
+	char service[] = "other", boot[] = "another boot";
+	struct store *store;
+
+	assert_int_equal(store_open(path, &store, NULL), 0);
+	assert_int_equal(store_begin(store), 0);
+	for (int64_t i = 0; i < PROCESSES; i++) {
+		const struct process_record p = {service, 1000 + i, 1, boot};
+
+		assert_int_equal(store_put_process(store, &p), 0);
+	}
+	assert_int_equal(store_commit(store), 0);
+	store_close(store);
+}
+
+/* One more than that is no fault of the collector, and its end is no news. */
+static void test_more_processes_than_are_kept(void **state)
+{
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, CONFIG("evaluate = 10ms\n"));
+	store_processes(&f);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	send_event(&f, EVENT_PROCESS_EXITED, 100, 0);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
 static int count_value(void *userdata, const struct series *series, int64_t time_ms, double value)
 {
 	size_t *count = userdata;
@@ -196,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_more_series_than_are_kept),
 		cmocka_unit_test(test_more_services_than_are_kept),
 		cmocka_unit_test(test_what_is_taken_back_makes_no_service),
+		cmocka_unit_test(test_more_processes_than_are_kept),
 		cmocka_unit_test(test_a_report_is_repeated),
 	};
 

@@ -209,9 +209,10 @@ static void take_value(struct collector *c, const struct known_value *v)
 		*(text_equal(mode, "user") ? &s->told.user : &s->told.system) = v->value;
 	else if (text_equal(metric, "major_faults_total"))
 		s->told.major_faults = count;
-	else if (text_equal(metric, "read_bytes_total"))
+	else if (text_equal(metric, "read_bytes_total")) {
 		s->told.bytes_read = count;
-	else if (text_equal(metric, "written_bytes_total"))
+		s->io_known = true;
+	} else if (text_equal(metric, "written_bytes_total"))
 		s->told.bytes_written = count;
 }
 

@@ -109,7 +109,8 @@ static void note_exit(struct collector *c, const struct connector_event *e)
 	if (first) {
 		p->status_known = true;
 		p->status = status;
-	}
+	} else if (p->status_known && p->status == 0)
+		p->status = status; /* of those that went on after the first thread */
 	/* One whose pidfd has told already waits for this. */
 	if (dying || (first && p->patience))
 		service_exited(p, &status);

@@ -57,6 +57,7 @@ struct service {
 	uint64_t exits[EXIT_REASONS];
 	struct usage gone; /* of processes that ended and that no living one counts */
 	struct usage told; /* counters never fall */
+	bool io_known;	   /* what it read and wrote is known, or was */
 	bool calibrated;   /* `gone` makes up for what predecessors of this collector counted */
 	double start_time; /* as told: Unix time */
 	usec_t proportional_due; /* monotonic: a process that joins is not asked before */

@@ -18,6 +18,7 @@
 #define CMDLINE_MAX   (32 * 1024)   /* bytes of a command line that are looked at */
 #define PROCESSES_MAX 65536	    /* processes of the host that are looked at */
 #define LINK_MAX      4096
+#define THREADS_MAX   64 /* of a process whose first one ended */
 
 static int open_file(int root, pid_t pid, const char *name)
 {
@@ -110,11 +111,13 @@ void identity_done(struct identity *i)
 	buf_done(&i->cgroups);
 }
 
-static int read_link(int root, const char *path, char **ret)
+static int read_executable(int root, pid_t pid, char **ret)
 {
-	char target[LINK_MAX];
-	ssize_t size = *path ? readlinkat(root, path, target, sizeof(target) - 1) : 0;
+	char path[32], target[LINK_MAX];
+	ssize_t size;
 
+	snprintf(path, sizeof(path), "%d/exe", pid);
+	size = readlinkat(root, path, target, sizeof(target) - 1);
 	/* Without the right, or of a kernel thread: it has none that we could match. */
 	if (size < 0)
 		size = 0;
@@ -214,16 +217,63 @@ static int read_comm(int root, pid_t pid, struct identity *i)
 	return r;
 }
 
+/* A thread of it that lives; 0 where there is none but the first. */
+static pid_t find_thread(int root, pid_t pid)
+{
+	char path[32];
+	DIR *directory;
+	struct dirent *entry;
+	pid_t found = 0;
+
+	snprintf(path, sizeof(path), "%d/task", pid);
+	directory = proc_open_directory(root, path);
+	for (size_t n = 0; directory && n < THREADS_MAX && found == 0; n++) {
+		uint32_t number;
+
+		entry = readdir(directory);
+		if (!entry)
+			break;
+		if (num_parse_u32(entry->d_name, &number) == 0 && number <= INT32_MAX &&
+			(pid_t) number != pid)
+			found = (pid_t) number;
+	}
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
+/* A first thread that ended has neither, while those that go on have. */
+static int read_of_thread(int root, pid_t pid, unsigned parts, struct identity *i)
+{
+	pid_t thread = find_thread(root, pid);
+	int r = 0;
+
+	/* Every number of a thread can be asked like that of a process. */
+	if (thread > 0 && parts & IDENTITY_EXECUTABLE) {
+		free(i->executable);
+		i->executable = NULL;
+		r = read_executable(root, thread, &i->executable);
+	}
+	if (thread > 0 && r == 0 && parts & IDENTITY_ARGUMENTS)
+		r = read_command_line(root, thread, &i->raw);
+	return r;
+}
+
 static int read_parts(int root, pid_t pid, unsigned parts, struct identity *i)
 {
-	char path[32] = "";
 	int r;
 
 	if (parts & IDENTITY_EXECUTABLE)
-		snprintf(path, sizeof(path), "%d/exe", pid);
-	r = read_link(root, path, &i->executable);
+		r = read_executable(root, pid, &i->executable);
+	else {
+		i->executable = strdup("");
+		r = i->executable ? 0 : -ENOMEM;
+	}
 	if (r == 0 && parts & IDENTITY_ARGUMENTS)
 		r = read_command_line(root, pid, &i->raw);
+	if (r == 0 && i->raw.size == 0 && parts & (IDENTITY_EXECUTABLE | IDENTITY_ARGUMENTS) &&
+		!*i->executable)
+		r = read_of_thread(root, pid, parts, i);
 	if (r == 0)
 		r = split_arguments(i);
 	if (r == 0 && parts & IDENTITY_COMM)

@@ -263,7 +263,8 @@ static void tell_counters(struct service *s, const struct sums *sums)
 	tell(s, SERIES_CPU_USER, s->told.user);
 	tell(s, SERIES_CPU_SYSTEM, s->told.system);
 	tell(s, SERIES_MAJOR_FAULTS, (double) s->told.major_faults);
-	if (!(sums->denied & DENIED_IO)) {
+	s->io_known |= sums->counted > 0 && !(sums->denied & DENIED_IO);
+	if (s->io_known && !(sums->denied & DENIED_IO)) {
 		tell(s, SERIES_READ, (double) s->told.bytes_read);
 		tell(s, SERIES_WRITTEN, (double) s->told.bytes_written);
 	}

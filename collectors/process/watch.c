@@ -30,13 +30,13 @@ static bool ask_pidfd(const struct process *p, int *ret)
 	return true;
 }
 
-/* A zombie shows its status to who was allowed to look at it. */
+/* A zombie shows its status to who was allowed to look at it, and 0 to others. */
 static bool ask_zombie(const struct process *p, int *ret)
 {
 	struct proc_stat stat;
 
-	if (!p->permitted || proc_read_stat(p->collector->root, p->pid, &stat) < 0 ||
-		stat.start != p->start || stat.state != 'Z')
+	if (proc_read_stat(p->collector->root, p->pid, &stat) < 0 || stat.start != p->start ||
+		stat.state != 'Z' || (stat.exit_status == 0 && !p->permitted))
 		return false;
 	*ret = stat.exit_status;
 	return true;

@@ -5,7 +5,8 @@
  * Its arguments are free, so that it can look like any server; "--port N" among them makes it listen
  * on 127.0.0.1. It writes "ready" and then obeys lines on its standard input: "exit N", "crash" (a
  * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid), "grow N" (N MiB
- * of memory, with another thread; writes the thread's number). It ends with its standard input, so none
+ * of memory, with another thread; writes the thread's number), "leave" (the first thread ends, another one
+ * obeys from now on and writes "left"). It ends with its standard input, so none
  * outlives its test. Linked statically, so that a copy is all it needs. */
 #include <arpa/inet.h>
 #include <sched.h>
@@ -16,10 +17,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 64   /* of a command */
-#define STACK_BYTES    4096 /* of a thread that does nothing */
+#define STACK_BYTES    65536 /* of a thread */
 #define PAGE_BYTES     4096
 
 static int listen_on(const char *port)
@@ -79,6 +81,32 @@ static void grow(size_t mebibytes)
 	fflush(stdout);
 }
 
+static int obey_all(void *nothing);
+
+/* The thread has the stack of nobody and the thread data of the first one, which is gone by then. */
+static int take_over(void *first)
+{
+	pid_t *number = first;
+
+	while (__atomic_load_n(number, __ATOMIC_ACQUIRE) != 0)
+		sched_yield();
+	puts("left");
+	fflush(stdout);
+	return obey_all(NULL);
+}
+
+static void leave(void)
+{
+	static char stack[STACK_BYTES] __attribute__((aligned(16)));
+	static pid_t first = 1;
+	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+
+	/* The kernel clears it when the first thread is gone. */
+	syscall(SYS_set_tid_address, &first);
+	if (clone(take_over, stack + sizeof(stack), flags, &first) > 0)
+		syscall(SYS_exit, 0);
+}
+
 /* A store to address 0 that the compiler must not reason away. */
 static void crash(void)
 {
@@ -97,12 +125,21 @@ static void obey(const char *line)
 		fork_child();
 	if (strncmp(line, "grow ", 5) == 0)
 		grow((size_t) atoi(line + 5));
+	if (strcmp(line, "leave\n") == 0)
+		leave();
+}
+
+static int obey_all(void *nothing)
+{
+	char line[LINE_MAX_BYTES];
+
+	while (fgets(line, sizeof(line), stdin))
+		obey(line);
+	exit(0);
 }
 
 int main(int argc, char **argv)
 {
-	char line[LINE_MAX_BYTES];
-
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "--port") == 0 && listen_on(argv[i + 1]) < 0) {
 			perror("listen");
@@ -111,7 +148,5 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_IGN); /* children leave no zombies */
 	puts("ready");
 	fflush(stdout);
-	while (fgets(line, sizeof(line), stdin))
-		obey(line);
-	return 0;
+	return obey_all(NULL);
 }

@@ -293,6 +293,72 @@ static void test_exit_codes(void **state)
 	}
 }
 
+/* Its first thread ends by itself, and is all that the kernel shows of it; whether it was seen before. */
+static void check_left_by_its_first(void **state, bool before, int number)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = before ? fixture_running(f) : fixture_server(f, NULL);
+	const struct told_event *e;
+	char line[8];
+
+	server_say(s, "leave\n");
+	assert_int_equal(read(s->output, line, 5), 5);
+	if (!before) {
+		fixture_service(f, "llama");
+		fixture_begin(f, NULL);
+		e = fixture_await(f, STARTED, "llama", 1);
+		assert_non_null(strstr(e->evidence, f->program));
+	}
+	fixture_ticks(f, 3);
+	assert_int_equal(fixture_events(f, EXITED, NULL), 0);
+	if (number > 0)
+		kill(s->pid, number);
+	else
+		server_say(s, "exit 5\n");
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_string_equal(e->reason, number > 0 ? "signalled" : "exited");
+	assert_non_null(strstr(e->evidence, number > 0 ? "killed by SIGKILL" : "with status 5"));
+}
+
+static void test_left_and_exit(void **state)
+{
+	check_left_by_its_first(state, true, 0);
+}
+
+static void test_left_and_kill(void **state)
+{
+	check_left_by_its_first(state, true, SIGKILL);
+}
+
+static void test_left_before_the_first_look(void **state)
+{
+	check_left_by_its_first(state, false, SIGKILL);
+}
+
+/* What may not be read has no value, not even after its end. */
+static void test_io_that_may_not_be_read(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct service_match *m = fixture_service(f, "llama");
+	struct server *s = fixture_server(f, (const char *const[]){"--io", NULL});
+
+	if (seteuid(65534) < 0)
+		skip();
+	m->executable_count = 0;
+	m->command_lines = (const char *const[]){"* --io"};
+	m->command_line_count = 1;
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	fixture_ticks(f, 2);
+	assert_int_equal(seteuid(0), 0);
+	server_end(s, SIGKILL);
+	assert_int_equal(seteuid(65534), 0);
+	fixture_await(f, EXITED, "llama", 1);
+	fixture_ticks(f, 2);
+	assert_int_equal(seteuid(0), 0);
+	assert_false(fixture_series(f, GAUGE("read_bytes_total"))->any);
+}
+
 static void test_core(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -469,6 +535,10 @@ int main(void)
 		BOTH(test_out_of_memory),
 		BOTH(test_two_ends_and_one_kill),
 		BOTH(test_exit_codes),
+		BOTH(test_left_and_exit),
+		BOTH(test_left_and_kill),
+		BOTH(test_left_before_the_first_look),
+		WITHOUT(test_io_that_may_not_be_read),
 		BOTH(test_core),
 		BOTH(test_restart_within_an_interval),
 		BOTH(test_missing),

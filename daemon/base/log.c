@@ -53,9 +53,12 @@ static bool stderr_is_journal(void)
 
 void log_open(const char *program)
 {
+	const char *none = getenv("NO_COLOR"); /* no-color.org: it counts when it is not empty */
+
 	log_state.program = program;
 	log_state.journal = stderr_is_journal();
-	log_state.colour = !log_state.journal && isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+	log_state.colour =
+		!log_state.journal && isatty(STDERR_FILENO) && !(none && *none);
 	/* Opens the journal's socket while that is still allowed. */
 	if (log_state.journal)
 		sd_journal_send("MESSAGE=%s: starting", program, "PRIORITY=%i", LOG_DEBUG,

@@ -7,11 +7,12 @@ import signal
 import socket
 import sqlite3
 import stat
+import subprocess
 
 import pytest
 from harness.places import ROLES, free_port
 from harness.receiver import Hang
-from harness.wait import eventually
+from harness.wait import DEADLINE, eventually
 
 OK, USAGE, UNAVAILABLE, CONFIG = 0, 64, 69, 78
 
@@ -43,6 +44,21 @@ def test_bad_configuration(site, line, complaint):
         lines = [x for x in (result.stderr + result.stdout).splitlines()
                  if f"{site.config}:{at}: " in x]
         assert lines and complaint in lines[0], result.stderr
+
+
+@pytest.mark.parametrize("variable, coloured", [
+    ({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_on_a_terminal(site, variable, coloured):
+    site.config.write_text("[daemon]\nintervall = 1s\n")
+    environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "JOURNAL_STREAM")}
+    terminal, its_end = os.openpty()
+    with open(terminal, "rb", buffering=0) as terminal:
+        with open(its_end, "wb") as its_end:
+            result = subprocess.run(site.daemon.command(), stderr=its_end, check=False,
+                                    env={**environment, **variable}, timeout=DEADLINE)
+            assert result.returncode == CONFIG
+            said = terminal.read(65536)
+    assert b"intervall" in said and (b"\x1b[" in said) is coloured
 
 
 def test_every_error_at_once(site):

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from harness.wait import eventually
 
 DEMO = os.path.join(os.path.dirname(__file__), "..", "..", "packaging", "demo")
 sys.path.insert(0, DEMO)
@@ -81,12 +82,10 @@ class Service:
 
     def log_lines(self, count):
         """The access log once it has COUNT lines: a line follows the answer that it tells of."""
-        deadline = time.monotonic() + 30
-        while True:
+        def complete():
             lines = self.log.read_text().splitlines(keepends=True)
-            if len(lines) >= count and lines[-1].endswith("\n") or time.monotonic() > deadline:
-                return lines
-            time.sleep(0.005)
+            return lines if len(lines) >= count and lines[-1].endswith("\n") else None
+        return eventually(complete, f"{count} lines in the access log")
 
     def metrics(self):
         """Every sample of /metrics: value by name and labels as they stand there."""
@@ -259,10 +258,7 @@ def test_a_client_that_leaves_ends_its_request(service):
             connection.recv(1)
     assert service.complete(max_tokens=1)[0] == 200  # after them, so they are out of the queue
     running = 'vllm:num_requests_running{model_name="demo",engine="0"}'
-    deadline = time.monotonic() + 30
-    while service.metrics()[running] and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert service.metrics()[running] == 0
+    eventually(lambda: service.metrics()[running] == 0, "no request that runs")
 
 
 def rewrite(content, change):

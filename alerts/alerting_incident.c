@@ -447,7 +447,8 @@ static int reopen_incident(struct alerting *a, struct story *s, struct entry *e,
 		r = timeline_make(a, s, "reopened", MODELWATCH, face.title, now_ms, &turn);
 	if (r >= 0 && begins)
 		r = timeline_make(a, s, "flapping", MODELWATCH,
-			"it comes and goes: nobody is told again until it was quiet for 10 minutes",
+			"it comes and goes: nobody is told again until it was quiet for "
+			STRINGIFY(FLAP_MINUTES) " minutes",
 			now_ms, &flaps);
 	if (r >= 0)
 		r = story_add_member(a, s, e);

@@ -26,9 +26,10 @@
 #define EVIDENCE_MAX	  64	/* evidences of a service */
 #define SERVICES_MAX	  4096	/* services with evidence */
 
-#define FLAP_TURNS  5		       /* reopenings ... */
-#define FLAP_MS	    (10 * INT64_C(60000)) /* ... in this time, and quiet for it to settle */
-#define MODELWATCH  "modelwatch"       /* the actor where no person acts */
+#define FLAP_TURNS   5		  /* reopenings ... */
+#define FLAP_MINUTES 10		  /* ... in this time, and quiet for it to settle */
+#define FLAP_MS	     (FLAP_MINUTES * INT64_C(60000))
+#define MODELWATCH   "modelwatch" /* the actor where no person acts */
 
 /* A rule and its alerts that are pending or firing. */
 struct watch {

@@ -125,7 +125,7 @@ static int check_runbook(const char *text, char **ret_why)
 
 	if (!*text || is_link || text_after(text, "{{"))
 		return 0;
-	return refuse(ret_why, "runbook: wants a URL, http://... or https://..., or a manual page such "
+	return refuse(ret_why, "runbook: expects a URL, http://... or https://..., or a manual page such "
 			       "as man:modelwatch-rules(7)");
 }
 

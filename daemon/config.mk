@@ -30,7 +30,7 @@ CONFIG_LOAD_LIBS = libconfigload.a libconfig.a libalerts.a libschema.a libbase.a
 
 if HAVE_CMOCKA
 CONFIG_TESTS = tests/unit/test-config tests/unit/test-ini tests/unit/test-config-load \
-	tests/unit/test-config-manual tests/unit/test-config-mutations
+	tests/unit/test-config-manual tests/unit/test-config-mutations tests/unit/test-config-secret
 check_PROGRAMS += $(CONFIG_TESTS)
 TESTS += $(CONFIG_TESTS)
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -45,6 +45,10 @@ tests_unit_test_config_manual_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_manual_LDADD = libconfig.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_config_mutations_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_mutations_LDADD = $(CONFIG_LOAD_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_config_secret_SOURCES = \
+	tests/unit/test-config-secret.c tests/unit/config-files.c tests/unit/config-files.h
+tests_unit_test_config_secret_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_config_secret_LDADD = $(CONFIG_LOAD_LIBS) $(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz-config tests/fuzz/fuzz-slice

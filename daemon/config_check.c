@@ -128,7 +128,7 @@ static void check_address(const struct section *page, const char *address, const
 		return;
 	if (!is_there(page, OPTION_PAGE_PASSWORD))
 		problem_add(p, LOG_ERR, place,
-			"'%s' can be reached by others: that wants a 'password' file", address);
+			"'%s' can be reached by others: that needs a 'password' file", address);
 	else if (!is_there(page, OPTION_PAGE_TLS_CERTIFICATE))
 		problem_add(p, LOG_WARNING, place,
 			"'%s' can be reached by others: without 'tls-certificate' passwords "
@@ -200,7 +200,7 @@ static void check_records(const struct config *c, struct problems *p)
 {
 	for (const struct section *s = c->first[SECTION_RECORD]; s; s = s->next)
 		if (!form_is_metric_name(s->name))
-			problem_add(p, LOG_ERR, &s->place, "'%s' is no name of a metric", s->name);
+			problem_add(p, LOG_ERR, &s->place, "'%s' is not a metric name", s->name);
 }
 
 /* The line of the option that the reason begins with, or of the section. */

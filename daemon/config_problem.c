@@ -93,7 +93,12 @@ void problems_report(struct problems *p, config_report_fn report, void *userdata
 		qsort(p->items, p->count, sizeof(p->items[0]), compare);
 	for (size_t i = 0; i < p->count; i++)
 		report(userdata, p->items[i].level, p->items[i].text);
-	if (p->left_out > 0)
-		report(userdata, LOG_ERR, "there are more errors than are shown here");
+	if (p->left_out > 0) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%u more problem%s not shown here", p->left_out,
+			p->left_out == 1 ? " is" : "s are");
+		report(userdata, p->errors > 0 ? LOG_ERR : LOG_WARNING, text);
+	}
 	problems_done(p);
 }

@@ -7,7 +7,7 @@
 
 #include "daemon/config_model.h"
 
-#define PROBLEMS_MAX 1000 /* problems that are reported; then it says that there are more */
+#define PROBLEMS_MAX 1000 /* problems that are reported; then it says how many more there are */
 #define PROBLEM_HINT_MAX 128 /* bytes of a hint, its NUL included */
 
 struct problem {

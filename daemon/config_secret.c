@@ -29,9 +29,9 @@ int secret_form(enum option option, const char *text, enum secret_form *ret, con
 
 	*ret_why = NULL;
 	if (name && !is_credential_name(name))
-		*ret_why = "credential: wants the name of a credential, without '/'";
+		*ret_why = "credential: expects the name of a credential, without '/'";
 	else if (path && path[0] != '/')
-		*ret_why = "file: wants an absolute path";
+		*ret_why = "file: expects an absolute path";
 	else if (name)
 		*ret = SECRET_CREDENTIAL;
 	else if (path)
@@ -41,7 +41,7 @@ int secret_form(enum option option, const char *text, enum secret_form *ret, con
 	else if ((flags & IS_PUBLIC_FILE) && text[0] == '/')
 		*ret = SECRET_PUBLIC_FILE;
 	else if (flags & IS_PUBLIC_FILE)
-		*ret_why = "wants credential:NAME, file:PATH or an absolute path";
+		*ret_why = "expects credential:NAME, file:PATH or an absolute path";
 	else
 		*ret_why = "a secret does not stand in the configuration; name it with "
 			   "credential:NAME or file:PATH";

@@ -59,11 +59,11 @@ static bool check_name(struct loader *l, enum section_kind kind, const char *nam
 	if (!kind_rows[kind].named && *name)
 		problem_add(l->problems, LOG_ERR, &l->place, "[%s] takes no name", what);
 	else if (kind_rows[kind].named && !*name)
-		problem_add(l->problems, LOG_ERR, &l->place, "[%s] wants a name: [%s NAME]", what,
+		problem_add(l->problems, LOG_ERR, &l->place, "[%s] needs a name: [%s NAME]", what,
 			what);
 	else if (*name && !form_is_section_name(name))
 		problem_add(l->problems, LOG_ERR, &l->place,
-			"'%.*s' is no name: at most %d letters, digits and . _ : @ + ~ -, the first "
+			"'%.*s' is not a valid name: at most %d letters, digits and . _ : @ + ~ -, the first "
 			"neither . nor -",
 			SHOWN_MAX, name, CONFIG_NAME_MAX);
 	else

@@ -78,10 +78,10 @@ static int check_schedule(const char *text, char **ret_why)
 	return 0;
 }
 
-/* One row for each type: what to say that it wants; the form, or a check with a reason of its own;
+/* One row for each type: what to say that it expects; the form, or a check with a reason of its own;
  * whether a wrong value is kept out of the message. Numbers and words are config_parse()'s. */
 static const struct {
-	const char *wants;
+	const char *expects;
 	bool (*is)(const char *text);
 	int (*check)(const char *text, char **ret_why);
 	bool hidden;
@@ -152,10 +152,10 @@ static int why_no_number(const struct option_row *row, int r, const char *shown,
 	if (value_words(row->type))
 		return why_no_word(row, shown, ret_why);
 	if (r == -ERANGE)
-		return refuse(ret_why, "'%s' wants %s%s; '%s' is out of range", row->key,
-			forms[row->type].wants, row->flags & IS_POSITIVE ? " above zero" : "",
+		return refuse(ret_why, "'%s' expects %s%s; '%s' is out of range", row->key,
+			forms[row->type].expects, row->flags & IS_POSITIVE ? " above zero" : "",
 			shown);
-	return refuse(ret_why, "'%s' wants %s, not '%s'", row->key, forms[row->type].wants, shown);
+	return refuse(ret_why, "'%s' expects %s, not '%s'", row->key, forms[row->type].expects, shown);
 }
 
 static int check_form(const struct option_row *row, const char *text, const char *shown,
@@ -168,16 +168,16 @@ static int check_form(const struct option_row *row, const char *text, const char
 		r = forms[row->type].check(text, &why);
 		if (r == 0 || r == -ENOMEM)
 			return r;
-		return refuse(ret_why, "'%s' is not %s: %s", row->key, forms[row->type].wants,
+		return refuse(ret_why, "'%s' is not %s: %s", row->key, forms[row->type].expects,
 			why ? why : strerror(-r));
 	}
 	if (!forms[row->type].is || forms[row->type].is(text))
 		return 0;
 	if (forms[row->type].hidden)
-		return refuse(ret_why, "'%s' wants %s", row->key, forms[row->type].wants);
+		return refuse(ret_why, "'%s' expects %s", row->key, forms[row->type].expects);
 	if (row->type == VALUE_LOG_FORMAT)
 		return why_no_word(row, shown, ret_why);
-	return refuse(ret_why, "'%s' wants %s, not '%s'", row->key, forms[row->type].wants, shown);
+	return refuse(ret_why, "'%s' expects %s, not '%s'", row->key, forms[row->type].expects, shown);
 }
 
 int value_check(enum option option, const char *text, struct number *ret, char **ret_why)

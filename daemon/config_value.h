@@ -7,5 +7,5 @@
 #include "daemon/config_model.h"
 
 /* Checks the text of an option that is no secret, or what a secret's text named. 0 and the number, if
- * it is one; -EINVAL with the reason, "'KEY' wants ..." (free() it); -ENOMEM. */
+ * it is one; -EINVAL with the reason, "'KEY' expects ..." (free() it); -ENOMEM. */
 int value_check(enum option option, const char *text, struct number *ret, char **ret_why);

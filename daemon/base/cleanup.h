@@ -29,6 +29,10 @@
 
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
+/* A named number as it stands, for a text that tells it. */
+#define STRINGIFY(number)      STRINGIFY_WORD(number)
+#define STRINGIFY_WORD(number) #number
+
 static inline void free_pointer(void *p)
 {
 	free(*(void **) p);

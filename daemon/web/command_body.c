@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/base/cleanup.h"
+
 /* What is wrong with the object, or NULL. */
 static const char *find_fault(json_t *object, bool comment_needed)
 {
@@ -20,7 +22,7 @@ static const char *find_fault(json_t *object, bool comment_needed)
 	if (comment && !text)
 		return "comment must be a string";
 	if (text && strlen(text) > COMMAND_COMMENT_MAX)
-		return "comment is longer than 4096 bytes";
+		return "comment is longer than " STRINGIFY(COMMAND_COMMENT_MAX) " bytes";
 	for (const char *c = text ? text : ""; *c; c++)
 		if (iscntrl((unsigned char) *c) && *c != '\n' && *c != '\t')
 			return "comment has a control character";

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
 
 /* RFC 9110, section 5.6.2. */
@@ -95,7 +96,7 @@ const char *head_find_fault(const struct head *head, bool seamless)
 	size_t hosts;
 
 	if (head->count > HEAD_FIELDS_MAX)
-		return "there are more than 100 header fields";
+		return "there are more than " STRINGIFY(HEAD_FIELDS_MAX) " header fields";
 	if (!is_token(head->method, strlen(head->method)))
 		return "the method is not well-formed";
 	if (strchr(head->target, ' ') || has_control(head->target, strlen(head->target)))

@@ -13,7 +13,7 @@
 
 #include "daemon/base/buf.h"
 
-#define SERVER_BODY_MAX    (64 * 1024)
+#define SERVER_BODY_MAX    65536 /* bytes */
 #define SERVER_ADDRESS_MAX 64 /* bytes of a numeric address, the final NUL included */
 
 struct server;

@@ -339,7 +339,7 @@ static void on_request(struct exchange *x, const struct server_request *q, void 
 	if (status != 200)
 		refuse(&v, status);
 	else if (q->body_too_large)
-		answer_error(&v, 400, "the body is larger than 65536 bytes");
+		answer_error(&v, 400, "the body is larger than " STRINGIFY(SERVER_BODY_MAX) " bytes");
 	else
 		renderers[v.match.route->renders](&v);
 }

@@ -66,6 +66,11 @@ void files_report(void *userdata, int level, const char *text)
 	buf_printf(&f->reports, "%s\n", text);
 }
 
+void files_write_text(const struct files *f, const char *name, const char *text)
+{
+	files_write(f, name, text, strlen(text));
+}
+
 int files_load(struct files *f, bool check_only, struct config **ret)
 {
 	char file[128], rules[128];

@@ -118,7 +118,7 @@ static void test_runbooks(void **state)
 		source.runbook = cases[i].text;
 		assert_int_equal(rule_new(&source, &rule, &why), cases[i].good ? 0 : -EINVAL);
 		rule_free(rule);
-		assert_true(cases[i].good || text_after(why, "runbook: wants a URL"));
+		assert_true(cases[i].good || text_after(why, "runbook: expects a URL"));
 	}
 }
 

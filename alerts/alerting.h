@@ -61,12 +61,12 @@ int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *e
 int alerting_restore_notification(struct alerting *a, const struct notification *notification);
 void alerting_set_next_incident(struct alerting *a, int64_t id);
 
-/* What is known of a service, newest last: alerts that fire for it carry it. It replaces evidence
- * of the same names; an empty text takes a name back. What is beyond 64 names or 4096 services is not
- * kept: an alert is made without it. 0 or -ENOMEM. */
+/* What is known of what a service goes through now, newest last: alerts that fire for it carry it. It
+ * replaces all that was known before; of one name the last text counts, and an empty one takes it back.
+ * What is beyond 64 names or 4096 services is not kept: an alert is made without it. 0 or -ENOMEM. */
 int alerting_evidence(struct alerting *a, const char *service, const struct evidence *list,
 	size_t count);
-/* The service is over: nothing is known of it any more. Its alerts keep what they carry. */
+/* Nothing is known of the service any more. Its alerts keep what they carry. */
 void alerting_forget_evidence(struct alerting *a, const char *service);
 
 /* Evaluates the rules at NOW and moves alerts and incidents. METRIC limits it to the rules that

@@ -109,21 +109,20 @@ static int evidence_put(struct known_evidence *k, const struct evidence *from)
 int alerting_evidence(
 	struct alerting *a, const char *service, const struct evidence *list, size_t count)
 {
-	struct known_evidence *k = map_get_string(a->evidence, service);
-	int r = 0;
+	struct known_evidence *k = calloc(1, sizeof(*k));
+	bool room = map_size(a->evidence) < SERVICES_MAX || map_get_string(a->evidence, service);
+	void *old = NULL;
+	int r = k ? 0 : -ENOMEM;
 
-	if (!k) {
-		if (map_size(a->evidence) >= SERVICES_MAX)
-			return 0;
-		k = calloc(1, sizeof(*k));
-		if (!k || map_put_string(a->evidence, service, k, NULL) < 0) {
-			free(k);
-			return -ENOMEM;
-		}
-	}
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = evidence_put(k, &list[i]);
-	if (k->count == 0)
+	if (r >= 0 && k->count > 0 && room) {
+		r = map_put_string(a->evidence, service, k, &old);
+		known_evidence_free(r < 0 ? k : old);
+		return r;
+	}
+	known_evidence_free(k);
+	if (r >= 0)
 		alerting_forget_evidence(a, service);
 	return r;
 }

@@ -209,13 +209,29 @@ static int end_one(void *userdata, struct value *value)
 	return engine_put_value(ending->engine, value, ending->time_ms, sample_stale());
 }
 
-/* A collector that began after the end does not know which gauges there were. */
+/* A collector that began after the end does not know which gauges there were. And where no end was told
+ * since it was up, what is known is of an earlier one. */
 static int set_down(struct engine *e, struct service_entry *entry, int64_t time_ms)
 {
 	struct ending ending = {e, entry->record.name, engine_now(e), process_gauge};
-	int r = entry->record.state == SERVICE_DOWN ? 0 : values_each(e->values, end_one, &ending);
+	int r;
 
+	if (entry->record.state == SERVICE_DOWN)
+		return 0;
+	r = values_each(e->values, end_one, &ending);
+	if (!*entry->record.reason)
+		alerting_forget_evidence(e->alerting, entry->record.name);
 	return r < 0 ? r : set_state(entry, SERVICE_DOWN, time_ms);
+}
+
+/* The end of one of several main processes is no reason of what comes later. */
+static int set_up(struct service_entry *entry, int64_t time_ms)
+{
+	if (entry->record.state == SERVICE_UP && *entry->record.reason) {
+		entry->changed = true;
+		return text_replace(&entry->record.reason, "");
+	}
+	return set_state(entry, SERVICE_UP, time_ms);
 }
 
 int services_value(struct engine *e, const struct value *value, int64_t time_ms)
@@ -239,7 +255,7 @@ int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 			       : take_restarts(e, entry, value->current, time_ms);
 	if (sample_is_stale(value->current))
 		return set_state(entry, SERVICE_UNKNOWN, time_ms);
-	return value->current > 0 ? set_state(entry, SERVICE_UP, time_ms)
+	return value->current > 0 ? set_up(entry, time_ms)
 				  : set_down(e, entry, time_ms);
 }
 

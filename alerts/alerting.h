@@ -94,6 +94,10 @@ int alerting_resolve(struct alerting *a, int64_t incident, const char *actor, co
 int alerting_note(struct alerting *a, int64_t incident, const char *actor, const char *comment,
 	int64_t now_ms);
 
+/* Of what the webhook was to be told of the incident nothing arrived, and nothing will: it is not told of the
+ * end of what it never heard of. */
+void alerting_not_told(struct alerting *a, int64_t incident, const char *webhook);
+
 /* A notification of type "test" for one webhook, complete; belongs to the caller. */
 int alerting_test_notification(struct alerting *a, const char *webhook, int64_t now_ms,
 	struct notification *ret);

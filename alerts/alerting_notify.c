@@ -296,6 +296,14 @@ int announce(struct alerting *a, int64_t now_ms)
 	return error;
 }
 
+void alerting_not_told(struct alerting *a, int64_t incident, const char *webhook)
+{
+	struct story *s = story_get(a, incident);
+
+	if (s)
+		story_untell(s, webhook);
+}
+
 int alerting_test_notification(
 	struct alerting *a, const char *webhook, int64_t now_ms, struct notification *ret)
 {

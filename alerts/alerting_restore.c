@@ -105,6 +105,11 @@ int alerting_restore_notification(struct alerting *a, const struct notification 
 		story_untell(s, n->webhook);
 		return 0;
 	}
+	/* Who takes nothing knows of nothing. */
+	if (n->state == NOTIFICATION_FAILED) {
+		s->told_known = true;
+		return 0;
+	}
 	return story_tell(s, n->webhook);
 }
 

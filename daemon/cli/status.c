@@ -122,6 +122,22 @@ static void show_roles(const json_t *body, const struct style *style, struct buf
 	table_show(&t, style, b);
 }
 
+/* Those that take nothing. */
+static void show_webhooks(const json_t *body, const struct style *style, struct buf *b)
+{
+	const json_t *webhooks = json_object_get(body, "webhooks");
+
+	for (size_t i = 0; i < json_array_size(webhooks); i++) {
+		const json_t *webhook = json_array_get(webhooks, i);
+		_cleanup_buf_ struct buf text = BUF_INIT;
+
+		buf_printf(&text, "Webhook %s: %s", show_string(webhook, "name"),
+			show_string(webhook, "text"));
+		show_paint(b, style, RED, text.data ? text.data : "");
+		buf_add_char(b, '\n');
+	}
+}
+
 void show_status(const json_t *body, const struct style *style, struct buf *b)
 {
 	const char *word = show_string(body, "status"), *trouble = show_string(body, "trouble");
@@ -143,6 +159,7 @@ void show_status(const json_t *body, const struct style *style, struct buf *b)
 		show_paint(b, style, RED, trouble);
 		buf_add_char(b, '\n');
 	}
+	show_webhooks(body, style, b);
 	show_services(body, style, b);
 	if (open > 0) {
 		show_heading(b, style, "Incidents");

@@ -82,9 +82,17 @@ static int load_one(void *userdata, const struct notification *n)
 	return r == -ENOBUFS ? 0 : r;
 }
 
+static int restore_one(void *userdata, const struct notification *n)
+{
+	int r = load_one(userdata, n);
+
+	webhook_restored(userdata, n);
+	return r;
+}
+
 int deliveries_restore(struct engine *e)
 {
-	return reader_pending(store_reader(e->store), 0, load_one, e);
+	return reader_pending(store_reader(e->store), 0, restore_one, e);
 }
 
 /* Takes in what waited in the database for room. */
@@ -186,6 +194,61 @@ static void disable(struct engine *e, const char *webhook)
 	}
 }
 
+static bool is_end(const struct notification *n)
+{
+	return text_equal(n->type, "incident.resolved");
+}
+
+/* True where the webhook heard of the incident since it opened last, or will. */
+static bool is_told(const struct notification *failed, const struct notification *list, size_t count)
+{
+	bool told = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct notification *n = &list[i];
+
+		if (n->id == failed->id || !text_equal(n->webhook, failed->webhook))
+			continue;
+		if (is_end(n) && n->id < failed->id)
+			told = false;
+		else if (!is_end(n))
+			told |= n->state != NOTIFICATION_FAILED;
+	}
+	return told;
+}
+
+/* The end of what it never heard of is no news to the webhook. */
+static void cancel_end(struct engine *e, const struct notification *failed)
+{
+	for (size_t i = 0; i < e->delivery_count; i++) {
+		struct delivery_entry *d = &e->deliveries[i];
+		struct notification *n = &d->notification;
+
+		if (n->incident != failed->incident || n->state != NOTIFICATION_PENDING || !is_end(n) ||
+			!text_equal(n->webhook, failed->webhook) ||
+			text_replace(&n->last_error, "the webhook was not told of the incident") < 0)
+			continue;
+		n->state = NOTIFICATION_FAILED;
+		d->changed = true;
+	}
+}
+
+/* FAILED will not be delivered. For one incident at one webhook all before it is durable. */
+static void forget_untold(struct engine *e, const struct notification *failed)
+{
+	struct notification *list;
+	size_t count;
+
+	if (is_end(failed) || reader_notifications(store_reader(e->store), failed->incident, &list,
+				      &count) < 0)
+		return;
+	if (!is_told(failed, list, count)) {
+		alerting_not_told(e->alerting, failed->incident, failed->webhook);
+		cancel_end(e, failed);
+	}
+	notification_list_free(list, count);
+}
+
 static int64_t age(const struct delivery_entry *d)
 {
 	return d->age_ms + usec_to_ms(usec_since(clock_monotonic(), d->since));
@@ -205,6 +268,8 @@ static void settle(struct engine *e, struct delivery_entry *d, const struct deli
 	/* A test tells who asked for it. */
 	if (n->incident != 0 || outcome == DELIVERY_DONE)
 		webhook_settled(e, n->webhook, result, outcome);
+	if (n->incident != 0 && n->state == NOTIFICATION_FAILED)
+		forget_untold(e, n);
 	if (outcome == DELIVERY_DISABLED && n->incident != 0)
 		disable(e, n->webhook);
 	if (outcome == DELIVERY_DONE)
@@ -288,6 +353,18 @@ static void wait_until(struct engine *e, int64_t due_ms)
 	else
 		sd_event_add_time_relative(role_event(e->role), &e->outbox, CLOCK_MONOTONIC, delay,
 			USEC_PER_MSEC, on_due, e);
+}
+
+void deliveries_hurry(struct engine *e, const char *webhook)
+{
+	int64_t now_ms = engine_now(e);
+
+	for (size_t i = 0; i < e->delivery_count; i++) {
+		struct notification *n = &e->deliveries[i].notification;
+
+		if (text_equal(n->webhook, webhook) && n->due_ms > now_ms)
+			n->due_ms = now_ms;
+	}
 }
 
 /* A notification whose webhook was taken out of the configuration will never be delivered. */

@@ -97,6 +97,7 @@ struct webhook_entry {
 	int64_t newest;	   /* the highest id of those that came to memory */
 	bool overflowed;   /* newer ones wait in the database alone: all do then, so that order is kept */
 	bool disabled;	   /* it said 410: nothing is sent until a reload */
+	bool lost;	   /* some of what failed since then is not tried again */
 	int64_t failed_ms; /* since then nothing was delivered; 0 where the last one was */
 };
 
@@ -150,6 +151,7 @@ struct engine {
 	bool trouble_of_samples; /* ...but all else than samples is stored */
 	usec_t last_room; /* monotonic: room was looked for */
 	double evaluation_seconds;
+	bool reconfigured; /* and `notify` was not replaced since */
 	bool restarted; /* a service restarted: its rules are to be evaluated */
 	sd_event_source *tick, *upkeep, *outbox, *soon;
 };
@@ -238,6 +240,8 @@ int deliveries_result(struct peer *p, struct message *m);
 void deliveries_disconnected(struct engine *e, int64_t pid);
 /* Settled rows are durable: they leave memory. */
 void deliveries_committed(struct engine *e);
+/* What waits for the webhook is due. */
+void deliveries_hurry(struct engine *e, const char *webhook);
 /* Sends what is due. */
 void deliveries_send(struct engine *e);
 void deliveries_measure(struct engine *e, int64_t now_ms);
@@ -250,8 +254,13 @@ size_t webhook_share(struct engine *e);
 /* What came of a try at one of its notifications; kept for `doctor`. */
 void webhook_settled(struct engine *e, const char *name, const struct delivery *said,
 	enum delivery_result outcome);
-/* After a reload: every webhook is tried again. */
-void webhooks_enable(struct engine *e);
+/* N waited for it when the engine before this one ended. */
+void webhook_restored(struct engine *e, const struct notification *n);
+/* After a reload: one that said 410 is tried again; nothing is known of one that is gone. */
+void webhooks_reconfigured(struct engine *e);
+/* Another `notify` is there. After a reload some webhook changed: what waits for one that failed is tried
+ * at once, and where nothing waits the failure may be over. */
+void webhooks_replaced(struct engine *e);
 
 /* commands.c */
 int commands_message(struct peer *p, struct message *m);

@@ -25,7 +25,8 @@ modelwatch_engine_LDADD = libengine.a librole.a libconfig.a libalerts.a libstore
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
 
 if HAVE_CMOCKA
-ENGINE_TESTS = tests/unit/test-engine tests/unit/test-engine-faults tests/unit/test-engine-limits
+ENGINE_TESTS = tests/unit/test-engine tests/unit/test-engine-faults tests/unit/test-engine-limits \
+	tests/unit/test-engine-tell
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -44,4 +45,9 @@ tests_unit_test_engine_limits_SOURCES = tests/unit/test-engine-limits.c \
 	tests/unit/config-files.c tests/unit/config-files.h
 tests_unit_test_engine_limits_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
 tests_unit_test_engine_limits_LDADD = $(tests_unit_test_engine_faults_LDADD)
+tests_unit_test_engine_tell_SOURCES = tests/unit/test-engine-tell.c \
+	tests/unit/engine-fixture.c tests/unit/engine-fixture.h \
+	tests/unit/config-files.c tests/unit/config-files.h
+tests_unit_test_engine_tell_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
+tests_unit_test_engine_tell_LDADD = $(tests_unit_test_engine_faults_LDADD)
 endif

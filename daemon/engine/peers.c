@@ -113,9 +113,10 @@ static void greet(struct peer *p)
 	}
 	if (r < 0)
 		remove_peer(p);
-	else if (p->row->sender == FROM_NOTIFY)
+	else if (p->row->sender == FROM_NOTIFY) {
+		webhooks_replaced(e);
 		deliveries_send(e);
-	else if (e->trouble)
+	} else if (e->trouble)
 		tell_trouble(p);
 }
 

@@ -300,10 +300,10 @@ static int start_engine(struct engine *e)
 	if (r < 0)
 		return r;
 	r = read_boot_id(&e->boot);
-	if (r >= 0)
-		r = restore(e);
 	/* What an engine before this one found out about webhooks. */
 	facts_forget(e, role_rows[ROLE_ENGINE].name);
+	if (r >= 0)
+		r = restore(e);
 	if (r >= 0)
 		r = set_host(e);
 	if (r >= 0)
@@ -344,7 +344,7 @@ static int reconfigure(struct role *role, const struct config *old)
 		r = services_configure(e);
 	if (r < 0)
 		return log_error_errno(r, "cannot take the new configuration");
-	webhooks_enable(e);
+	webhooks_reconfigured(e);
 	engine_commit(e);
 	return 0;
 }

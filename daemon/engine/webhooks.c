@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How each webhook is: how much waits for it, whether it takes anything, and what `doctor` says of it. */
+#include <string.h>
+
 #include "daemon/base/log.h"
 #include "daemon/engine/engine.h"
 
@@ -61,11 +63,20 @@ static void tell_failure(
 			"It answered 410 Gone at %s: nothing is sent to it until the next reload.",
 			since);
 	else
-		buf_printf(&text, "Notifications are lost since %s: %s.", since, why);
-	tell(e, name, check_state_name(w->disabled ? CHECK_DISABLED : CHECK_FAILING),
-		text.data ? text.data : "",
-		"Correct its section, or take it out, and reload the daemon; then try it with"
-		" modelwatch test-webhook.");
+		buf_printf(&text, "It takes nothing since %s: %s. %s", since, why,
+			w->lost ? "Notifications are lost." : "What waits is tried again.");
+	tell(e, name, w->disabled ? "disabled" : "failing", text.data ? text.data : "",
+		"Mend the receiver; or correct its section, or take it out, and reload the daemon."
+		" Then try it with modelwatch test-webhook.");
+}
+
+/* Nothing is known against it any more. */
+static void clear(struct engine *e, const char *name, struct webhook_entry *w)
+{
+	if (w->failed_ms > 0)
+		tell(e, name, "", "", "");
+	w->disabled = w->lost = false;
+	w->failed_ms = 0;
 }
 
 void webhook_settled(struct engine *e, const char *name, const struct delivery *said,
@@ -73,28 +84,70 @@ void webhook_settled(struct engine *e, const char *name, const struct delivery *
 {
 	struct webhook_entry *w = webhook_get(e, name);
 
-	if (!w || outcome == DELIVERY_AGAIN)
+	if (!w || (outcome == DELIVERY_DONE && w->disabled))
 		return;
-	if (outcome == DELIVERY_DONE && w->failed_ms > 0 && !w->disabled)
-		tell(e, name, "", "", "");
 	if (outcome == DELIVERY_DONE) {
-		w->failed_ms = w->disabled ? w->failed_ms : 0;
+		clear(e, name, w);
 		return;
 	}
 	if (w->failed_ms == 0 || (outcome == DELIVERY_DISABLED && !w->disabled))
 		w->failed_ms = engine_now(e);
 	w->disabled |= outcome == DELIVERY_DISABLED;
+	w->lost |= outcome == DELIVERY_FAILED;
 	tell_failure(e, name, w, said->text);
 }
 
-void webhooks_enable(struct engine *e)
+void webhook_restored(struct engine *e, const struct notification *n)
+{
+	struct webhook_entry *w = n->attempts > 0 && n->incident != 0
+					  ? map_get_string(e->webhooks, n->webhook)
+					  : NULL;
+
+	if (!w)
+		return;
+	if (w->failed_ms == 0)
+		w->failed_ms = n->created_ms;
+	tell_failure(e, n->webhook, w, n->last_error);
+}
+
+/* The name of an entry, for map_next(): its key is not terminated. */
+static char *next_webhook(struct engine *e, size_t *position, struct webhook_entry **ret)
+{
+	const void *key;
+	size_t size;
+
+	*ret = map_next(e->webhooks, position, &key, &size);
+	return *ret ? strndup(key, size) : NULL;
+}
+
+void webhooks_reconfigured(struct engine *e)
 {
 	struct webhook_entry *w;
 	size_t position = 0;
+	char *name;
 
-	while ((w = map_next(e->webhooks, &position, NULL, NULL))) {
-		w->disabled = false;
-		w->failed_ms = 0;
+	while ((name = next_webhook(e, &position, &w))) {
+		if (w->disabled || !config_find(role_config(e->role), SECTION_WEBHOOK, name))
+			clear(e, name, w);
+		free(name);
 	}
-	facts_forget(e, role_rows[ROLE_ENGINE].name);
+	e->reconfigured = true;
+}
+
+void webhooks_replaced(struct engine *e)
+{
+	struct webhook_entry *w;
+	size_t position = 0;
+	char *name;
+
+	if (!e->reconfigured)
+		return;
+	e->reconfigured = false;
+	while ((name = next_webhook(e, &position, &w))) {
+		if (w->count == 0)
+			clear(e, name, w);
+		else if (w->failed_ms > 0)
+			deliveries_hurry(e, name);
+		free(name);
+	}
 }

@@ -151,11 +151,26 @@ static int stories_json(
 	return 0;
 }
 
+static int facts_document(struct documents *d, const char *topic,
+	json_t *(*make)(const struct fact *, size_t), json_t **ret)
+{
+	struct fact *facts;
+	json_t *json;
+	size_t count;
+	int r = reader_facts(d->reader, topic, &facts, &count);
+
+	if (r < 0)
+		return r;
+	json = make(facts, count);
+	fact_list_free(facts, count);
+	return give(json, ret);
+}
+
 static int document_status(struct documents *d, const struct document_request *q, json_t **ret)
 {
 	_cleanup_(rows_done) struct rows rows = {0};
 	struct reader *reader = d->reader;
-	json_t *services, *incidents, *roles;
+	json_t *services, *incidents, *roles, *webhooks = NULL;
 	struct look look;
 	int r;
 
@@ -172,9 +187,13 @@ static int document_status(struct documents *d, const struct document_request *q
 	for (size_t i = 0; i < rows.service_count && r == 0 && look.services_late; i++)
 		r = service_unsee(&rows.services[i], look.services_ms);
 	if (r == 0)
+		r = facts_document(d, "doctor", webhooks_json, &webhooks);
+	if (r == 0)
 		r = stories_json(d, rows.incidents, rows.incident_count, &incidents);
-	if (r < 0)
+	if (r < 0) {
+		json_decref(webhooks);
 		return r;
+	}
 	services = json_array();
 	roles = json_array();
 	for (size_t i = 0; i < rows.service_count; i++)
@@ -183,11 +202,12 @@ static int document_status(struct documents *d, const struct document_request *q
 	for (size_t i = 0; i < rows.role_count; i++)
 		json_list_add(&roles, role_json(&rows.roles[i], q->engine));
 	return give(
-		json_pack("{s:s,s:o,s:[],s:o,s:o,s:s?}", "status",
+		json_pack("{s:s,s:o,s:[],s:o,s:o,s:o,s:s?}", "status",
 			status_rollup(rows.incidents, rows.incident_count, rows.roles,
-				rows.role_count, q->engine, look.late || q->trouble),
-			"services", services, "weights", "incidents", incidents, "roles", roles, "trouble",
-			q->trouble),
+				rows.role_count, q->engine,
+				look.late || q->trouble || json_array_size(webhooks) > 0),
+			"services", services, "weights", "incidents", incidents, "roles", roles,
+			"webhooks", webhooks, "trouble", q->trouble),
 		ret);
 }
 
@@ -287,21 +307,6 @@ static int document_alerts(struct documents *d, const struct document_request *q
 	json_decref(rules);
 	json_decref(list);
 	return r;
-}
-
-static int facts_document(struct documents *d, const char *topic,
-	json_t *(*make)(const struct fact *, size_t), json_t **ret)
-{
-	struct fact *facts;
-	json_t *json;
-	size_t count;
-	int r = reader_facts(d->reader, topic, &facts, &count);
-
-	if (r < 0)
-		return r;
-	json = make(facts, count);
-	fact_list_free(facts, count);
-	return give(json, ret);
 }
 
 static int document_discover(struct documents *d, const struct document_request *q, json_t **ret)

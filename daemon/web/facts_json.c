@@ -42,6 +42,29 @@ json_t *doctor_json(const struct fact *facts, size_t count)
 	return json_pack("{s:o}", "checks", checks);
 }
 
+json_t *webhooks_json(const struct fact *facts, size_t count)
+{
+	json_t *doctor = doctor_json(facts, count), *webhooks = json_array(), *check;
+	size_t n;
+
+	json_array_foreach (json_object_get(doctor, "checks"), n, check) {
+		const char *name = text_after(
+			json_string_value(json_object_get(check, "subject")), "webhook ");
+
+		if (name)
+			json_list_add(&webhooks,
+				json_pack("{s:s,s:O,s:O}", "name", name, "state",
+					json_object_get(check, "state"), "text",
+					json_object_get(check, "text")));
+	}
+	if (!doctor) {
+		json_decref(webhooks);
+		return NULL;
+	}
+	json_decref(doctor);
+	return webhooks;
+}
+
 /* What is known of a discovered service, and the option of its section where it is one. A fact's
  * key may have hyphens where ours has underscores. */
 static const struct {

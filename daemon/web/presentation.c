@@ -299,7 +299,7 @@ static void write_services(const json_t *document, struct buf *headline, struct 
 static void write_roles(const json_t *document, struct buf *headline, struct buf *subline)
 {
 	size_t unknown = count_items(document, "services", "state", "unknown");
-	json_t *role;
+	json_t *role, *webhook;
 	size_t i;
 
 	/* What it does not see comes before why. */
@@ -314,6 +314,9 @@ static void write_roles(const json_t *document, struct buf *headline, struct buf
 			buf_printf(subline, "%srole %s is %s", subline->size > 0 ? ", " : "",
 				json_string_value(json_object_get(role, "name")), state);
 	}
+	json_array_foreach (json_object_get(document, "webhooks"), i, webhook)
+		buf_printf(subline, "%swebhook %s takes nothing", subline->size > 0 ? ", " : "",
+			json_string_value(json_object_get(webhook, "name")));
 }
 
 /* What needs a look comes first, however many services there are. */

@@ -25,6 +25,9 @@ json_t *role_json(const struct role_record *r, bool engine);
 json_t *timeline_entry_json(const struct timeline_entry *t);
 json_t *notification_json(const struct notification *n);
 
+/* Those that take nothing, of the same facts: [{"name","state","text"}] */
+json_t *webhooks_json(const struct fact *facts, size_t count);
+
 /* {"checks":[{"subject","state","text","remedy"}]} from facts of the topic doctor. */
 json_t *doctor_json(const struct fact *facts, size_t count);
 

@@ -114,9 +114,58 @@ def test_doctor_knows_what_fails(watched):
     check, = eventually(lambda: _doctor(watched, "webhook oncall"), "a failing webhook")
     assert check["state"] == "failing" and "302" in check["text"] and check["remedy"]
     assert check["text"] in watched.cli("doctor").stdout
-    watched.servers["llama"].start()
+    assert watched.cli("test-webhook", "oncall").returncode == 0
+    eventually(lambda: not _doctor(watched, "webhook oncall"), "it works again")
+
+
+def test_a_webhook_that_takes_nothing_is_told_of(watched):
+    """Before anything is given up, and also when the incident is over."""
+    watched.hook.down()
+    _open_and_resolve(watched)
+    check, = eventually(lambda: _doctor(watched, "webhook oncall"), "a failing webhook")
+    assert check["state"] == "failing" and "Connection refused" in check["text"]
+    status = watched.status()
+    assert status["status"] == "warning"
+    told, = status["webhooks"]
+    assert told["name"] == "oncall" and "Connection refused" in told["text"]
+    assert "Connection refused" in watched.unix.get("/").text
+    answer = watched.cli("status")
+    assert answer.returncode == 1 and "Connection refused" in answer.stdout
+    watched.reload()
+    assert _doctor(watched, "webhook oncall")
+    watched.hook.up()
+    watched.hook.wait("incident.resolved")
+    eventually(lambda: watched.status()["status"] == "ok", "all is well")
+    assert _doctor(watched, "webhook oncall") == [] == watched.status()["webhooks"]
+
+
+def test_a_webhook_that_was_corrected_is_tried_at_once(watched):
+    watched.section("webhook", "oncall", url="http://nobody.invalid/")
+    _open_and_resolve(watched)
+    eventually(lambda: _doctor(watched, "webhook oncall"), "a failing webhook")
+    watched.section("webhook", "oncall", url=watched.hook.url)
+    watched.reload()
     watched.hook.wait("incident.resolved")
     eventually(lambda: not _doctor(watched, "webhook oncall"), "it works again")
+
+
+def _fail_once(site):
+    """The first notification fails for good; a second opening has both of its own delivered."""
+    site.start()
+    site.wait_service("llama")
+    site.servers["llama"].kill()
+    number = site.wait_incident("llama")["id"]
+    failed = eventually(lambda: (n := site.incident(number)["notifications"][0])["state"] == "failed"
+                        and n, "a failure for good")
+    site.servers["llama"].start()
+    site.wait_incident("llama", "resolved")
+    site.servers["llama"].kill()
+    site.hook.wait("incident.opened")
+    site.servers["llama"].start()
+    site.hook.wait("incident.resolved")
+    # Who was not told of the first is not told of its end.
+    assert _in_order(site.hook) == ["incident.opened", "incident.resolved"]
+    return number, failed
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -124,9 +173,7 @@ def test_redirect_is_a_failure_and_not_followed(watched, status):
     elsewhere = watched.webhook("elsewhere", secret=None)
     del watched.sections["webhook", "elsewhere"]
     watched.hook.script(Reply(status, Location=elsewhere.url))
-    number = _open_and_resolve(watched)
-    watched.hook.wait("incident.resolved")
-    failed = watched.incident(number)["notifications"][0]
+    number, failed = _fail_once(watched)
     assert (failed["state"], failed["attempts"]) == ("failed", 1)
     assert str(status) in failed["last_error"]
     assert elsewhere.posts == []
@@ -136,9 +183,7 @@ def test_redirect_is_a_failure_and_not_followed(watched, status):
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 def test_other_4xx_are_failures(watched, status):
     watched.hook.script(Reply(status))
-    number = _open_and_resolve(watched)
-    watched.hook.wait("incident.resolved")
-    failed = watched.incident(number)["notifications"][0]
+    _, failed = _fail_once(watched)
     assert (failed["state"], failed["attempts"]) == ("failed", 1)
 
 

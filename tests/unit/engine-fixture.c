@@ -125,9 +125,9 @@ static int on_notify(struct link *l, struct message *m, void *userdata)
 		return 0;
 	message_begin(&packet, MESSAGE_DELIVERED);
 	message_put_u64(&packet, id);
-	message_put_u64(&packet, 200);
+	message_put_u64(&packet, f->answer);
 	message_put_u64(&packet, 0);
-	message_put_string(&packet, "");
+	message_put_string(&packet, f->answer == 200 ? "" : "because");
 	send_packet(l, &packet);
 	return 0;
 }
@@ -185,7 +185,7 @@ char *engine_fixture_database(const struct engine_fixture *f)
 
 void engine_fixture_make(struct engine_fixture *f, const char *config)
 {
-	*f = (struct engine_fixture){0};
+	*f = (struct engine_fixture){.answer = 200};
 	log_set_level(LOG_CRIT);
 	files_make(&f->files);
 	files_write(&f->files, "modelwatch.conf", config, strlen(config));
@@ -219,6 +219,17 @@ void engine_fixture_start(struct engine_fixture *f)
 	declare(f, 1, "modelwatch_service_resident_bytes");
 }
 
+void engine_fixture_reload(struct engine_fixture *f, const char *config)
+{
+	struct config *old = TAKE_POINTER(f->config);
+
+	files_write(&f->files, "modelwatch.conf", config, strlen(config));
+	if (files_load(&f->files, true, &f->config) < 0)
+		fail_msg("%s", f->files.reports.data);
+	assert_int_equal(engine_program.reconfigure(f->role, old), 0);
+	config_free(old);
+}
+
 void engine_fixture_stop(struct engine_fixture *f)
 {
 	f->process = link_free(f->process);
@@ -231,9 +242,14 @@ void engine_fixture_stop(struct engine_fixture *f)
 void engine_fixture_event(struct engine_fixture *f, const char *type, int64_t pid, double up)
 {
 	_cleanup_buf_ struct buf packet = BUF_INIT, evidence = BUF_INIT, samples = BUF_INIT;
+	char name[] = "reason";
+	const struct evidence reason = {name, (char *) (uintptr_t) f->reason};
 	const struct sample sample = {f->event_series, up};
 
-	evidence_write(NULL, 0, &evidence);
+	if (f->reason && text_equal(type, EVENT_PROCESS_EXITED))
+		evidence_write(&reason, 1, &evidence);
+	else
+		evidence_write(NULL, 0, &evidence);
 	samples_write(&sample, 1, &samples);
 	message_begin(&packet, MESSAGE_EVENT);
 	message_put_u64(&packet, ++f->last_event);

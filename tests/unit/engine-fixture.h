@@ -36,6 +36,8 @@ struct engine_fixture {
 	uint32_t event_series; /* that its events change: 0 is up, 1 the resident memory */
 	struct post posts[POSTS_MAX];
 	size_t post_count;
+	const char *reason; /* of the ends that the collector tells of; NULL for none */
+	unsigned answer;    /* what `notify` says of a delivery; 200 at first */
 	unsigned status; /* of the last reply to `web`; 0 while it is awaited */
 	char trouble[256];
 };
@@ -45,6 +47,8 @@ void engine_fixture_make(struct engine_fixture *f, const char *config);
 void engine_fixture_remove(struct engine_fixture *f);
 void engine_fixture_start(struct engine_fixture *f);
 void engine_fixture_stop(struct engine_fixture *f);
+/* Another configuration, as after SIGHUP. */
+void engine_fixture_reload(struct engine_fixture *f, const char *config);
 /* The path of the database; free() it. */
 char *engine_fixture_database(const struct engine_fixture *f);
 

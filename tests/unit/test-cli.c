@@ -330,8 +330,10 @@ static void test_pages(void **state)
 			"  of modelwatch.conf names one.\n"},
 		{show_status,
 			"{'status':'warning','services':[],'incidents':[],'roles':[],"
-			"'trouble':'the database cannot be written: \\u001b[31m'}",
+			"'trouble':'the database cannot be written: \\u001b[31m',"
+			"'webhooks':[{'name':'oncall','text':'It takes nothing.'}]}",
 			"WARNING, no open incident\nthe database cannot be written: ?[31m\n"
+			"Webhook oncall: It takes nothing.\n"
 			"\nServices\n"
 			"  none: no model server was found here. A [service NAME] section\n"
 			"  of modelwatch.conf names one.\n"},

@@ -269,6 +269,9 @@ static void test_headlines(void **state)
 		{"{\"status\":\"warning\",\"services\":[],\"incidents\":[],\"roles\":[{\"name\":"
 		 "\"notify\",\"state\":\"hung\"},{\"name\":\"web\",\"state\":\"running\"}]}",
 			"modelwatch itself needs a look", "role notify is hung", "warning"},
+		{"{\"status\":\"warning\",\"services\":[{\"state\":\"up\"}],\"incidents\":[],"
+		 "\"webhooks\":[{\"name\":\"oncall\"}]}",
+			"modelwatch itself needs a look", "webhook oncall takes nothing", "warning"},
 		{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"}],\"incidents\":[],"
 		 "\"roles\":[{\"name\":\"process\",\"state\":\"hung\"}]}",
 			"1 service in unknown state",

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the engine tells of services, webhooks and incidents is so. */
+#include "tests/unit/engine-fixture.h"
+
+#include <string.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/text.h"
+
+#define RULE                                                                                       \
+	"[alert ServiceDown]\nexpr = modelwatch_service_up == 0\nseverity = critical\n"            \
+	"group-by = service\nsummary = down{{#reason}}: {{ reason }}{{/reason}}\n"
+#define CONFIG                                                                                     \
+	"[daemon]\nevaluate = 10ms\ndiscovery = no\nreopen = 1ms\n"                                \
+	"[service llama]\nexecutable = /bin/llama\n" RULE
+#define WEBHOOK "[webhook oncall]\nurl = http://127.0.0.1:9/\n"
+
+static void send_event(struct engine_fixture *f, const char *type, int64_t pid, double up)
+{
+	engine_fixture_event(f, type, pid, up);
+	engine_fixture_await(f, f->done == f->last_event);
+}
+
+static struct reader *open_reader(const struct engine_fixture *f)
+{
+	_cleanup_free_ char *path = engine_fixture_database(f);
+	struct reader *reader;
+
+	assert_int_equal(reader_open(path, &reader), 0);
+	return reader;
+}
+
+/* The newest incident is called TITLE, its service has the reason REASON. */
+static void check_story(const struct engine_fixture *f, const char *title, const char *reason)
+{
+	struct reader *reader = open_reader(f);
+	struct incident *incidents;
+	struct service *services;
+	size_t count;
+
+	assert_int_equal(reader_incidents(reader, INCIDENTS_ALL, 1, &incidents, &count), 0);
+	assert_string_equal(incidents[0].title, title);
+	incident_list_free(incidents, count);
+	assert_int_equal(reader_services(reader, &services, &count), 0);
+	assert_int_equal(count, 1);
+	assert_string_equal(services[0].reason, reason);
+	service_list_free(services, count);
+	reader_close(reader);
+}
+
+/* What is known of an end is of no use to say why the service is down another time. */
+static void test_each_end_has_its_reason(void **state)
+{
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, CONFIG);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	f.reason = "killed";
+	send_event(&f, EVENT_PROCESS_EXITED, 100, 0);
+	check_story(&f, "down: killed", "killed");
+	send_event(&f, EVENT_PROCESS_STARTED, 101, 1);
+	send_event(&f, EVENT_PROCESS_STARTED, 102, 1);
+	check_story(&f, "down: killed", "");
+	f.reason = "one of two";
+	send_event(&f, EVENT_PROCESS_EXITED, 102, 1);
+	check_story(&f, "down: killed", "");
+	send_event(&f, EVENT_SERVICE_MISSING, 0, 0);
+	check_story(&f, "down", "");
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+/* What doctor says of the webhook has TEXT in it; "" for nothing at all. */
+static bool doctor_says(const struct engine_fixture *f, const char *text)
+{
+	struct reader *reader = open_reader(f);
+	struct fact *facts;
+	bool found = false, any = false;
+	size_t count;
+
+	assert_int_equal(reader_facts(reader, "doctor", &facts, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		any |= text_equal(facts[i].subject, "webhook oncall");
+		found |= text_equal(facts[i].subject, "webhook oncall") &&
+			 text_equal(facts[i].key, "text") && strstr(facts[i].value, text);
+	}
+	fact_list_free(facts, count);
+	reader_close(reader);
+	return *text ? found : !any;
+}
+
+static void go_down(struct engine_fixture *f)
+{
+	send_event(f, EVENT_PROCESS_STARTED, 100, 1);
+	send_event(f, EVENT_PROCESS_EXITED, 100, 0);
+}
+
+/* A webhook that takes nothing is known by its first failure, until it takes something; a reload and
+ * another engine know it, too. */
+static void test_webhook_that_takes_nothing(void **state)
+{
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, CONFIG WEBHOOK);
+	f.answer = 0;
+	engine_fixture_start(&f);
+	go_down(&f);
+	engine_fixture_await(&f, doctor_says(&f, "because. What waits is tried again."));
+	engine_fixture_reload(&f, CONFIG WEBHOOK "severity = critical\n");
+	assert_true(doctor_says(&f, "because"));
+	engine_fixture_stop(&f);
+	engine_fixture_start(&f);
+	engine_fixture_await(&f, doctor_says(&f, "because"));
+	f.answer = 200;
+	engine_fixture_await(&f, doctor_says(&f, ""));
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+static void test_webhook_that_is_gone(void **state)
+{
+	static const struct {
+		unsigned answer;
+		const char *said;
+	} cases[] = {{500, "tried again"}, {404, "are lost"}, {410, "410 Gone"}};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct engine_fixture f;
+
+		engine_fixture_make(&f, CONFIG WEBHOOK);
+		f.answer = cases[i].answer;
+		engine_fixture_start(&f);
+		go_down(&f);
+		engine_fixture_await(&f, doctor_says(&f, cases[i].said));
+		engine_fixture_reload(&f, CONFIG);
+		assert_true(doctor_says(&f, ""));
+		engine_fixture_stop(&f);
+		engine_fixture_remove(&f);
+	}
+}
+
+/* How the notifications of that type to the webhook stand: p, d and f. */
+static void check_outbox(const struct engine_fixture *f, const char *type, const char *expected)
+{
+	static const char letters[] = {[NOTIFICATION_PENDING] = 'p',
+		[NOTIFICATION_DELIVERED] = 'd', [NOTIFICATION_FAILED] = 'f'};
+	_cleanup_buf_ struct buf found = BUF_INIT;
+	struct reader *reader = open_reader(f);
+	struct notification *list;
+	size_t count;
+
+	assert_int_equal(reader_notifications(reader, 1, &list, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		if (text_equal(list[i].type, type))
+			buf_add_char(&found, letters[list[i].state]);
+	notification_list_free(list, count);
+	reader_close(reader);
+	assert_string_equal(found.data ? found.data : "", expected);
+}
+
+/* Who could not be told of an incident is not told of its end, whether the same engine knows or the
+ * next. */
+static void test_end_of_what_nobody_heard_of(void **state)
+{
+	for (unsigned restart = 0; restart < 2; restart++) {
+		struct engine_fixture f;
+
+		engine_fixture_make(&f, CONFIG WEBHOOK);
+		f.answer = 404;
+		engine_fixture_start(&f);
+		go_down(&f);
+		engine_fixture_await(&f, doctor_says(&f, "are lost"));
+		if (restart) {
+			engine_fixture_stop(&f);
+			engine_fixture_start(&f);
+		}
+		f.answer = 200;
+		send_event(&f, EVENT_PROCESS_STARTED, 101, 1);
+		check_outbox(&f, "incident.opened", "f");
+		check_outbox(&f, "incident.resolved", "");
+		engine_fixture_stop(&f);
+		engine_fixture_remove(&f);
+	}
+}
+
+/* An end that waits behind an opening that is tried again fails with it. */
+static void test_end_that_waits(void **state)
+{
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, CONFIG WEBHOOK);
+	f.answer = 500;
+	engine_fixture_start(&f);
+	go_down(&f);
+	send_event(&f, EVENT_PROCESS_STARTED, 101, 1);
+	check_outbox(&f, "incident.resolved", "p");
+	engine_fixture_await(&f, doctor_says(&f, "tried again"));
+	f.answer = 404;
+	engine_fixture_await(&f, doctor_says(&f, "are lost"));
+	check_outbox(&f, "incident.opened", "f");
+	check_outbox(&f, "incident.resolved", "f");
+	assert_int_equal(engine_fixture_posts(&f, "oncall", "incident.resolved"), 0);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_end_has_its_reason),
+		cmocka_unit_test(test_webhook_that_takes_nothing),
+		cmocka_unit_test(test_webhook_that_is_gone),
+		cmocka_unit_test(test_end_of_what_nobody_heard_of),
+		cmocka_unit_test(test_end_that_waits),
+	};
+
+	return cmocka_run_group_tests_name("engine tells", tests, NULL, NULL);
+}

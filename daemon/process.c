@@ -14,7 +14,7 @@
 #define ORPHAN_WAIT (10 * USEC_PER_SEC) /* children that outlive a crash so long are the service */
 #define BURST_MAX  1024 /* packets that are queued before the engine is waited for: less than a link takes */
 #define BURST_WAIT USEC_PER_SEC
-#define EVENTS_MAX 4096 /* that the engine has not called durable; more, and a new start is better */
+#define EVENTS_MAX 3072 /* that the engine has not called durable: then no new process is looked at */
 
 struct waiting_event {
 	uint64_t number;
@@ -149,8 +149,6 @@ static int take_event(void *userdata, const struct event *event)
 	struct waiting_event *events, new = {.number = p->last_event + 1};
 	int r;
 
-	if (p->event_count >= EVENTS_MAX)
-		return -ENOBUFS;
 	events = reallocarray(p->events, p->event_count + 1, sizeof(*events));
 	if (!events)
 		return -ENOMEM;
@@ -165,6 +163,19 @@ static int take_event(void *userdata, const struct event *event)
 	p->events[p->event_count++] = new;
 	log_debug("%s event of %s", event->type, event->service);
 	return 0;
+}
+
+/* Starts wait for the engine; ends do not, and are no more than there were starts. */
+static bool has_room(void *userdata)
+{
+	const struct process_role *p = userdata;
+
+	return p->event_count < EVENTS_MAX;
+}
+
+static void failed(void *userdata, int reason)
+{
+	log_error_errno(reason, "cannot go on collecting");
 }
 
 static void free_fact(void *packet)
@@ -184,7 +195,8 @@ static int take_fact(void *userdata, const char *topic, const char *subject, con
 
 	if (!packet)
 		return -ENOMEM;
-	if (text_equal(subject, COLLECTOR_DISCOVERY) && text_equal(key, "text"))
+	if ((text_equal(subject, COLLECTOR_DISCOVERY) || text_equal(subject, COLLECTOR_MAINS)) &&
+		text_equal(key, "text"))
 		log_warning("%s", value);
 	buf_put_string(&name, topic);
 	buf_put_string(&name, subject);
@@ -338,7 +350,7 @@ static int prepare(struct process_role *p)
 	p->facts = map_new();
 	if (!p->series || !p->facts)
 		return -ENOMEM;
-	p->sink = (struct sink){declare, take_sample, tick, take_event, take_fact, p};
+	p->sink = (struct sink){declare, take_sample, tick, take_event, take_fact, has_room, failed, p};
 	r = watched_services_read(role_config(p->role), &p->services);
 	if (r < 0)
 		return r;

@@ -78,6 +78,10 @@ struct sink {
 	 * name, what doctor reports on), KEY and VALUE; an empty VALUE takes it back. */
 	int (*fact)(void *userdata, const char *topic, const char *subject, const char *key,
 		const char *value);
+	/* False while so many events wait for the engine that new processes are to be left alone. */
+	bool (*has_room)(void *userdata);
+	/* Collecting ends for this reason, -errno. */
+	void (*failed)(void *userdata, int reason);
 	void *userdata;
 };
 

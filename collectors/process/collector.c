@@ -19,7 +19,15 @@
 
 void collector_fail(struct collector *c, int r)
 {
+	if (!c->failed)
+		c->sink->failed(c->sink->userdata, r);
+	c->failed = true;
 	sd_event_exit(c->event, r == -ENOMEM ? EX_OSERR : EX_SOFTWARE);
+}
+
+bool collector_has_room(struct collector *c)
+{
+	return c->sink->has_room(c->sink->userdata);
 }
 
 /* CLOCK_MONOTONIC stands still while the host sleeps, the time of processes does not. */
@@ -43,9 +51,28 @@ static void forget_old(struct collector *c)
 		}
 }
 
+/* As far as there is room: the rest is repeated at the next tick. */
+static void announce(struct collector *c)
+{
+	struct process *p;
+	size_t position = 0;
+
+	while (c->announcing && (p = map_next(c->processes, &position, NULL, NULL))) {
+		if (!p->unannounced)
+			continue;
+		if (!collector_has_room(c))
+			return;
+		p->unannounced = false;
+		if (p->main)
+			tell_started(p->service, p);
+	}
+	c->announcing = false;
+}
+
 static void look_around(struct collector *c)
 {
-	if (c->options.connector < 0 || c->listed == 0 ||
+	announce(c);
+	if (c->options.connector < 0 || c->listed == 0 || c->unseen ||
 		usec_since(clock_monotonic(), c->listed) >= LIST_WITH_EVENTS)
 		scan_list(c);
 	scan_recheck(c);
@@ -305,7 +332,7 @@ static void settle(struct collector *c, const struct known *known, const bool *l
 		/* What is just ending does not show any more whose it is. */
 		if (!lives_on(c, &known->processes[i], &stat))
 			service_missed(s, &known->processes[i]);
-		else if (!stat.exiting)
+		else if (!stat.exiting && !c->unseen)
 			service_released(s, &known->processes[i]);
 	}
 }
@@ -336,8 +363,9 @@ void collector_announce(struct collector *c)
 	size_t position = 0;
 
 	while ((p = map_next(c->processes, &position, NULL, NULL)))
-		if (p->main)
-			tell_started(p->service, p);
+		p->unannounced = p->main;
+	c->announcing = true;
+	announce(c);
 }
 
 int collector_start(struct collector *c, const struct known *known)

@@ -14,6 +14,7 @@
 #include "schema/event.h"
 
 #define COLLECTOR_DISCOVERY "discovery" /* what `doctor` says of discovery, where it is limited */
+#define COLLECTOR_MAINS	    "main-processes" /* ...and of main processes */
 
 struct collector;
 

@@ -19,6 +19,7 @@
 #include "daemon/base/map.h"
 
 #define TABLE_PROCESSES_MAX 65536 /* processes of the host that are kept in mind */
+#define MAINS_MAX	    1024  /* main processes of a service; others are members alone */
 #define DISCOVERED_MAX	    256	  /* names that are ever given to discovered services */
 #define KEPT_MAX	    512	  /* descriptors that are kept open for members */
 #define ANCESTORS_MAX	    64	  /* generations that are followed */
@@ -87,6 +88,7 @@ struct process {
 	struct service *service; /* whose member it is, for the rest of its life */
 	bool matched;		 /* it matches by itself, not by its parent */
 	bool main;
+	bool unannounced; /* a main process that a new engine is still to be told of */
 	bool dead;    /* a member that nobody waited for yet */
 	bool kernel;  /* a thread of the kernel */
 	bool present; /* seen by the listing under way */
@@ -140,11 +142,16 @@ struct collector {
 	char boot[64];
 	double ticks;	      /* clock ticks a second */
 	uint64_t page;	      /* bytes */
-	bool told_denied, told_crowded;
+	bool told_denied, told_crowded, told_mains;
+	bool unseen;	 /* for want of room some processes were not looked at */
+	bool announcing; /* some are unannounced */
+	bool failed;
 };
 
 /* Ends the loop: what the engine must know could not be told. */
 void collector_fail(struct collector *c, int r);
+/* False where the sink takes no more starts for now: what is new is looked at later. */
+bool collector_has_room(struct collector *c);
 /* Of a time of CLOCK_MONOTONIC, the clock ticks since boot: what the starts of processes are in. */
 uint64_t collector_boot_ticks(const struct collector *c, usec_t monotonic);
 
@@ -243,6 +250,8 @@ void tell_ended(struct service *s);
 void tell_rights(struct collector *c);
 /* Says once that rights do not suffice for everything. */
 void tell_denied(struct collector *c);
+/* Says once that a service has more main processes than are told of. */
+void tell_many_mains(struct service *s);
 /* Says once that no more services are discovered. */
 void tell_crowded(struct collector *c);
 

@@ -173,6 +173,10 @@ static struct process *examine(struct collector *c, pid_t pid, unsigned generati
 			return NULL;
 		p = NULL;
 	}
+	if (!p && !collector_has_room(c)) {
+		c->unseen = true;
+		return NULL;
+	}
 	if (!p)
 		p = add_process(c, pid, &stat);
 	if (!p)
@@ -231,6 +235,7 @@ void scan_list(struct collector *c)
 	if (c->listing)
 		return;
 	c->listing = true;
+	c->unseen = false;
 	while ((p = map_next(c->processes, &position, NULL, NULL)))
 		p->present = false;
 	r = proc_each(c->root, on_listed, c);

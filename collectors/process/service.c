@@ -65,6 +65,10 @@ static usec_t running_for(const struct process *p)
 
 static void begin_main(struct service *s, struct process *p)
 {
+	if (s->mains >= MAINS_MAX) {
+		tell_many_mains(s);
+		return;
+	}
 	p->main = true;
 	s->mains++;
 	watch_begin(p);

@@ -353,3 +353,19 @@ void tell_crowded(struct collector *c)
 		"names are no longer taken up.",
 		"Name your servers in [service] sections; a reload or restart counts anew.");
 }
+
+void tell_many_mains(struct service *s)
+{
+	struct collector *c = s->collector;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (c->told_mains)
+		return;
+	c->told_mains = true;
+	buf_printf(&text, "Service %s has more than %d main processes: of the others neither start "
+			  "nor end is told.",
+		s->name, MAINS_MAX);
+	tell_doctor(c, COLLECTOR_MAINS, CHECK_LIMITED,
+		text.data ? text.data : "A service has too many main processes.",
+		"Let its [service] section match the server alone; then reload.");
+}

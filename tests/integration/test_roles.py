@@ -6,8 +6,10 @@ import fcntl
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
+import subprocess
 
 import pytest
 from harness import places
@@ -420,3 +422,27 @@ def test_engine_without_its_memory(site):
     server.kill()
     post, = hook.wait("incident.opened", service="llama")
     assert "SIGKILL" in post.json["incident"]["title"]
+
+
+def test_more_processes_than_events_are_queued(site):
+    """Each of five services has as many main processes as are told of."""
+    sleepers = []
+    for number in range(5):
+        program = site.directory / f"sleeper-{number}"
+        shutil.copy("/bin/sleep", program)
+        site.section("service", f"s{number}", executable=program)
+        sleepers += [subprocess.Popen([program, "600"]) for _ in range(900)]
+    try:
+        site.service("llama")
+        site.start()
+        pid = site.daemon.roles()["process"]
+
+        def all_told():
+            return site.query("SELECT count(*) AS n FROM process")[0]["n"] == 4501
+        eventually(all_told, "all main processes")
+        assert site.daemon.roles()["process"] == pid
+    finally:
+        for sleeper in sleepers:
+            sleeper.kill()
+        for sleeper in sleepers:
+            sleeper.wait()

@@ -126,6 +126,18 @@ static int take_fact(void *userdata, const char *topic, const char *subject, con
 	return 0;
 }
 
+static bool has_room(void *userdata)
+{
+	const struct collector_fixture *f = userdata;
+
+	return !f->full;
+}
+
+static void failed(void *userdata, int reason)
+{
+	fail_msg("the collector ends: %s", strerror(-reason));
+}
+
 int collector_fixture_open(void **state)
 {
 	struct collector_fixture *f = calloc(1, sizeof(*f));
@@ -134,7 +146,7 @@ int collector_fixture_open(void **state)
 		return -1;
 	*f = (struct collector_fixture){.directory = "/tmp/test-collector-XXXXXX",
 		.orphan_wait = USEC_PER_HOUR,
-		.sink = {declare, take_sample, tick, take_event, take_fact, f}};
+		.sink = {declare, take_sample, tick, take_event, take_fact, has_room, failed, f}};
 	/* A pipe whose reader is gone is no end of the test. */
 	signal(SIGPIPE, SIG_IGN);
 	if (!mkdtemp(f->directory) || sd_event_new(&f->event) < 0)

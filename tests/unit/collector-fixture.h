@@ -59,6 +59,7 @@ struct collector_fixture {
 	bool connector; /* wanted */
 	int obstacle;	/* why there is none */
 	bool discovery;
+	bool full; /* the sink takes no more starts */
 	usec_t orphan_wait; /* longer than any test, unless one says otherwise */
 	struct collector *collector;
 	struct service_match matches[MATCHES_MAX];

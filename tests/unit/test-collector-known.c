@@ -219,6 +219,60 @@ static void test_counters_go_on(void **state)
 	assert_true(fixture_series(f, "modelwatch_service_oom_kills_total llama")->value == 0);
 }
 
+/* What is new waits for room, and nothing is forgotten: a new engine is told of the rest later. */
+static void test_full_sink(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *first = fixture_running(f), *second;
+
+	f->full = true;
+	second = fixture_server(f, NULL);
+	collector_announce(f->collector);
+	fixture_ticks(f, 3);
+	assert_int_equal(fixture_events(f, STARTED, "llama"), 1);
+	f->full = false;
+	/* One again, one anew. */
+	assert_int_equal(fixture_await(f, STARTED, "llama", 3)->pid, second->pid);
+	f->full = true;
+	collector_announce(f->collector);
+	/* An end does not wait, and who ended is not told of again. */
+	server_end(first, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	fixture_ticks(f, 3);
+	assert_int_equal(fixture_events(f, STARTED, "llama"), 3);
+	f->full = false;
+	assert_int_equal(fixture_await(f, STARTED, "llama", 4)->pid, second->pid);
+}
+
+static void test_more_mains_than_are_told_of(void **state)
+{
+	enum { SLEEPERS = 1100, TOLD = 1024 };
+	struct collector_fixture *f = *state;
+	pid_t group = 0;
+
+	fixture_program(f, "/bin/sleep", "sleeper");
+	fixture_service(f, "llama");
+	for (unsigned i = 0; i < SLEEPERS; i++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			setpgid(0, group);
+			execl(f->program, f->program, "600", (char *) NULL);
+			_exit(127);
+		}
+		setpgid(pid, group);
+		group = group > 0 ? group : pid;
+	}
+	fixture_begin(f, NULL);
+	fixture_await_value(f, PROCESSES, SLEEPERS);
+	assert_int_equal(fixture_events(f, STARTED, "llama"), TOLD);
+	assert_string_equal(fixture_fact(f, "doctor main-processes state"), "limited");
+	kill(-group, SIGKILL);
+	for (unsigned i = 0; i < SLEEPERS; i++)
+		assert_true(waitpid(-group, NULL, 0) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +285,8 @@ int main(void)
 		WITHOUT(test_known_is_released),
 		WITHOUT(test_known_is_released_and_not_missed),
 		WITHOUT(test_counters_go_on),
+		BOTH(test_full_sink),
+		WITHOUT(test_more_mains_than_are_told_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,12 @@ struct usage {
 	uint64_t major_faults, bytes_read, bytes_written;
 };
 
+/* By what is known again which processes a crash left: those that were there and its main's. */
+struct crash {
+	pid_t pid, parent, group, session;
+	uint64_t lived; /* clock ticks since boot */
+};
+
 struct service {
 	struct collector *collector;
 	char *name;
@@ -51,7 +57,7 @@ struct service {
 	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
 	usec_t down_since;  /* monotonic */
 	usec_t orphans_due; /* monotonic: what a crash left is taken on; 0 for nothing */
-	uint64_t crashed;   /* clock ticks since boot: what began before is what the crash left */
+	struct crash crash; /* while that is not 0 */
 	usec_t refused_until;	/* monotonic: nobody was found who has the sockets of its ports */
 	uint64_t refused_sockets; /* their sum */
 	uint64_t restarts, oom_kills;
@@ -83,7 +89,7 @@ struct oom_watch {
 
 struct process {
 	struct collector *collector;
-	pid_t pid, parent;
+	pid_t pid, parent, group, session;
 	uint64_t start;
 	struct service *service; /* whose member it is, for the rest of its life */
 	bool matched;		 /* it matches by itself, not by its parent */
@@ -190,7 +196,8 @@ bool search_matches(const struct service_match *m, const struct identity *i);
 bool search_is_needed(const struct service_match *m);
 /* By pid file or port, where it needs that. */
 void search_service(struct service *s);
-/* All services without a main process, and the ports of discovered servers. */
+/* All services without a main process or with a pid file, which may name another one by now; and the ports
+ * of discovered servers. */
 void search_all(struct collector *c);
 
 /* watch.c */

@@ -96,6 +96,8 @@ int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret)
 	t.at = close + 3;
 	read_stat_fields(&t, f);
 	s.parent = to_pid(&t, f[4]);
+	s.group = to_pid(&t, f[5]);
+	s.session = to_pid(&t, f[6]);
 	if (t.failed || s.pid == 0 || f[STAT_FIELD_LAST] > 0xffff)
 		return -EBADMSG;
 	s.major_faults = f[12];

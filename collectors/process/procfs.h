@@ -14,7 +14,7 @@
 /* Of /proc/PID/stat. Times are in clock ticks. */
 struct proc_stat {
 	pid_t pid;
-	pid_t parent;
+	pid_t parent, group, session;
 	char state; /* R S D T Z X ... */
 	uint64_t user, system;
 	uint64_t waited_user, waited_system; /* of children that were waited for, and theirs */

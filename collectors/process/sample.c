@@ -101,6 +101,8 @@ int sample_process(struct process *p)
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r;
 	p->parent = stat.parent;
+	p->group = stat.group;
+	p->session = stat.session;
 	p->used.user = (double) (stat.user + stat.waited_user) / c->ticks;
 	p->used.system = (double) (stat.system + stat.waited_system) / c->ticks;
 	p->used.major_faults = stat.major_faults + stat.waited_major_faults;

@@ -106,6 +106,9 @@ static void search_pid_files(struct service *s)
 
 		if (read_pid_file(s->match->pid_files[i], &pid) < 0)
 			continue;
+		p = scan_find(s->collector, pid);
+		if (p && p->service == s)
+			continue;
 		p = scan_examine(s->collector, pid);
 		if (p)
 			adopt_if_matching(s, p);
@@ -252,7 +255,7 @@ void search_all(struct collector *c)
 	if (begin < c->search_due)
 		return;
 	while ((s = map_next(c->services, &position, NULL, NULL)))
-		if (s->match && s->mains == 0)
+		if (s->match && (s->mains == 0 || s->match->pid_file_count > 0))
 			search_service(s);
 	position = 0;
 	while ((p = map_next(c->processes, &position, NULL, NULL)))

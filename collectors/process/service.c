@@ -85,6 +85,16 @@ static void begin_main(struct service *s, struct process *p)
 	tell_started(s, p);
 }
 
+/* True where the process is most likely one that the crash left. Its parent is gone, then: who has the one
+ * that the crashed process had is its sibling, unless its group or session was the crashed one's own. */
+static bool is_left(const struct crash *c, const struct process *p)
+{
+	bool own = p->group == c->pid || p->session == c->pid;
+
+	return p->start < c->lived &&
+	       (own || (p->group == c->group && p->parent != c->parent));
+}
+
 void service_adopt(struct service *s, struct process *p)
 {
 	const struct process *parent = scan_find(s->collector, p->parent);
@@ -98,7 +108,7 @@ void service_adopt(struct service *s, struct process *p)
 	if (parent && parent->service == s)
 		return;
 	/* What a crash left may be seen after it only. */
-	if (s->orphans_due == 0 || p->start >= s->crashed)
+	if (s->orphans_due == 0 || !is_left(&s->crash, p))
 		begin_main(s, p);
 	scan_adopt_descendants(s);
 }
@@ -177,17 +187,22 @@ static bool find_successors(struct service *s)
 }
 
 /* Whoever takes the place of P. The children of one that failed most often die with it: only those that
- * live on for a while are the service now. */
+ * live on for a while are the service now, but another one may have come to take its place before. */
 static void find_place_taker(struct service *s, const struct process *p, const int *status)
 {
+	unsigned before = s->mains;
+
 	if (status && *status == 0) {
 		if (!find_successors(s))
 			s->owed++;
 		return;
 	}
-	s->owed++;
-	s->crashed = p->lived;
+	s->crash = (struct crash){p->pid, p->parent, p->group, p->session, p->lived};
 	s->orphans_due = clock_monotonic() + s->collector->options.orphan_wait;
+	if (s->match)
+		search_service(s);
+	if (s->mains == before)
+		s->owed++;
 }
 
 /* True where nobody needs to know that it is down: it was not expected and ended in order. */

@@ -69,6 +69,37 @@ static void test_pid_file(void **state)
 	assert_true(fixture_series(f, RESTARTS)->value == 0);
 }
 
+/* The successor is there before the old one ends, however that ends, and seen before or at the end. */
+static void test_pid_file_of_a_successor(void **state)
+{
+	static const bool seen[] = {true, false};
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL), *next;
+	const struct told_event *e;
+	struct by_pid_file p;
+	size_t started = 1;
+
+	service_by_pid_file(f, &p);
+	write_pid(&p, s->pid, "\n");
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", started);
+	for (size_t i = 0; i < ELEMENTS(seen); i++) {
+		next = fixture_server(f, NULL);
+		write_pid(&p, next->pid, "\n");
+		if (seen[i])
+			fixture_await(f, STARTED, "llama", started + 1);
+		server_end(s, SIGKILL);
+		e = fixture_await(f, EXITED, "llama", i + 1);
+		assert_true(event_value(f, e, UP) == 1);
+		e = fixture_await(f, STARTED, "llama", ++started);
+		assert_int_equal(e->pid, next->pid);
+		s = next;
+	}
+	fixture_ticks(f, 2);
+	assert_true(fixture_series(f, UP)->value == 1);
+	assert_true(fixture_series(f, RESTARTS)->value == 0);
+}
+
 static void test_pid_file_with_rubbish(void **state)
 {
 	static const char *const texts[] = {"", "x\n", "0\n", "-%d\n", " %d\n", "%d %d\n", "+%d\n",
@@ -432,6 +463,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(test_pid_file),
+		BOTH(test_pid_file_of_a_successor),
 		WITHOUT(test_pid_file_with_rubbish),
 		BOTH(test_children_before),
 		BOTH(test_port),

@@ -63,21 +63,35 @@ static int refuse(struct peer *p, uint64_t request, unsigned status, const char 
 	return 0;
 }
 
+/* Answers the command at that place of the list, and takes it out. */
+static void answer_at(struct engine *e, struct command **at)
+{
+	struct command *c = *at;
+
+	*at = c->next;
+	answer(e, c->peer, c->request, c->status, c->body ? c->body : "{}");
+	command_free(c);
+}
+
 void commands_answer(struct engine *e)
 {
 	struct command **at = &e->commands;
 
-	while (*at) {
-		struct command *c = *at;
+	while (*at)
+		if ((*at)->ready)
+			answer_at(e, at);
+		else
+			at = &(*at)->next;
+}
 
-		if (!c->ready) {
-			at = &c->next;
-			continue;
-		}
-		*at = c->next;
-		answer(e, c->peer, c->request, c->status, c->body ? c->body : "{}");
-		command_free(c);
-	}
+/* Answers C alone: what the others did may not be durable yet. */
+static void answer_one(struct engine *e, const struct command *c)
+{
+	struct command **at = &e->commands;
+
+	while (*at != c)
+		at = &(*at)->next;
+	answer_at(e, at);
 }
 
 void commands_done(struct engine *e)
@@ -309,9 +323,8 @@ static int test_webhook(struct peer *p, uint64_t number, const char *webhook)
 		r = deliveries_add(e, &n, 0, c);
 	notification_done(&n);
 	if (r < 0) {
-		c->ready = true;
 		c->status = 503;
-		commands_answer(e);
+		answer_one(e, c);
 		return 0;
 	}
 	deliveries_send(e);
@@ -325,9 +338,8 @@ void command_tested(struct engine *e, struct command *c, const struct notificati
 		n->state == NOTIFICATION_DELIVERED, "status", (int) status, "error", text);
 
 	c->body = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	c->ready = true;
 	json_decref(body);
-	commands_answer(e);
+	answer_one(e, c);
 }
 
 int commands_message(struct peer *p, struct message *m)

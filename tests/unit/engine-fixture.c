@@ -142,6 +142,7 @@ static int on_web(struct link *l, struct message *m, void *userdata)
 	}
 	message_u64(m);
 	f->status = (unsigned) message_u64(m);
+	f->replies++;
 	return 0;
 }
 
@@ -290,29 +291,36 @@ void engine_fixture_fact(
 	send_packet(f->process, &packet);
 }
 
-/* A connection of this process's user to a socket with a path; returns the end that `web` accepted. */
-static int connect_person(struct engine_fixture *f, int *ret_person)
+int engine_fixture_listen(struct engine_fixture *f, struct sockaddr_un *ret)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	_cleanup_close_ int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int accepted;
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/http.sock", f->files.directory);
-	unlink(address.sun_path);
-	assert_int_equal(bind(listener, (struct sockaddr *) &address, sizeof(address)), 0);
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/http.sock", f->files.directory);
+	unlink(ret->sun_path);
+	assert_int_equal(bind(listener, (struct sockaddr *) ret, sizeof(*ret)), 0);
 	assert_int_equal(listen(listener, 1), 0);
-	*ret_person = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(*ret_person, (struct sockaddr *) &address, sizeof(address)), 0);
-	accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(accepted >= 0);
-	return accepted;
+	return listener;
 }
 
 void engine_fixture_command(struct engine_fixture *f, const char *verb, const char *argument)
 {
-	_cleanup_buf_ struct buf packet = BUF_INIT;
-	_cleanup_close_ int person = -1, accepted = connect_person(f, &person);
+	struct sockaddr_un address;
+	_cleanup_close_ int listener = engine_fixture_listen(f, &address);
+	_cleanup_close_ int person = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int accepted = -1;
 
+	assert_int_equal(connect(person, (struct sockaddr *) &address, sizeof(address)), 0);
+	accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	engine_fixture_command_over(f, accepted, verb, argument);
+}
+
+void engine_fixture_command_over(
+	struct engine_fixture *f, int accepted, const char *verb, const char *argument)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	assert_true(accepted >= 0);
 	f->status = 0;
 	message_begin(&packet, MESSAGE_COMMAND);
 	message_put_u64(&packet, 1);

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/un.h>
+
 #include <cmocka.h>
 
 #include "daemon/link.h"
@@ -39,6 +41,7 @@ struct engine_fixture {
 	const char *reason; /* of the ends that the collector tells of; NULL for none */
 	unsigned answer;    /* what `notify` says of a delivery; 200 at first */
 	unsigned status; /* of the last reply to `web`; 0 while it is awaited */
+	size_t replies;	 /* to `web`, all in all */
 	char trouble[256];
 };
 
@@ -61,6 +64,11 @@ void engine_fixture_fact(
 	struct engine_fixture *f, const char *service, const char *key, const char *value);
 /* A person with the unix socket asks for VERB. */
 void engine_fixture_command(struct engine_fixture *f, const char *verb, const char *argument);
+/* The same over a connection that `web` accepted. */
+void engine_fixture_command_over(
+	struct engine_fixture *f, int accepted, const char *verb, const char *argument);
+/* A socket with a path that listens; fills *RET with its address. */
+int engine_fixture_listen(struct engine_fixture *f, struct sockaddr_un *ret);
 
 /* How many posts of that type came for the webhook. */
 size_t engine_fixture_posts(const struct engine_fixture *f, const char *webhook, const char *type);

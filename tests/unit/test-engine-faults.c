@@ -194,6 +194,31 @@ static void test_trouble_is_told(void **state)
 	fault_remove();
 }
 
+/* What waits for its commit is not answered by the failure of something else. */
+static void test_an_answer_is_durable(void **state)
+{
+	struct engine_fixture f;
+
+	fault_install();
+	engine_fixture_make(&f, CONFIG);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	send_event(&f, EVENT_PROCESS_EXITED, 100, 0);
+	engine_fixture_await(&f, engine_fixture_posts(&f, "oncall", "incident.opened") > 0);
+	fault_arm(1, SQLITE_IOERR_WRITE, INT_MAX);
+	engine_fixture_command(&f, "acknowledge", "1");
+	engine_fixture_command(&f, "test-webhook", "oncall");
+	engine_fixture_await(&f, f.replies > 0);
+	assert_int_equal(f.replies, 1);
+	assert_int_equal(f.status, 503);
+	fault_disarm();
+	engine_fixture_await(&f, f.replies > 1);
+	assert_int_equal(f.status, 200);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+	fault_remove();
+}
+
 /* What ended unobserved leaves no gauge behind: the collector that tells of it knows of none. */
 static void test_gauges_end_with_the_service(void **state)
 {
@@ -261,6 +286,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_lost_or_sent_twice),
 		cmocka_unit_test(test_trouble_is_told),
+		cmocka_unit_test(test_an_answer_is_durable),
 		cmocka_unit_test(test_gauges_end_with_the_service),
 		cmocka_unit_test(test_a_dead_webhook_holds_up_no_other),
 	};

@@ -3,6 +3,7 @@
  * request: a `web` that was taken over cannot claim a name. */
 #include <grp.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "daemon/base/cleanup.h"
 #include "daemon/base/log.h"
 #include "daemon/base/num.h"
 #include "daemon/base/text.h"
@@ -20,6 +22,9 @@
 #define PEER_GROUPS_MAX  1024 /* supplementary groups of a peer */
 #define COMMANDS_MAX 64	  /* that wait for their answer */
 #define USERS_MAX    65536 /* lines of /etc/passwd that are looked at */
+
+/* The kernel's SO_PEERPIDFD as of Linux 6.5, which older headers lack. */
+#define PEER_PIDFD 77
 
 /* A request that is answered when what it did is durable. */
 struct command {
@@ -167,13 +172,18 @@ static bool is_connection(int fd)
 	       address.sun_path[0] == '/';
 }
 
-/* A role that was taken over has our user, but is no person. */
-static bool is_role(const struct engine *e, pid_t pid)
+/* False where the process that connected is gone. Kernels before 6.5 cannot say; on them only roles
+ * that the engine was told of, and the numbers of those that are gone, are known to be no persons. */
+static bool is_alive(int fd)
 {
-	for (size_t i = 0; i < e->peer_count; i++)
-		if (e->peers[i]->pid == pid)
-			return true;
-	return pid == getppid();
+	int pidfd = -1;
+	_cleanup_close_ int owned = -1;
+	socklen_t size = sizeof(pidfd);
+
+	if (getsockopt(fd, SOL_SOCKET, PEER_PIDFD, &pidfd, &size) < 0)
+		return errno == ENOPROTOOPT;
+	owned = pidfd;
+	return poll(&(struct pollfd){.fd = owned, .events = POLLIN}, 1, 0) == 0;
 }
 
 /* The known person behind the connection, or NULL. */
@@ -184,7 +194,10 @@ static char *identify(struct engine *e, int fd)
 	gid_t group = role_group(e->role);
 
 	if (fd < 0 || !is_connection(fd) ||
-		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 || is_role(e, who.pid))
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+		return NULL;
+	/* A role that was taken over has our user, but is no person. */
+	if (who.pid == getppid() || engine_is_role(e, who.pid) || !is_alive(fd))
 		return NULL;
 	if (who.uid != 0 && who.uid != geteuid() && !is_member(fd, group) &&
 		(group == (gid_t) -1 || who.gid != group))
@@ -309,7 +322,10 @@ static int test_webhook(struct peer *p, uint64_t number, const char *webhook)
 	c = count_commands(e) < COMMANDS_MAX ? add_command(p, number) : NULL;
 	if (!c)
 		return refuse(p, number, 503, "too many requests wait");
-	r = alerting_test_notification(e->alerting, webhook, engine_now(e), &n);
+	/* What is refused must not be stored: it would be sent when there is room. */
+	r = deliveries_have_room(e, webhook) ? alerting_test_notification(e->alerting, webhook,
+						       engine_now(e), &n)
+					     : -ENOBUFS;
 	if (r == 0)
 		r = store_begin(e->store);
 	if (r == 0) {

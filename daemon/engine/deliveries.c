@@ -51,6 +51,18 @@ static int add_entry(struct engine *e, const struct notification *n, int64_t age
 	return 0;
 }
 
+static bool has_room(struct engine *e, const struct webhook_entry *w)
+{
+	return !w->overflowed && w->count < webhook_share(e);
+}
+
+bool deliveries_have_room(struct engine *e, const char *webhook)
+{
+	const struct webhook_entry *w = map_get_string(e->webhooks, webhook);
+
+	return !w || has_room(e, w);
+}
+
 int deliveries_add(struct engine *e, const struct notification *n, int64_t age_ms,
 	struct command *waiting)
 {
@@ -61,8 +73,7 @@ int deliveries_add(struct engine *e, const struct notification *n, int64_t age_m
 		return -ENOMEM;
 	if (n->id <= w->newest)
 		return 0;
-	r = w->overflowed || w->count >= webhook_share(e) ? -ENOBUFS
-							  : add_entry(e, n, age_ms, waiting);
+	r = has_room(e, w) ? add_entry(e, n, age_ms, waiting) : -ENOBUFS;
 	if (r < 0 && !w->overflowed)
 		log_warning("webhook %s takes nothing: more than %zu notifications wait for it",
 			n->webhook, w->count);

@@ -27,6 +27,7 @@
 #include "schema/store.h"
 
 #define PEERS_MAX	16	/* links to other roles at one time */
+#define ROLE_PIDS_MAX	1024	/* of roles, also of those that are gone; those that run are told of anew */
 #define PENDING_MAX	200000	/* samples that wait for a commit; then the oldest moment is dropped */
 #define EVENTS_MAX	4096	/* events that wait for a commit */
 #define DELIVERIES_MAX	10000	/* notifications in memory that wait for delivery, shared by the webhooks */
@@ -121,6 +122,8 @@ struct engine {
 
 	struct peer *peers[PEERS_MAX];
 	size_t peer_count;
+	int64_t role_pids[ROLE_PIDS_MAX]; /* of all roles that were told of, the latest last */
+	size_t role_pid_count;
 
 	struct moment *moments;
 	size_t moment_count, pending_samples;
@@ -193,6 +196,11 @@ int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd);
 void engine_drop_peers(struct engine *e);
 /* The newest peer of that role, or NULL: after a reload its predecessor may still be there. */
 struct peer *engine_newest(struct engine *e, enum role_number role);
+/* Remembers the pid of a role, also when that is gone: what it asked for may still come. */
+void engine_remember_role(struct engine *e, int64_t pid);
+/* True for every process that the supervisor told of. A person's whose pid was a role's before is
+ * taken for that role; the next process has another. */
+bool engine_is_role(const struct engine *e, int64_t pid);
 int peer_send(struct peer *p, struct buf *packet);
 void peers_acknowledge(struct engine *e);
 /* Tells every `web` whether the database can be written. */
@@ -235,6 +243,8 @@ void deliveries_done(struct engine *e);
  * in the database until there is room. */
 int deliveries_add(struct engine *e, const struct notification *n, int64_t age_ms,
 	struct command *waiting);
+/* False where another notification for that webhook would have to wait in the database. */
+bool deliveries_have_room(struct engine *e, const char *webhook);
 int deliveries_result(struct peer *p, struct message *m);
 /* A role is gone: what it had under way is sent again. */
 void deliveries_disconnected(struct engine *e, int64_t pid);

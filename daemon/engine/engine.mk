@@ -26,7 +26,7 @@ modelwatch_engine_LDADD = libengine.a librole.a libconfig.a libalerts.a libstore
 
 if HAVE_CMOCKA
 ENGINE_TESTS = tests/unit/test-engine tests/unit/test-engine-faults tests/unit/test-engine-limits \
-	tests/unit/test-engine-tell
+	tests/unit/test-engine-tell tests/unit/test-engine-trust
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -50,4 +50,10 @@ tests_unit_test_engine_tell_SOURCES = tests/unit/test-engine-tell.c \
 	tests/unit/config-files.c tests/unit/config-files.h
 tests_unit_test_engine_tell_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
 tests_unit_test_engine_tell_LDADD = $(tests_unit_test_engine_faults_LDADD)
+# And with peers that were taken over.
+tests_unit_test_engine_trust_SOURCES = tests/unit/test-engine-trust.c \
+	tests/unit/engine-fixture.c tests/unit/engine-fixture.h \
+	tests/unit/config-files.c tests/unit/config-files.h
+tests_unit_test_engine_trust_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
+tests_unit_test_engine_trust_LDADD = $(tests_unit_test_engine_faults_LDADD)
 endif

@@ -120,6 +120,29 @@ static void greet(struct peer *p)
 		tell_trouble(p);
 }
 
+void engine_remember_role(struct engine *e, int64_t pid)
+{
+	size_t i = 0;
+
+	while (i < e->role_pid_count && e->role_pids[i] != pid)
+		i++;
+	if (i == ROLE_PIDS_MAX)
+		i = 0;
+	else if (i == e->role_pid_count)
+		e->role_pid_count++;
+	memmove(&e->role_pids[i], &e->role_pids[i + 1],
+		(e->role_pid_count - i - 1) * sizeof(e->role_pids[0]));
+	e->role_pids[e->role_pid_count - 1] = pid;
+}
+
+bool engine_is_role(const struct engine *e, int64_t pid)
+{
+	for (size_t i = 0; i < e->role_pid_count; i++)
+		if (e->role_pids[i] == pid)
+			return true;
+	return false;
+}
+
 int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd)
 {
 	const struct role_row *row = role_row_find(name);
@@ -127,6 +150,7 @@ int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd)
 	struct peer *p;
 	int r;
 
+	engine_remember_role(e, pid);
 	if (!row || row->sender == FROM_ENGINE || e->peer_count == PEERS_MAX) {
 		log_error("cannot speak to role %s: %s", name,
 			row ? "too many roles" : "there is no such role");

@@ -383,6 +383,8 @@ static int role_told(struct role *role, struct message *m)
 	struct role_entry *entry = find_role(e, name);
 	char *copy = strdup(state);
 
+	if (pid > 0)
+		engine_remember_role(e, pid);
 	if (!entry || !copy) {
 		free(copy);
 		return entry ? -ENOMEM : -EBADMSG;

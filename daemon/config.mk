@@ -5,6 +5,7 @@
 noinst_LIBRARIES += libconfig.a libconfigload.a
 libconfig_a_SOURCES = \
 	daemon/config.c daemon/config.h \
+	daemon/config_form.c daemon/config_form.h \
 	daemon/config_model.h \
 	daemon/config_rule.c daemon/config_rule.h \
 	daemon/config_slice.c \
@@ -14,7 +15,6 @@ libconfigload_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libconfigload_a_SOURCES = \
 	daemon/config_check.c daemon/config_check.h \
 	daemon/config_files.c daemon/config_files.h \
-	daemon/config_form.c daemon/config_form.h \
 	daemon/config_host.c daemon/config_host.h \
 	daemon/config_load.c \
 	daemon/config_problem.c daemon/config_problem.h \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/base/cursor.h"
+#include "daemon/base/text.h"
 #include "schema/records.h"
 
 #define EVIDENCE_COUNT_MAX    256	   /* texts of one event */
@@ -175,18 +176,46 @@ void known_write(const struct known *k, struct buf *b)
 	}
 }
 
+bool process_id_is_valid(int64_t pid)
+{
+	return pid > 0 && pid <= INT32_MAX;
+}
+
+static bool is_text(const char *text, size_t limit)
+{
+	size_t size = strnlen(text, limit + 1);
+
+	return size <= limit && text_is_utf8(text, size);
+}
+
+bool known_process_is_valid(const struct known_process *p)
+{
+	return process_id_is_valid(p->pid) && is_text(p->service, LABEL_VALUE_MAX) &&
+	       is_text(p->boot, KNOWN_BOOT_MAX);
+}
+
+size_t known_process_size(const struct known_process *p)
+{
+	return PROCESS_BYTES_MIN + strlen(p->service) + strlen(p->boot);
+}
+
+size_t known_value_size(const struct series *s)
+{
+	size_t size = VALUE_BYTES_MIN + strlen(s->metric);
+
+	for (size_t i = 0; i < s->labels.count; i++)
+		size += LABEL_BYTES_MIN + strlen(s->labels.items[i].name) +
+			strlen(s->labels.items[i].value);
+	return size;
+}
+
 static int process_read(struct cursor *c, struct known_process *p)
 {
-	uint64_t pid;
-
 	p->service = cursor_string(c, LABEL_VALUE_MAX);
-	pid = cursor_u64(c);
+	p->pid = (int64_t) cursor_u64(c);
 	p->start = cursor_u64(c);
 	p->boot = cursor_string(c, KNOWN_BOOT_MAX);
-	if (c->failed || pid == 0 || pid > INT32_MAX)
-		return -EBADMSG;
-	p->pid = (int64_t) pid;
-	return 0;
+	return c->failed || !known_process_is_valid(p) ? -EBADMSG : 0;
 }
 
 static int label_read(struct cursor *c, struct labels *l)

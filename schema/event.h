@@ -106,6 +106,14 @@ struct known {
 
 void known_done(struct known *k);
 
+/* What the kernel gives to processes. */
+bool process_id_is_valid(int64_t pid);
+/* True for what known_read() takes. */
+bool known_process_is_valid(const struct known_process *p);
+/* Bytes of what known_write() makes of it. */
+size_t known_process_size(const struct known_process *p);
+size_t known_value_size(const struct series *s);
+
 /* The wire form of what travels inside messages; the readers are pure and take foreign bytes:
  * -EBADMSG, -ENOMEM. A list from a reader is the caller's. */
 void evidence_write(const struct evidence *list, size_t count, struct buf *b);

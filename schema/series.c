@@ -45,6 +45,23 @@ bool series_label_is_valid(const char *name)
 	return name_is_valid(name, false);
 }
 
+bool series_is_valid(const struct series *s)
+{
+	const struct labels *l = &s->labels;
+
+	if (!series_metric_is_valid(s->metric) || l->count > LABELS_MAX)
+		return false;
+	for (size_t i = 0; i < l->count; i++) {
+		size_t size = strlen(l->items[i].value);
+
+		if (!series_label_is_valid(l->items[i].name) || size == 0 ||
+			size > LABEL_VALUE_MAX || !text_is_utf8(l->items[i].value, size) ||
+			(i > 0 && strcmp(l->items[i - 1].name, l->items[i].name) >= 0))
+			return false;
+	}
+	return true;
+}
+
 static void label_done(struct label *l)
 {
 	free(l->name);

@@ -33,6 +33,8 @@ struct series {
 
 bool series_metric_is_valid(const char *name);
 bool series_label_is_valid(const char *name);
+/* True for what labels_parse() reads again once it is written. */
+bool series_is_valid(const struct series *s);
 
 void labels_done(struct labels *l);
 void series_done(struct series *s);

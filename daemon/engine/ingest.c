@@ -6,13 +6,16 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/config_form.h"
 #include "daemon/engine/engine.h"
 
 #define PEER_SERIES_MAX 100000	/* series ids of one collector */
 #define FACT_VALUE_MAX	8192	/* bytes */
+#define FACT_NAME_MAX	512	/* bytes of its topic, its subject and its key */
 #define FACTS_MAX	10000	/* of one role */
 #define PROCESSES_MAX	10000	/* main processes of all services */
 #define EVIDENCE_MAX	32	/* of one event */
+#define KNOWN_BYTES_MAX (MESSAGE_BODY_MAX - 64) /* of what a collector is told that it goes on from */
 
 static int read_series(struct message *m, struct series *ret)
 {
@@ -27,6 +30,8 @@ static int read_series(struct message *m, struct series *ret)
 	while (message_more(m)) {
 		const char *name = message_string(m), *value = message_string(m);
 
+		if (text_equal(name, "service") && !form_is_section_name(value))
+			return -EBADMSG;
 		r = labels_set(&ret->labels, name, value);
 		if (r < 0)
 			return r == -ENOMEM ? r : -EBADMSG;
@@ -100,6 +105,8 @@ static int take_samples(struct peer *p, struct message *m)
 	/* Samples lie on the grid of the interval; an interval below a millisecond has none. */
 	int64_t time_ms = step > 0 ? now_ms - now_ms % step : now_ms;
 
+	if (!text_equal(collector, p->row->name))
+		return -EBADMSG;
 	message_u64(m); /* the collector's own clock: the store's time is the engine's */
 	while (message_more(m)) {
 		uint64_t id = message_u64(m);
@@ -322,6 +329,17 @@ static int64_t event_time(struct engine *e, usec_t time)
 	return ms <= 0 || ms > now_ms || now_ms - ms > usec_to_ms(USEC_PER_MIN) ? now_ms : ms;
 }
 
+/* Its service has a name, or there is none; its process has an id, or there is none: one of a service
+ * has both. */
+static bool is_sound(const struct event *event)
+{
+	bool of_process = is_start(event) || is_end(event);
+
+	if (*event->service ? !form_is_section_name(event->service) : of_process)
+		return false;
+	return process_id_is_valid(event->pid) || (event->pid == 0 && !of_process);
+}
+
 static int take_event(struct peer *p, struct message *m)
 {
 	struct event event = {0};
@@ -343,8 +361,8 @@ static int take_event(struct peer *p, struct message *m)
 	bytes = message_bytes(m, &size);
 	if (r == 0)
 		r = samples_read(bytes, size, &samples, &event.sample_count);
-	if (r == 0 &&
-		(event.evidence_count > EVIDENCE_MAX || event.sample_count > EVENT_SERIES_MAX))
+	if (r == 0 && (event.evidence_count > EVIDENCE_MAX ||
+			      event.sample_count > EVENT_SERIES_MAX || !is_sound(&event)))
 		r = -EBADMSG;
 	event.evidence = evidence;
 	event.samples = samples;
@@ -365,7 +383,12 @@ static int take_fact(struct peer *p, struct message *m)
 	const char *key = message_string(m), *value = message_string(m);
 	const struct role_facts *facts = map_get_string(p->engine->facts, p->row->name);
 
-	if (strlen(value) > FACT_VALUE_MAX || (facts && facts->count >= FACTS_MAX))
+	if (strlen(value) > FACT_VALUE_MAX || strlen(topic) > FACT_NAME_MAX ||
+		strlen(subject) > FACT_NAME_MAX || strlen(key) > FACT_NAME_MAX)
+		return -EBADMSG;
+	if (text_equal(topic, "service") && !form_is_section_name(subject))
+		return -EBADMSG;
+	if (facts && facts->count >= FACTS_MAX)
 		return -EBADMSG;
 	return facts_put(p->engine, p->row->name, topic, subject, key, value);
 }
@@ -390,7 +413,18 @@ int ingest_message(struct peer *p, struct message *m)
 struct gather {
 	struct known known;
 	size_t allocated;
+	size_t bytes; /* that it takes on the wire */
 };
+
+/* What does not fit is left out: a message that cannot be sent would leave every collector without
+ * one. */
+static bool fits(struct gather *g, size_t bytes)
+{
+	if (bytes > KNOWN_BYTES_MAX - g->bytes)
+		return false;
+	g->bytes += bytes;
+	return true;
+}
 
 static int gather_value(void *userdata, struct value *value)
 {
@@ -401,6 +435,8 @@ static int gather_value(void *userdata, struct value *value)
 
 	if (!name || value->time_ms == 0 || sample_is_stale(value->current) ||
 		!(text_ends_with(name, "_total") || text_equal(name, "up")))
+		return 0;
+	if (!fits(g, known_value_size(&value->series)))
 		return 0;
 	if (g->known.value_count == g->allocated) {
 		size_t count = g->allocated > 0 ? 2 * g->allocated : 64;
@@ -422,16 +458,21 @@ static int gather_value(void *userdata, struct value *value)
 	return r;
 }
 
-static int gather_processes(struct engine *e, struct known *k)
+static int gather_processes(struct engine *e, struct gather *g)
 {
+	struct known *k = &g->known;
+
 	k->processes = calloc(e->process_count + 1, sizeof(*k->processes));
 	if (!k->processes)
 		return -ENOMEM;
 	for (size_t i = 0; i < e->process_count; i++) {
 		const struct process_record *from = &e->processes[i];
-		struct known_process *to = &k->processes[k->process_count++];
+		struct known_process *to = &k->processes[k->process_count];
 
-		*to = (struct known_process){.pid = from->pid, .start = from->start};
+		*to = (struct known_process){from->service, from->pid, from->start, from->boot};
+		if (!known_process_is_valid(to) || !fits(g, known_process_size(to)))
+			continue;
+		k->process_count++;
 		to->service = strdup(from->service);
 		to->boot = strdup(from->boot);
 		if (!to->service || !to->boot)
@@ -447,7 +488,7 @@ int ingest_known(struct peer *p)
 	int r;
 
 	facts_forget(p->engine, p->row->name);
-	r = gather_processes(p->engine, &gather.known);
+	r = gather_processes(p->engine, &gather);
 	if (r == 0)
 		r = values_each(p->engine->values, gather_value, &gather);
 	if (r == 0) {

@@ -134,7 +134,7 @@ static int put_recent(struct engine *e, struct service_entry *entry, int64_t now
 	}
 	r = values_find_simple(e->values, RECENT_RESTARTS, "service", entry->record.name, &value);
 	if (r < 0)
-		return r == -E2BIG ? 0 : r;
+		return r == -E2BIG || r == -EINVAL ? 0 : r;
 	if (value->time_ms > 0 && value->current == (double) entry->restart_count &&
 		now_ms - value->time_ms < RECENT_REPEAT_MS)
 		return 0;

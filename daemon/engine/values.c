@@ -93,6 +93,9 @@ static int add(struct values *v, const struct series *series, const struct buf *
 	struct value *value;
 	int r;
 
+	/* What is stored must be read again: a database with one other name would be damaged. */
+	if (!series_is_valid(series))
+		return -EINVAL;
 	if (map_size(v->by_key) >= v->max_series)
 		return -E2BIG;
 	value = calloc(1, sizeof(*value));

@@ -35,7 +35,8 @@ struct values *values_free(struct values *v);
 
 void values_limit(struct values *v, size_t max_series);
 
-/* The series' place, made if new: valid until values_free(). -E2BIG over the limit, -ENOMEM. */
+/* The series' place, made if new: valid until values_free(). -E2BIG over the limit, -EINVAL where it
+ * is no valid series, -ENOMEM. */
 int values_find(struct values *v, const struct series *series, struct value **ret);
 
 /* The same for METRIC{LABEL="TEXT"} or, with LABEL NULL, METRIC. */

@@ -3,7 +3,9 @@
 #include "tests/unit/engine-fixture.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,11 +13,13 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/program.h"
+#include "schema/store.h"
 
 #define CONFIG "[daemon]\nevaluate = 10ms\n[service llama]\nexecutable = /bin/llama\n"
 
-#define WEBHOOKS 700 /* so many that each has the least room in memory */
-#define ROOM	 16
+#define LONG_NAME_BYTES 3000
+#define WEBHOOKS	700 /* so many that each has the least room in memory */
+#define ROOM		16
 
 /* A role at the other end of a link of its own. */
 struct role_end {
@@ -57,6 +61,216 @@ static void connect_end(struct engine_fixture *f, const char *role, int64_t pid,
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
 	assert_int_equal(link_new(f->event, pair[0], FROM_ENGINE, &ops, end, &end->link), 0);
 	assert_int_equal(engine_program.peer(f->role, role, pid, pair[1]), 0);
+}
+
+static char long_name[LONG_NAME_BYTES + 1];
+
+static void put_samples(struct buf *b, const char *collector)
+{
+	message_begin(b, MESSAGE_SAMPLES);
+	message_put_string(b, collector);
+	message_put_u64(b, 1);
+}
+
+static void put_event(struct buf *b, const char *type, const char *service, uint64_t pid)
+{
+	_cleanup_buf_ struct buf evidence = BUF_INIT, samples = BUF_INIT;
+
+	evidence_write(NULL, 0, &evidence);
+	samples_write(NULL, 0, &samples);
+	message_begin(b, MESSAGE_EVENT);
+	message_put_u64(b, 1);
+	message_put_string(b, type);
+	message_put_string(b, service);
+	message_put_u64(b, 1);
+	message_put_u64(b, pid);
+	message_put_u64(b, 1);
+	message_put_string(b, "");
+	message_put_bytes(b, evidence.data, evidence.size);
+	message_put_bytes(b, samples.data, samples.size);
+}
+
+static void put_fact(struct buf *b, const char *topic, const char *subject)
+{
+	message_begin(b, MESSAGE_FACT);
+	message_put_string(b, topic);
+	message_put_string(b, subject);
+	message_put_string(b, "discovered");
+	message_put_string(b, "yes");
+}
+
+static void put_declare(struct buf *b, const char *service)
+{
+	message_begin(b, MESSAGE_DECLARE);
+	message_put_u64(b, 0);
+	message_put_string(b, "modelwatch_service_up");
+	message_put_string(b, "service");
+	message_put_string(b, service);
+}
+
+/* What a collector may not say, by number; false behind the last. */
+static bool put_lie(struct buf *b, size_t i)
+{
+	static const struct {
+		const char *type, *service; /* NULL: a name that is far too long */
+		uint64_t pid;
+	} events[] = {
+		{EVENT_PROCESS_STARTED, "llama", 0},
+		{EVENT_PROCESS_STARTED, "llama", UINT64_C(1) << 31},
+		{EVENT_PROCESS_STARTED, "llama", UINT64_MAX},
+		{EVENT_PROCESS_EXITED, "llama", 0},
+		{EVENT_PROCESS_RELEASED, "llama", 0},
+		{EVENT_PROCESS_STARTED, "", 100},
+		{EVENT_PROCESS_STARTED, NULL, 100},
+		{EVENT_PROCESS_STARTED, "a b", 100},
+		{EVENT_SERVICE_ENDED, NULL, 0},
+		{EVENT_SERVICE_ENDED, "llama", UINT64_C(1) << 40},
+	};
+
+	if (i < ELEMENTS(events)) {
+		put_event(b, events[i].type, events[i].service ? events[i].service : long_name,
+			events[i].pid);
+		return true;
+	}
+	switch (i - ELEMENTS(events)) {
+	case 0:
+		put_samples(b, "");
+		return true;
+	case 1:
+		put_samples(b, long_name);
+		return true;
+	case 2:
+		put_samples(b, "notify");
+		return true;
+	case 3:
+		put_fact(b, "service", long_name);
+		return true;
+	case 4:
+		put_fact(b, "service", "");
+		return true;
+	case 5:
+		put_fact(b, long_name, "x");
+		return true;
+	case 6:
+		put_declare(b, long_name + LONG_NAME_BYTES - 200);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* It ends the one that says it, and leaves nothing from which the next engine or the next collector
+ * could not begin. */
+static void test_lies_end_their_collector(void **state)
+{
+	struct engine_fixture f;
+	struct role_end end;
+
+	memset(long_name, 'x', LONG_NAME_BYTES);
+	for (size_t i = 0;; i++) {
+		_cleanup_buf_ struct buf lie = BUF_INIT;
+
+		if (!put_lie(&lie, i))
+			break;
+		engine_fixture_make(&f, CONFIG);
+		engine_fixture_start(&f);
+		connect_end(&f, "process", 1000011, &end);
+		engine_fixture_await(&f, end.known);
+		assert_int_equal(message_end(&lie), 0);
+		assert_int_equal(link_send(end.link, &lie, -1), 0);
+		engine_fixture_await(&f, end.closed);
+		link_free(end.link);
+		engine_fixture_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+		engine_fixture_await(&f, f.done == f.last_event);
+		engine_fixture_stop(&f);
+		engine_fixture_start(&f);
+		connect_end(&f, "process", 1000012, &end);
+		engine_fixture_await(&f, end.known);
+		link_free(end.link);
+		engine_fixture_stop(&f);
+		engine_fixture_remove(&f);
+	}
+}
+
+/* What an engine believed that was not so careful is not handed on. */
+static void test_what_is_known_can_be_read(void **state)
+{
+	char boot[] = "boot", service[] = "llama";
+	const struct process_record records[] = {
+		{service, 0, 1, boot},
+		{service, INT64_C(1) << 31, 1, boot},
+		{long_name, 100, 1, boot},
+		{service, 101, 1, long_name},
+	};
+	_cleanup_free_ char *path = NULL;
+	struct engine_fixture f;
+	struct role_end end;
+	struct store *store;
+
+	memset(long_name, 'x', LONG_NAME_BYTES);
+	engine_fixture_make(&f, CONFIG);
+	path = engine_fixture_database(&f);
+	assert_int_equal(store_open(path, &store, NULL), 0);
+	assert_int_equal(store_begin(store), 0);
+	for (size_t i = 0; i < ELEMENTS(records); i++)
+		assert_int_equal(store_put_process(store, &records[i]), 0);
+	assert_int_equal(store_commit(store), 0);
+	store_close(store);
+	engine_fixture_start(&f);
+	connect_end(&f, "process", 1000011, &end);
+	engine_fixture_await(&f, end.known);
+	link_free(end.link);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+#define WIDE_SERIES 5000
+#define WIDE_LABEL  2000 /* bytes: all of them do not fit into one message */
+
+static void send_wide_series(struct engine_fixture *f, struct link *l)
+{
+	char label[WIDE_LABEL + 1] = "";
+
+	memset(label, 'x', WIDE_LABEL);
+	for (uint64_t i = 0; i < WIDE_SERIES; i++) {
+		_cleanup_buf_ struct buf declaration = BUF_INIT, samples = BUF_INIT;
+
+		label[snprintf(label, sizeof(label), "%" PRIu64, i)] = 'x';
+		message_begin(&declaration, MESSAGE_DECLARE);
+		message_put_u64(&declaration, i);
+		message_put_string(&declaration, "modelwatch_service_wide_total");
+		message_put_string(&declaration, "wide");
+		message_put_string(&declaration, label);
+		assert_int_equal(message_end(&declaration), 0);
+		assert_int_equal(link_send(l, &declaration, -1), 0);
+		put_samples(&samples, "process");
+		message_put_u64(&samples, i);
+		message_put_f64(&samples, 1);
+		assert_int_equal(message_end(&samples), 0);
+		assert_int_equal(link_send(l, &samples, -1), 0);
+		/* No more at once than a link takes. */
+		while (i % 100 == 0 && sd_event_run(f->event, 0) > 0)
+			;
+	}
+}
+
+/* More than a message takes does not keep every later collector from being told anything. */
+static void test_what_is_known_fits(void **state)
+{
+	struct engine_fixture f;
+	struct role_end end;
+
+	engine_fixture_make(&f, CONFIG);
+	engine_fixture_start(&f);
+	connect_end(&f, "process", 1000011, &end);
+	send_wide_series(&f, end.link);
+	link_free(end.link);
+	connect_end(&f, "process", 1000012, &end);
+	engine_fixture_await(&f, end.known || end.closed);
+	assert_true(end.known);
+	link_free(end.link);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
 }
 
 /* A process that connects and waits to be told to go, or goes at once. */
@@ -184,6 +398,9 @@ static void test_a_refused_test_is_not_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lies_end_their_collector),
+		cmocka_unit_test(test_what_is_known_can_be_read),
+		cmocka_unit_test(test_what_is_known_fits),
 		cmocka_unit_test(test_only_persons_act),
 		cmocka_unit_test(test_a_refused_test_is_not_kept),
 	};

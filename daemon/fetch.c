@@ -16,7 +16,6 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/text.h"
 
-#define CONNECT_TIMEOUT_MS   5000L
 #define CONNECTIONS_KEPT     8L		 /* open connections without a request */
 #define ANSWER_HEADERS_LIMIT (64 * 1024) /* bytes of all headers of an answer */
 #define LOCATION_LIMIT	     256	 /* bytes of a host's name */
@@ -206,6 +205,15 @@ static bool body_over(const struct fetch *fetch)
 	return buf_error(&fetch->body) == -E2BIG;
 }
 
+/* What was waited for in vain: a connection, TLS and all, or an answer over it. */
+static const char *missed(const struct fetch *fetch)
+{
+	curl_off_t connected = 0;
+
+	curl_easy_getinfo(fetch->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+	return connected > 0 ? "no answer" : "cannot connect";
+}
+
 static void explain(const struct fetch *fetch, CURLcode code, int system_error, struct buf *b)
 {
 	char text[RFC3339_MAX];
@@ -217,7 +225,8 @@ static void explain(const struct fetch *fetch, CURLcode code, int system_error, 
 		buf_printf(b, "the answer's headers are larger than %d bytes",
 			ANSWER_HEADERS_LIMIT);
 	else if (code == CURLE_OPERATION_TIMEDOUT)
-		buf_printf(b, "no answer within %s", clock_format_duration(fetch->timeout, text));
+		buf_printf(b, "%s within %s", missed(fetch),
+			clock_format_duration(fetch->timeout, text));
 	else if (code == CURLE_COULDNT_CONNECT && system_error > 0)
 		buf_printf(b, "cannot connect: %s", strerror(system_error));
 	else
@@ -391,7 +400,7 @@ static CURLcode set_limits(CURL *easy, const struct fetch_request *request)
 	CURLcode code;
 
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);

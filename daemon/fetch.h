@@ -24,7 +24,7 @@ struct fetch_request {
 	size_t header_count;
 	const void *body;
 	size_t body_size;
-	usec_t timeout;	   /* for the whole request; of it, at most 5 s to connect */
+	usec_t timeout;	   /* for the whole request, from the name to the last byte */
 	size_t body_limit; /* bytes of the answer's body, not 0; more is an error */
 	const char *ca;	   /* path of a PEM file; NULL for the system's */
 	const char *certificate, *key; /* of the client, in PEM; NULL for none */

@@ -235,6 +235,27 @@ static void test_nobody_listens(void **state)
 	assert_int_equal(result.system_error, ECONNREFUSED);
 }
 
+/* Connected by the kernel, but nobody answers the greeting of TLS. */
+static void test_silent_tls(void **state)
+{
+	struct fixture *f = *state;
+	char url[128], error[256];
+	unsigned port;
+	int silent = server_listen(&port);
+	struct fetch_request request = {.method = "GET",
+		.url = url,
+		.timeout = 100 * USEC_PER_MSEC,
+		.body_limit = BODY_LIMIT};
+	struct result result;
+
+	snprintf(url, sizeof(url), "https://127.0.0.1:%u/", port);
+	snprintf(error, sizeof(error), "127.0.0.1:%u: cannot connect within 100ms", port);
+	result = run(f, &request);
+	close(silent);
+	assert_int_equal(result.status, 0);
+	assert_string_equal(result.error, error);
+}
+
 static void test_unix_socket(void **state)
 {
 	struct fixture *f = *state;
@@ -427,6 +448,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_sent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_listens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_silent_tls, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unix_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freed_while_under_way, setup, teardown),

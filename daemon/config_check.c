@@ -67,14 +67,29 @@ static bool can_be_found(const struct section *s)
 	return false;
 }
 
+/* The path of a program begins with a slash, which a glob has to match. */
+static void check_executables(const struct section *s, struct problems *p)
+{
+	const struct value *v = value_of(s, OPTION_SERVICE_EXECUTABLE);
+
+	for (size_t i = 0; i < v->count; i++)
+		if (!strchr("/*?[\\", v->texts[i][0]))
+			problem_add(p, LOG_WARNING, &v->places[i],
+				"'executable' is a glob on the absolute path of the program: '%s' "
+				"matches nothing; try '*/%s'",
+				v->texts[i], v->texts[i]);
+}
+
 static void check_services(const struct config *c, struct problems *p)
 {
-	for (const struct section *s = c->first[SECTION_SERVICE]; s; s = s->next)
+	for (const struct section *s = c->first[SECTION_SERVICE]; s; s = s->next) {
+		check_executables(s, p);
 		if (!can_be_found(s))
 			problem_add(p, LOG_ERR, &s->place,
 				"[service %s] says no way to find it: unit, cgroup, container, "
 				"executable, command-line, listen-port, pid-file or user",
 				s->name);
+	}
 }
 
 /* What is over max-series is not kept, and nobody would know which services that leaves out. */

@@ -133,6 +133,12 @@ static const struct {
 	{"[alert A]\nexpr = up == 0\nseverity = page", "conf:3: unknown 'page' in 'severity'"},
 	{"[alert A]\nexpr = up == 0\nrunbook = wiki/down", "conf:3: [alert A] runbook: expects a URL, "
 							  "http://... or https://..., or a manual page"},
+	/* What matches nothing. */
+	{"[service a]\nexecutable = /bin/a\nexecutable = python3",
+		"conf:3: 'executable' is a glob on the absolute path of the program: 'python3' "
+		"matches nothing; try '*/python3'\n"},
+	{"[service a]\nexecutable = /bin/a\nexecutable = */a\nexecutable = ?bin?a\n"
+	 "executable = [/]a\nexecutable = \\/a", NULL},
 	/* What this host does not have may come. */
 	{"[service a]\nuser = nosuch", "conf:2: 'user': nosuch: there is no such user on this host\n"},
 	{"[service a]\nlisten-port = 1\nweights = /nope/x", "conf:3: 'weights': /nope/x: No such file"},

@@ -2,6 +2,7 @@
 #include "daemon/cli/client.h"
 
 #include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include "daemon/base/text.h"
 #include "daemon/fetch.h"
 
+#define GROUP	 "modelwatch" /* whose members may use the socket of an installed daemon */
 #define BODY_MAX (64 * 1024 * 1024) /* bytes of an answer */
 /* For a daemon that hangs: else it answers, or ends the connection (GUEST_SERVED), long before. */
 #define TIMEOUT	 (2 * USEC_PER_MIN)
@@ -55,21 +57,37 @@ void client_print(const struct buf *body)
 		putchar('\n');
 }
 
+/* Whose the socket is tells who may use it; where it is hidden, its directory does. */
+static bool find_owner(const char *socket, struct stat *ret)
+{
+	const char *slash = strrchr(socket, '/');
+	_cleanup_free_ char *directory = slash ? strndup(socket, (size_t) (slash - socket)) : NULL;
+
+	return stat(socket, ret) == 0 || (directory && stat(directory, ret) == 0);
+}
+
 static void explain_permission(const char *socket)
 {
 	const struct group *group = NULL;
-	const char *user = getenv("USER"), *name;
+	const struct passwd *owner = NULL;
+	const char *user = getenv("USER");
 	struct stat st;
 
-	/* The group that may use it; "root" is nobody's to join. */
-	if (stat(socket, &st) == 0 && st.st_gid != 0)
+	if (find_owner(socket, &st)) {
 		group = getgrgid(st.st_gid);
-	name = group ? group->gr_name : "modelwatch";
-	fprintf(stderr,
-		"modelwatch: %s: permission denied\n"
-		"Members of the group %s may use it: 'sudo usermod -aG %s %s', then log in again;\n"
-		"or try with sudo.\n",
-		socket, name, name, user && *user ? user : "NAME");
+		owner = getpwuid(st.st_uid);
+	}
+	fprintf(stderr, "modelwatch: %s: permission denied\n", socket);
+	if (group && text_equal(group->gr_name, GROUP))
+		fprintf(stderr,
+			"Members of the group " GROUP " may use it: 'sudo usermod -aG " GROUP " %s', "
+			"then log in again;\nor try with sudo.\n",
+			user && *user ? user : "NAME");
+	else if (owner && owner->pw_uid != 0)
+		fprintf(stderr, "Only root and the user %s may use it: try with sudo.\n",
+			owner->pw_name);
+	else
+		fputs("Only root may use it: try with sudo.\n", stderr);
 }
 
 static void explain_transport(const char *socket, const struct fetch_response *response)

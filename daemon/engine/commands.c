@@ -277,6 +277,22 @@ static int refuse_unknown(struct peer *p, uint64_t number, int64_t incident)
 	return refuse(p, number, 404, text);
 }
 
+/* What is done to an incident twice, or when it is over. */
+static int refuse_repeated(struct peer *p, uint64_t number, int64_t id)
+{
+	struct incident incident;
+	bool resolved = true;
+	char text[64];
+
+	if (reader_incident(store_reader(p->engine->store), id, &incident) == 0) {
+		resolved = incident.state == INCIDENT_RESOLVED;
+		incident_done(&incident);
+	}
+	snprintf(text, sizeof(text), "incident %" PRIi64 " is %s already", id,
+		resolved ? "resolved" : "acknowledged");
+	return refuse(p, number, 409, text);
+}
+
 static int run_verb(struct peer *p, uint64_t number,
 	int (*run)(struct engine *, const struct request *), const char *argument,
 	const char *actor, const char *comment)
@@ -297,7 +313,7 @@ static int run_verb(struct peer *p, uint64_t number,
 	if (r == -ERANGE)
 		return refuse(p, number, 404, "there is no such incident");
 	if (r == -EALREADY)
-		return refuse(p, number, 409, "that is so already");
+		return refuse_repeated(p, number, request.incident);
 	if (r == -EINVAL)
 		return refuse(p, number, 400, "a comment is needed");
 	if (r < 0)

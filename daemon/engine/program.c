@@ -168,7 +168,10 @@ static int open_database(struct engine *e)
 		r = store_open(e->database, &e->store, &why);
 	}
 	if (r < 0) {
-		log_error("cannot use the database %s: %s", e->database, why ? why : strerror(-r));
+		if (why)
+			log_error("%s", why);
+		else
+			log_error("cannot open the database %s: %s", e->database, strerror(-r));
 		role_exit(e->role, EX_UNAVAILABLE);
 		return r;
 	}

@@ -38,8 +38,12 @@ def test_acknowledge(site, incident):
 def test_acknowledge_twice_is_a_conflict(site, incident):
     assert site.unix.post(f"/v1/incidents/{incident}/acknowledge", {}).status == 200
     again = site.unix.post(f"/v1/incidents/{incident}/acknowledge", {"comment": "again"})
-    assert again.status == 409 and again.json["error"]
+    assert again.status == 409
+    assert again.json["error"] == f"incident {incident} is acknowledged already"
     assert site.cli("ack", str(incident)).returncode == 1
+    assert site.cli("resolve", str(incident)).returncode == 0
+    answer = site.cli("ack", str(incident))
+    assert answer.returncode == 1 and f"incident {incident} is resolved already" in answer.stderr
 
 
 def test_one_that_is_not_there(site, incident):
@@ -100,6 +104,19 @@ def test_not_for_a_stranger(site, incident, verb):
     assert {t["type"] for t in site.incident(incident)["timeline"]} <= {
         "opened", "alert", "notified"}
     assert site.cli("status", user="nobody").returncode == 2
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="changes users")
+def test_stranger_is_told_who_may(site):
+    """Only membership of our own group is advised."""
+    site.start()
+    site.daemon.runtime.chmod(0o755)
+    site.daemon.programs = site.directory
+    shutil.copy(BUILD / "modelwatch", site.directory / "modelwatch")
+    shutil.chown(site.socket, "daemon", "daemon")
+    answer = site.cli("status", user="nobody")
+    assert answer.returncode == 3 and "usermod" not in answer.stderr
+    assert "only root and the user daemon may use it" in answer.stderr.lower()
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"comment": 5}', b'{"comment": "\xff"}',

@@ -182,6 +182,16 @@ def test_other_schema_is_left_alone(site, change):
     assert not [p for p in site.daemon.state.iterdir() if "-wal" in p.name]
 
 
+def test_damaged_database_is_left_alone(site):
+    site.configure()
+    site.database.write_bytes(b"no database at all " * 1000)
+    before = site.database.read_bytes()
+    result = site.run()
+    assert result.returncode == UNAVAILABLE and site.database.read_bytes() == before
+    line, = [line for line in result.stderr.splitlines() if "damaged" in line]
+    assert line.count(str(site.database)) == 1
+
+
 def test_twice_on_one_state_directory(site):
     site.service("llama")
     site.start()

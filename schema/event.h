@@ -40,8 +40,8 @@ struct event {
 #define EVENT_PROCESS_STARTED "process-started"
 /* A main process of a service ended, with its reason. */
 #define EVENT_PROCESS_EXITED "process-exited"
-/* A main process of a service lives on, but is the service's no longer: the configuration changed. Its
- * row is forgotten, and its end will be nobody's. */
+/* A main process of a service lives on, but is the service's no longer: the configuration changed, or
+ * the program that it runs. Its row is forgotten, and its end will be nobody's. */
 #define EVENT_PROCESS_RELEASED "process-released"
 /* A configured service that is expected was not found when the collector began to look. */
 #define EVENT_SERVICE_MISSING "service-missing"

@@ -23,7 +23,10 @@ static void look_at_executed(struct collector *c, pid_t pid)
 	bool was_main = before && before->main;
 	struct process *p = scan_examine(c, pid);
 
-	if (p && p->main && was_main)
+	if (!p || !p->main || !was_main)
+		return;
+	scan_release_changed(p);
+	if (p->main)
 		tell_identity(p);
 }
 

@@ -181,6 +181,8 @@ bool scan_resume(struct service *s, const struct proc_stat *stat);
 struct process *scan_find(struct collector *c, pid_t pid);
 /* True where a member matches its service by itself now: it may be another program by now. */
 bool scan_matches(struct process *p);
+/* Lets a main process go that has become a program which its service does not name. */
+void scan_release_changed(struct process *p);
 /* What descends from members is a member. */
 void scan_adopt_descendants(struct service *s);
 /* A process is gone, or its number belongs to another one now. A main process that is watched stays
@@ -234,6 +236,8 @@ void service_take_orphans(struct collector *c);
 void service_missed(struct service *s, const struct known_process *known);
 /* A main process that the engine knew lives on, but is not the service's any more. */
 void service_released(struct service *s, const struct known_process *known);
+/* A main process of a configured service lives on, but does not match any more: it is nobody's. */
+void service_release(struct process *p);
 /* After the first look: what should be there and is not. */
 void service_check_missing(struct service *s);
 /* A discovered service is over: its processes are nobody's, and it is freed. */

@@ -79,6 +79,33 @@ bool scan_matches(struct process *p)
 	return p->matched;
 }
 
+/* One that is on its way out shows nothing of itself. */
+static bool has_changed(const struct process *p)
+{
+	struct collector *c = p->collector;
+	struct proc_stat stat;
+	struct identity i;
+	bool changed;
+
+	if (proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
+		return false;
+	changed = !search_matches(p->service->match, &i) &&
+		  (!(c->identity & IDENTITY_EXECUTABLE) || *i.executable) &&
+		  (!(c->identity & IDENTITY_ARGUMENTS) || *i.command_line) &&
+		  proc_read_stat(c->root, p->pid, &stat) == 0 && stat.start == p->start &&
+		  !stat.exiting;
+	identity_done(&i);
+	return changed;
+}
+
+void scan_release_changed(struct process *p)
+{
+	if (p->service && p->service->match && has_changed(p)) {
+		service_release(p);
+		scan_examine(p->collector, p->pid);
+	}
+}
+
 static const struct server_kind *find_kind(struct collector *c, const struct identity *i)
 {
 	struct process_text text = {i->executable, i->comm, i->arguments, i->argument_count};
@@ -265,6 +292,8 @@ void scan_recheck(struct collector *c)
 			c->recheck_next = 0;
 		else if (!p->service && !p->kernel && !p->kind)
 			scan_examine(c, p->pid);
+		else if (p->main)
+			scan_release_changed(p);
 	}
 }
 

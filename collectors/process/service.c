@@ -273,6 +273,24 @@ void service_released(struct service *s, const struct known_process *known)
 	tell_released(s, known);
 }
 
+void service_release(struct process *p)
+{
+	struct service *s = p->service;
+	const struct known_process who = {.pid = p->pid, .start = p->start};
+
+	watch_end(p);
+	p->main = p->matched = false;
+	s->mains--;
+	service_leave(p, false);
+	promote_orphans(s);
+	if (s->mains == 0)
+		s->down_since = clock_monotonic();
+	s->ended = s->mains == 0 && !(s->match && s->match->expected);
+	tell_released(s, &who);
+	if (s->mains == 0 && !s->ended)
+		tell_missing(s);
+}
+
 void service_check_missing(struct service *s)
 {
 	if (s->mains > 0 || s->was_up || !s->match || !s->match->expected || s->match->unsupported)

@@ -445,6 +445,46 @@ static void test_orderly_end_of_what_is_not_expected(void **state)
 	assert_true(event_value(f, e, UP) == 0);
 }
 
+/* It lives on as another program: that is no exit. */
+static void check_another_program(void **state, bool expected)
+{
+	static const char *const script[] = {"-c", "echo ready; read x; exec sleep 1000", NULL};
+	struct collector_fixture *f = *state;
+	const struct told_event *e;
+	struct server *s;
+
+	fixture_program(f, "/bin/sh", "changes");
+	s = fixture_server(f, script);
+	fixture_service(f, "llama")->expected = expected;
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	server_say(s, "\n");
+	e = fixture_await(f, RELEASED, "llama", 1);
+	assert_int_equal(e->pid, s->pid);
+	assert_int_equal(e->start, server_start_ticks(s->pid));
+	assert_true(sample_is_stale(event_value(f, e, UP)));
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, EXITED, NULL), 0);
+	assert_int_equal(fixture_events(f, MISSING, NULL), expected);
+	assert_true(fixture_series(f, UP)->stale == !expected);
+	assert_true(fixture_series(f, GAUGE("resident_bytes"))->stale);
+	if (expected)
+		assert_true(fixture_series(f, UP)->value == 0);
+	s = fixture_server(f, script);
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, s->pid);
+}
+
+static void test_another_program(void **state)
+{
+	check_another_program(state, true);
+}
+
+static void test_another_program_of_what_is_not_expected(void **state)
+{
+	check_another_program(state, false);
+}
+
 static void test_first_service_wins(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -543,6 +583,8 @@ int main(void)
 		BOTH(test_restart_within_an_interval),
 		BOTH(test_missing),
 		BOTH(test_orderly_end_of_what_is_not_expected),
+		BOTH(test_another_program),
+		BOTH(test_another_program_of_what_is_not_expected),
 		BOTH(test_first_service_wins),
 		BOTH(test_descriptors_are_given_back),
 		BOTH(test_number_reused),

@@ -70,9 +70,10 @@ int store_add_timeline(struct store *s, const struct timeline_entry *t);
 int store_put_notification(struct store *s, const struct notification *n, int64_t *ret_id);
 
 /* Work between ticks, a small step each, in a transaction of its own: removes the oldest moments
- * older than BEFORE_MS, or while the file is larger than MAX_BYTES (but none of the newest ten
- * minutes); settled notifications and events older than BEFORE_MS; alerts and timeline of incidents
- * that were resolved before it. 1 if there is more to do, 0 if not. */
+ * older than BEFORE_MS; settled notifications and events older than it; alerts and timeline of
+ * incidents that were resolved before it. While the file is larger than MAX_BYTES, the oldest moments
+ * go, or all else first where that has more than half of the room; but nothing of the newest ten
+ * minutes. 1 if there is more to do, 0 if not. */
 int store_expire(struct store *s, int64_t before_ms, uint64_t max_bytes);
 
 /* Moves what is in the WAL to the database as far as readers allow, without waiting. */

@@ -4,7 +4,7 @@
 
 #define EXPIRE_TICKS 64	   /* rows of one step; a row of 500 series is 5 KB */
 #define EXPIRE_ROWS  64	   /* of events and notifications */
-#define KEEP_MS	     600000 /* the newest samples, which no size limit takes away */
+#define KEEP_MS	     600000 /* the newest of everything, which no size limit takes away */
 #define WAL_SHARE    (UINT64_C(8) << 20) /* of the size limit: what the WAL may hold */
 
 /* One number, of the first column of the first row; 0 where there is none. */
@@ -81,38 +81,67 @@ static int is_too_large(struct store *s, uint64_t max_bytes, bool *ret)
 	return 0;
 }
 
-/* Before when samples go: as asked, or as far as the size limit needs. */
-static int choose_cut(struct store *s, int64_t before_ms, uint64_t max_bytes, int64_t *ret)
+/* True in *RET where events, timeline and notifications are more than BYTES, as their newest ones are. */
+static int are_many(struct store *s, uint64_t bytes, bool *ret)
 {
+	static const enum statement sizes[] = {STATEMENT_GET_EVENT_BYTES,
+		STATEMENT_GET_TIMELINE_BYTES, STATEMENT_GET_NOTIFICATION_BYTES};
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ELEMENTS(sizes); i++) {
+		int64_t size;
+		int r = get_number(s, sizes[i], &size);
+
+		if (r < 0)
+			return r;
+		sum += (uint64_t) size;
+	}
+	*ret = sum > bytes;
+	return 0;
+}
+
+/* All but samples. 1 if there may be more. */
+static int expire_records(struct store *s, int64_t before_ms)
+{
+	int r = expire_rows(s, STATEMENT_EXPIRE_EVENTS, before_ms, EXPIRE_ROWS);
+
+	if (r == 0)
+		r = expire_rows(s, STATEMENT_EXPIRE_NOTIFICATIONS, before_ms, EXPIRE_ROWS);
+	return r == 0 ? expire_incident(s, before_ms) : r;
+}
+
+/* Before when samples go, and what else there is: as asked, or as far as the size limit needs. Samples
+ * go first, unless all else has more than half of the room. */
+static int choose_cuts(struct store *s, int64_t before_ms, uint64_t max_bytes, int64_t *ret_samples,
+	int64_t *ret_records)
+{
+	bool too_large, many = false;
 	int64_t newest;
-	bool too_large;
 	int r = is_too_large(s, max_bytes, &too_large);
 
 	if (r == 0)
 		r = get_number(s, STATEMENT_GET_NEWEST_TICK, &newest);
+	if (r == 0 && too_large)
+		r = are_many(s, max_bytes / 2, &many);
 	if (r < 0)
 		return r;
-	*ret = before_ms;
+	*ret_samples = *ret_records = before_ms;
 	if (too_large && newest - KEEP_MS > before_ms)
-		*ret = newest - KEEP_MS;
+		*ret_samples = newest - KEEP_MS;
+	if (many)
+		*ret_records = *ret_samples;
 	return 0;
 }
 
 /* 1 if there may be more to do. */
 static int expire_step(struct store *s, int64_t before_ms, uint64_t max_bytes)
 {
-	int64_t cut;
-	int r = choose_cut(s, before_ms, max_bytes, &cut);
+	int64_t samples, records;
+	int r = choose_cuts(s, before_ms, max_bytes, &samples, &records);
 
 	if (r == 0)
-		r = expire_rows(s, STATEMENT_EXPIRE_TICKS, cut, EXPIRE_TICKS);
-	if (r == 0)
-		r = expire_rows(s, STATEMENT_EXPIRE_EVENTS, before_ms, EXPIRE_ROWS);
-	if (r == 0)
-		r = expire_rows(s, STATEMENT_EXPIRE_NOTIFICATIONS, before_ms, EXPIRE_ROWS);
-	if (r == 0)
-		r = expire_incident(s, before_ms);
-	return r;
+		r = expire_records(s, records);
+	return r == 0 ? expire_rows(s, STATEMENT_EXPIRE_TICKS, samples, EXPIRE_TICKS) : r;
 }
 
 int store_expire(struct store *s, int64_t before_ms, uint64_t max_bytes)

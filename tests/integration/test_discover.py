@@ -100,7 +100,7 @@ def test_discover_lists_what_runs(site):
     assert f"[service {name}]" in site.cli("discover").stdout
     server.kill()
     site.wait_service(name, "down")
-    assert name not in site.cli("discover").stdout
+    eventually(lambda: name not in site.cli("discover").stdout, "the list without it")
     server.start()
     site.wait_service(name)
     assert f"[service {name}]" in site.cli("discover").stdout

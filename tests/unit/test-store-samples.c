@@ -287,6 +287,59 @@ static void test_expire_by_size(void **state)
 	assert_int_equal(store_expire(f->store, 0, BYTES), 0);
 }
 
+static int count_event(struct fixture *f, const char *type)
+{
+	sqlite3_stmt *q;
+	int count;
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM event WHERE type = '%s'", type);
+	assert_int_equal(sqlite3_prepare_v2(f->store->database.connection, sql, -1, &q, NULL), 0);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	count = sqlite3_column_int(q, 0);
+	sqlite3_finalize(q);
+	return count;
+}
+
+/* A flood of events goes before the samples do. */
+static void test_expire_events_by_size(void **state)
+{
+	enum { SERIES = 10, TICKS = 1500, EVENTS = 30000, BYTES = 2 * 1024 * 1024 };
+	struct fixture *f = *state;
+	char name[] = "reason", text[] = "It ended, and why it did takes a sentence to tell.";
+	const struct evidence evidence = {name, text};
+	struct event event = {.type = "flood", .service = "llama", .reason = "crash",
+		.evidence = &evidence, .evidence_count = 1};
+	struct fixture_range range;
+	int r, steps = 0;
+
+	assert_int_equal(store_begin(f->store), 0);
+	for (int i = 0; i < SERIES; i++) {
+		char metric[16];
+
+		snprintf(metric, sizeof(metric), "m%d", i);
+		fixture_series(f, metric);
+	}
+	for (int64_t i = 1; i <= EVENTS; i++) {
+		event.time = (usec_t) i * 20 * USEC_PER_MSEC;
+		event.pid = i;
+		assert_int_equal(store_put_event(f->store, &event), 0);
+	}
+	event.type = "last";
+	event.time = (usec_t) TICKS * USEC_PER_SEC;
+	assert_int_equal(store_put_event(f->store, &event), 0);
+	assert_int_equal(store_commit(f->store), 0);
+	for (int64_t i = 1; i <= TICKS; i++)
+		assert_int_equal(fixture_tick(f, i * 1000, SERIES, (double) i), 0);
+	while ((r = store_expire(f->store, 0, BYTES)) > 0)
+		assert_true(++steps < 1000);
+	assert_int_equal(r, 0);
+	assert_int_equal(count_event(f, "last"), 1);
+	assert_in_range(count_event(f, "flood"), 1, EVENTS / 2);
+	assert_int_equal(fixture_read(store_reader(f->store), "m7", &range), 0);
+	assert_int_equal(range.count, TICKS);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
@@ -300,6 +353,7 @@ int main(void)
 		TEST(test_damaged_row_is_a_gap),
 		TEST(test_time_cap),
 		TEST(test_expire_by_size),
+		TEST(test_expire_events_by_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ libprocess_a_SOURCES = \
 	collectors/process/proc_sockets.c collectors/process/proc_sockets.h \
 	collectors/process/sample.c \
 	collectors/process/scan.c \
-	collectors/process/search.c \
+	collectors/process/search.c collectors/process/search_ports.c collectors/process/search_servers.c \
 	collectors/process/series.def \
 	collectors/process/service.c \
 	collectors/process/tell.c \
@@ -44,7 +44,8 @@ COLLECTOR_TESTS = \
 	tests/unit/test-discovery \
 	tests/unit/test-exits \
 	tests/unit/test-match \
-	tests/unit/test-procfs
+	tests/unit/test-procfs \
+	tests/unit/test-proc-sockets
 check_PROGRAMS += $(COLLECTOR_TESTS)
 TESTS += $(COLLECTOR_TESTS)
 tests_unit_test_collector_SOURCES = \
@@ -74,6 +75,8 @@ tests_unit_test_match_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_match_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_procfs_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_procfs_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
+tests_unit_test_proc_sockets_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_proc_sockets_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz-proc tests/fuzz/fuzz-connector

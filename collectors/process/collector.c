@@ -199,6 +199,8 @@ struct collector *collector_free(struct collector *c)
 		return NULL;
 	events_end(c);
 	sd_event_source_disable_unref(c->tick);
+	sd_event_source_disable_unref(c->search_timer);
+	port_search_free(c->port_search);
 	map_free(c->processes, process_free);
 	map_free(c->services, service_free);
 	map_free(c->names, NULL);
@@ -316,6 +318,14 @@ static void resume(struct collector *c, const struct known *known, bool *lived)
 	}
 }
 
+/* The search may not have come to it yet. */
+static bool is_found(struct collector *c, struct service *s, const struct known_process *known)
+{
+	struct process *p = scan_find(c, (pid_t) known->pid);
+
+	return p && search_by_port(s) && search_take(s, p, false);
+}
+
 /* What ended between the two looks, and what lives on but is found no more. */
 static void settle(struct collector *c, const struct known *known, const bool *lived)
 {
@@ -332,7 +342,7 @@ static void settle(struct collector *c, const struct known *known, const bool *l
 		/* What is just ending does not show any more whose it is. */
 		if (!lives_on(c, &known->processes[i], &stat))
 			service_missed(s, &known->processes[i]);
-		else if (!stat.exiting && !c->unseen)
+		else if (!stat.exiting && !c->unseen && !is_found(c, s, &known->processes[i]))
 			service_released(s, &known->processes[i]);
 	}
 }
@@ -352,8 +362,12 @@ static int first_look(struct collector *c, const struct known *known)
 	c->rechecked = clock_monotonic();
 	look_around(c);
 	settle(c, known, lived);
-	for (size_t i = 0; i < c->options.service_count; i++)
-		service_check_missing(service_get(c, c->options.services[i].name));
+	for (size_t i = 0; i < c->options.service_count; i++) {
+		struct service *s = service_get(c, c->options.services[i].name);
+
+		if (!search_by_port(s) || !search_is_pending(c))
+			service_check_missing(s);
+	}
 	return 0;
 }
 

@@ -28,6 +28,9 @@ static void look_at_executed(struct collector *c, pid_t pid)
 	scan_release_changed(p);
 	if (p->main)
 		tell_identity(p);
+	/* It may have the keys of a service now. */
+	if (p)
+		p->searched = 0;
 }
 
 /* Looks at what the connector tells after DURATION, and leaves it alone until then. */

@@ -3,7 +3,8 @@
  *
  * Layer: collectors; included by the files of this folder alone:
  *   collector.c  the loop: ticks, start                    scan.c     which processes there are, and whose
- *   search.c     by pid file and port; discovered ports    watch.c    the end of a main process
+ *   search.c     by pid file; turns of what is dear        watch.c    the end of a main process
+ *   search_ports.c    by listening port                    search_servers.c  discovered servers' ports
  *   service.c    a service's life: started, exited, ended  tell.c     its events, facts and series
  *   sample.c     what its processes use                    events.c   what the kernel tells by itself
  *   memory.c     who was killed for lack of memory
@@ -16,6 +17,7 @@
 #include "collectors/process/discovery.h"
 #include "collectors/process/exits.h"
 #include "collectors/process/proc_reader.h"
+#include "collectors/process/proc_sockets.h"
 #include "daemon/base/map.h"
 
 #define TABLE_PROCESSES_MAX 65536 /* processes of the host that are kept in mind */
@@ -58,8 +60,6 @@ struct service {
 	usec_t down_since;  /* monotonic */
 	usec_t orphans_due; /* monotonic: what a crash left is taken on; 0 for nothing */
 	struct crash crash; /* while that is not 0 */
-	usec_t refused_until;	/* monotonic: nobody was found who has the sockets of its ports */
-	uint64_t refused_sockets; /* their sum */
 	uint64_t restarts, oom_kills;
 	uint64_t exits[EXIT_REASONS];
 	struct usage gone; /* of processes that ended and that no living one counts */
@@ -87,6 +87,14 @@ struct oom_watch {
 	uint64_t before, last;
 };
 
+/* The look at the ports that a process listens to, perhaps in several turns. */
+struct port_look {
+	uint64_t digest; /* of the listening sockets of its network namespace */
+	long position;	 /* in its open files */
+	uint16_t lowest; /* port; 0 for none until now */
+	bool done;
+};
+
 struct process {
 	struct collector *collector;
 	pid_t pid, parent, group, session;
@@ -104,6 +112,12 @@ struct process {
 	int status;
 	const struct server_kind *kind; /* a model server whose port is not known yet */
 	usec_t port_due, found;		/* monotonic: its ports are looked at again; first seen */
+	struct port_look ports;
+	/* Of search_ports.c, by the number of its pass: all open files were looked at, this goes on at
+	 * search_position, the owner was read. */
+	uint64_t searched, searching, owner_read;
+	long search_position;
+	uid_t owner;
 	int pidfd;
 	int memory_fd;	      /* of a main process: what its cgroup says of kills, or negative */
 	uint64_t memory_file; /* its number: one for each cgroup */
@@ -140,7 +154,9 @@ struct collector {
 	size_t recheck_next;  /* row of the table */
 	double recheck_owed;  /* rows that should have been looked at again */
 	usec_t rechecked;     /* monotonic */
-	usec_t search_due;    /* monotonic: ports are dear to look for */
+	usec_t search_due;    /* monotonic: ports are dear to look for; 0 before the first time */
+	sd_event_source *search_timer;
+	struct port_search *port_search;
 	usec_t slow_due;      /* monotonic: what is dear to read is read again */
 	unsigned kept;	      /* descriptors kept open */
 	uint64_t oom_kills;   /* on the whole host, at the last look */
@@ -196,11 +212,40 @@ void process_close_kept(struct process *p);
 /* True where all keys of a service but listen-port and pid-file tell about a process. */
 bool search_matches(const struct service_match *m, const struct identity *i);
 bool search_is_needed(const struct service_match *m);
-/* By pid file or port, where it needs that. */
+/* By pid file or port, where it needs that, now. */
 void search_service(struct service *s);
 /* All services without a main process or with a pid file, which may name another one by now; and the ports
- * of discovered servers. */
+ * of discovered servers: what is short now, the rest in turns of the loop to come. */
 void search_all(struct collector *c);
+/* The process is of the service if its other keys hold, too; unless LISTENING says so, its port is looked
+ * for. A configured service takes it from a discovered one, which is over then. */
+bool search_take(struct service *s, struct process *p, bool listening);
+/* After a turn that took so long. */
+usec_t search_rest(usec_t took);
+/* True where the service is configured to be found by a port that a process listens to. */
+bool search_by_port(const struct service *s);
+bool search_wants_port(const struct service_match *m, uint16_t port);
+
+#define FILES_AT_ONCE 512 /* open files that are looked at between two looks at the clock */
+
+/* One turn of a search: what is left when it is over goes on in the next one. */
+struct turn {
+	struct collector *collector;
+	struct socket_tables tables;
+	usec_t until; /* monotonic */
+};
+bool search_turn_is_over(const struct turn *t);
+
+/* search_ports.c: true where it is to go on soon. */
+bool search_ports(struct turn *t);
+/* For one service alone. */
+void search_ports_of(struct turn *t, struct service *s);
+/* True where not every process was looked at yet: service_check_missing() is called after that. */
+bool search_is_pending(struct collector *c);
+struct port_search *port_search_free(struct port_search *s);
+
+/* search_servers.c: true where it is to go on soon. */
+bool search_servers(struct turn *t);
 
 /* watch.c */
 void watch_begin(struct process *p);

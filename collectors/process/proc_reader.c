@@ -182,7 +182,7 @@ static int split_arguments(struct identity *i)
 	return 0;
 }
 
-static int read_owner(int root, pid_t pid, uid_t *ret)
+int proc_read_owner(int root, pid_t pid, uid_t *ret)
 {
 	char path[32];
 	struct stat st;
@@ -199,7 +199,7 @@ static int read_user(int root, pid_t pid, uid_t *ret)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	uint64_t swap;
-	int r = read_owner(root, pid, ret);
+	int r = proc_read_owner(root, pid, ret);
 
 	if (r < 0 || *ret != 0)
 		return r;

@@ -36,6 +36,9 @@ struct identity {
 int proc_read_identity(int root, pid_t pid, unsigned parts, struct identity *ret);
 void identity_done(struct identity *i);
 
+/* The owner of its directory: its effective user, or root where it may not be dumped. */
+int proc_read_owner(int root, pid_t pid, uid_t *ret);
+
 /* Opens the directory beneath /proc; NULL with errno. */
 DIR *proc_open_directory(int root, const char *path);
 

@@ -2,152 +2,178 @@
 #include "collectors/process/proc_sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collectors/process/proc_reader.h"
-#include "collectors/process/procfs.h"
-#include "daemon/base/file.h"
+#include "daemon/base/cleanup.h"
 
-#define TABLE_MAX     (8 * 1024 * 1024) /* bytes of a table of sockets: some 50,000 lines */
-#define LISTENERS_MAX 1024		/* listening sockets of a network namespace */
+#define LISTENERS_MAX  8192 /* listening sockets of a network namespace */
+#define NAMESPACES_MAX 256  /* network namespaces that are looked at in one go */
+#define BLOCK_BYTES    8192 /* the kernel gives a page of lines at once */
+#define GROWTH	       64   /* listeners, at least */
 
-/* The listening sockets of the process's network namespace. */
-struct listeners {
-	struct listener items[LISTENERS_MAX];
-	size_t count;
-};
-
-static void read_table(int root, const char *path, struct listeners *l)
+void socket_tables_done(struct socket_tables *t)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	const char *line, *end;
+	for (size_t i = 0; i < t->count; i++)
+		free(t->items[i].items);
+	free(t->items);
+	t->items = NULL;
+	t->count = 0;
+}
 
-	if (file_read_at(root, path, TABLE_MAX, &text) < 0 || !text.data)
-		return;
-	line = text.data;
-	end = text.data + text.size;
-	while (line < end && l->count < LISTENERS_MAX) {
-		const char *newline = memchr(line, '\n', (size_t) (end - line));
-		const char *stop = newline ? newline : end;
+static int add_listener(struct socket_table *t, const struct listener *l)
+{
+	/* It doubles whenever its size is a power of two. */
+	if (t->count == 0 || (t->count >= GROWTH && (t->count & (t->count - 1)) == 0)) {
+		size_t room = t->count == 0 ? GROWTH : 2 * t->count;
+		struct listener *items = reallocarray(t->items, room, sizeof(*items));
 
-		if (proc_listener_parse(line, (size_t) (stop - line), &l->items[l->count]) == 1)
-			l->count++;
-		line = stop + 1;
+		if (!items)
+			return -ENOMEM;
+		t->items = items;
+	}
+	t->items[t->count++] = *l;
+	return 0;
+}
+
+/* Takes whole lines and sets *SIZE to what is left of the last one. False where nothing more is wanted:
+ * the kernel shows all sockets that listen before the first of another state, of which a busy host has
+ * thousands. */
+static bool take_lines(char *block, size_t *size, struct socket_table *t)
+{
+	const char *line = block, *end = block + *size, *newline;
+
+	while ((newline = memchr(line, '\n', (size_t) (end - line)))) {
+		struct listener l;
+		int r = proc_listener_parse(line, (size_t) (newline - line), &l);
+
+		if (r == 0 || t->count >= LISTENERS_MAX || (r == 1 && add_listener(t, &l) < 0))
+			return false;
+		line = newline + 1;
+	}
+	*size = (size_t) (end - line);
+	memmove(block, line, *size);
+	return true;
+}
+
+static void read_table(int root, const char *process, const char *name, struct socket_table *t)
+{
+	char path[64], block[BLOCK_BYTES];
+	_cleanup_close_ int fd = -1;
+	size_t held = 0;
+	ssize_t got;
+
+	snprintf(path, sizeof(path), "%s/net/%s", process, name);
+	fd = openat(root, path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && held < sizeof(block)) {
+		got = read(fd, block + held, sizeof(block) - held);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		held += (size_t) got;
+		if (!take_lines(block, &held, t))
+			break;
 	}
 }
 
-static const struct listener *find_inode(const struct listeners *l, uint64_t inode)
+static int by_inode(const void *a, const void *b)
 {
-	for (size_t i = 0; i < l->count; i++)
-		if (l->items[i].inode == inode)
-			return &l->items[i];
-	return NULL;
+	const struct listener *x = a, *y = b;
+
+	return x->inode < y->inode ? -1 : x->inode > y->inode;
 }
 
-static void add_port(uint16_t port, uint16_t *ports, size_t max, size_t *count)
+/* FNV-1a over inodes and ports. */
+static uint64_t digest_of(const struct socket_table *t)
 {
-	for (size_t i = 0; i < *count; i++)
-		if (ports[i] == port)
-			return;
-	if (*count < max)
-		ports[(*count)++] = port;
+	uint64_t digest = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < t->count; i++) {
+		digest = (digest ^ t->items[i].inode) * UINT64_C(1099511628211);
+		digest = (digest ^ t->items[i].port) * UINT64_C(1099511628211);
+	}
+	return t->count > 0 ? digest | 1 : 0;
 }
 
-static struct listeners *read_listeners(int root, const char *process)
+static const struct socket_table *add_table(
+	struct socket_tables *t, uint64_t space, const char *process)
 {
-	struct listeners *l = calloc(1, sizeof(*l));
-	char path[64];
+	struct socket_table new = {.space = space}, *items;
 
-	if (!l)
+	if (t->count >= NAMESPACES_MAX)
 		return NULL;
-	snprintf(path, sizeof(path), "%s/net/tcp", process);
-	read_table(root, path, l);
-	snprintf(path, sizeof(path), "%s/net/tcp6", process);
-	read_table(root, path, l);
-	return l;
+	items = reallocarray(t->items, t->count + 1, sizeof(*items));
+	if (!items)
+		return NULL;
+	t->items = items;
+	read_table(t->root, process, "tcp", &new);
+	read_table(t->root, process, "tcp6", &new);
+	if (new.count > 0)
+		qsort(new.items, new.count, sizeof(*new.items), by_inode);
+	new.digest = digest_of(&new);
+	t->items[t->count] = new;
+	return &t->items[t->count++];
 }
 
-static void collect_ports(
-	DIR *directory, const struct listeners *l, uint16_t *ports, size_t max, size_t *count)
+const struct socket_table *socket_tables_get(struct socket_tables *t, pid_t pid)
 {
-	struct dirent *entry;
+	char process[16] = "self", path[32];
+	struct stat st;
+
+	if (pid > 0)
+		snprintf(process, sizeof(process), "%d", pid);
+	snprintf(path, sizeof(path), "%s/ns/net", process);
+	if (fstatat(t->root, path, &st, 0) < 0)
+		return NULL;
+	for (size_t i = 0; i < t->count; i++)
+		if (t->items[i].space == st.st_ino)
+			return &t->items[i];
+	return add_table(t, st.st_ino, process);
+}
+
+const struct listener *socket_table_find(const struct socket_table *t, uint64_t inode)
+{
+	const struct listener wanted = {.inode = inode};
+
+	return t->count > 0 ? bsearch(&wanted, t->items, t->count, sizeof(wanted), by_inode) : NULL;
+}
+
+static uint64_t socket_of(DIR *directory, const char *name)
+{
 	char target[64];
+	ssize_t size = readlinkat(dirfd(directory), name, target, sizeof(target));
 
-	for (size_t n = 0; n < FDS_MAX && (entry = readdir(directory)); n++) {
-		ssize_t size = readlinkat(
-			dirfd(directory), entry->d_name, target, sizeof(target));
-		uint64_t inode = size > 0 ? proc_socket_parse(target, (size_t) size) : 0;
-		const struct listener *found = inode > 0 ? find_inode(l, inode) : NULL;
-
-		if (found)
-			add_port(found->port, ports, max, count);
-	}
+	return size > 0 ? proc_socket_parse(target, (size_t) size) : 0;
 }
 
-static DIR *open_fds(int root, pid_t pid)
+int proc_walk_sockets(int root, pid_t pid, long *position, size_t count,
+	void (*fn)(void *userdata, uint64_t inode), void *userdata)
 {
+	struct dirent *entry = NULL;
+	DIR *directory;
 	char path[32];
 
 	snprintf(path, sizeof(path), "%d/fd", pid);
-	return proc_open_directory(root, path);
-}
-
-int proc_read_ports(int root, pid_t pid, uint16_t *ports, size_t max, size_t *ret_count)
-{
-	_cleanup_free_ struct listeners *l = NULL;
-	DIR *directory = open_fds(root, pid);
-	char process[16];
-
+	directory = proc_open_directory(root, path);
 	if (!directory)
 		return -errno;
-	snprintf(process, sizeof(process), "%d", pid);
-	l = read_listeners(root, process);
-	*ret_count = 0;
-	if (l && l->count > 0)
-		collect_ports(directory, l, ports, max, ret_count);
-	closedir(directory);
-	return l ? 0 : -ENOMEM;
-}
+	/* A place in this directory is the number of an open file: it holds for whoever opens it anew. */
+	if (*position > 0)
+		seekdir(directory, *position);
+	for (size_t i = 0; i < count && (entry = readdir(directory)); i++) {
+		uint64_t inode = socket_of(directory, entry->d_name);
 
-size_t proc_find_sockets(int root, const uint16_t *ports, size_t count, uint64_t inodes[SOCKETS_MAX])
-{
-	_cleanup_free_ struct listeners *l = read_listeners(root, "self");
-	size_t found = 0;
-
-	for (size_t i = 0; l && i < l->count; i++)
-		for (size_t p = 0; p < count && found < SOCKETS_MAX; p++)
-			if (l->items[i].port == ports[p]) {
-				inodes[found++] = l->items[i].inode;
-				break;
-			}
-	return found;
-}
-
-static bool is_one_of(uint64_t inode, const uint64_t *inodes, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (inodes[i] == inode)
-			return true;
-	return false;
-}
-
-bool proc_has_socket(int root, pid_t pid, const uint64_t *inodes, size_t count)
-{
-	DIR *directory = open_fds(root, pid);
-	struct dirent *entry;
-	char target[64];
-	bool found = false;
-
-	for (size_t n = 0; directory && n < FDS_MAX && !found && (entry = readdir(directory)); n++) {
-		ssize_t size = readlinkat(
-			dirfd(directory), entry->d_name, target, sizeof(target));
-		uint64_t inode = size > 0 ? proc_socket_parse(target, (size_t) size) : 0;
-
-		found = inode > 0 && is_one_of(inode, inodes, count);
+		if (inode > 0)
+			fn(userdata, inode);
 	}
-	if (directory)
-		closedir(directory);
-	return found;
+	if (entry)
+		*position = telldir(directory);
+	closedir(directory);
+	return entry ? 1 : 0;
 }

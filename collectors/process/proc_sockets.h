@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which process listens to which TCP port, by /proc/PID/fd and /proc/PID/net.
+/* Which TCP sockets listen, by /proc/PID/net, and which sockets a process has open, by /proc/PID/fd.
  *
- * Layer: collectors. ROOT is a descriptor of /proc. Dear: the tables have a line for each connection
- * of the host. */
+ * Layer: collectors. ROOT is a descriptor of /proc. Every process of a network namespace is shown the
+ * same tables, so they are read once for all of them. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,13 +10,34 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SOCKETS_MAX 64 /* sockets that listen to the ports of one service */
+#include "collectors/process/procfs.h"
 
-/* The TCP ports that the process listens to, in its own network namespace: at most MAX. 0 or -errno. */
-int proc_read_ports(int root, pid_t pid, uint16_t *ports, size_t max, size_t *ret_count);
+/* The listening sockets of one network namespace. */
+struct socket_table {
+	uint64_t space;		/* inode of the namespace */
+	uint64_t digest;	/* of all of them; 0 where there are none */
+	struct listener *items; /* by inode */
+	size_t count;
+};
 
-/* The inodes of the sockets of our own network namespace that listen to one of the ports. */
-size_t proc_find_sockets(int root, const uint16_t *ports, size_t count, uint64_t inodes[SOCKETS_MAX]);
+/* What was read until now. Begin with all zero but ROOT. */
+struct socket_tables {
+	int root;
+	struct socket_table *items;
+	size_t count;
+};
 
-/* True where the process has one of these sockets open. */
-bool proc_has_socket(int root, pid_t pid, const uint64_t *inodes, size_t count);
+void socket_tables_done(struct socket_tables *t);
+
+/* The table of the process's namespace, or of our own (pid 0), which holds until the next one is asked
+ * for; NULL where it is gone, where we lack the right to know, or where namespaces are too many. */
+const struct socket_table *socket_tables_get(struct socket_tables *t, pid_t pid);
+
+/* The listening socket of that inode, or NULL. */
+const struct listener *socket_table_find(const struct socket_table *t, uint64_t inode);
+
+/* Calls FN with the inode of each socket that the process has open, in at most COUNT of its open files
+ * from *POSITION on (0 for the first), and moves that on. 1 where there may be more, 0 at the end, or
+ * -errno. */
+int proc_walk_sockets(int root, pid_t pid, long *position, size_t count,
+	void (*fn)(void *userdata, uint64_t inode), void *userdata);

@@ -314,11 +314,18 @@ static void skip_address(struct text *t)
 	read_char(t, ':');
 }
 
+static void skip_word(struct text *t)
+{
+	skip_blanks(t);
+	while (t->at < t->end && *t->at != ' ')
+		t->at++;
+}
+
 int proc_listener_parse(const char *line, size_t size, struct listener *ret)
 {
 	struct text t = text_of(line, size);
 	struct listener l = {0};
-	uint64_t port, state;
+	uint64_t port, state, owner;
 
 	read_number(&t);
 	if (t.failed || !read_char(&t, ':'))
@@ -335,15 +342,15 @@ int proc_listener_parse(const char *line, size_t size, struct listener *ret)
 		return -EBADMSG;
 	if (state != TCP_LISTENING)
 		return 0;
-	/* Queues, timer, retransmissions, uid and timeout stand before the inode. */
-	for (int i = 0; i < 5; i++) {
-		skip_blanks(&t);
-		while (t.at < t.end && *t.at != ' ')
-			t.at++;
-	}
+	/* Queues, timer and retransmissions stand before the user, a timeout before the inode. */
+	for (int i = 0; i < 3; i++)
+		skip_word(&t);
+	owner = read_number(&t);
+	skip_word(&t);
 	l.inode = read_number(&t);
-	if (t.failed || l.inode == 0)
+	if (t.failed || l.inode == 0 || owner > UINT32_MAX)
 		return -EBADMSG;
+	l.owner = (uid_t) owner;
 	l.port = (uint16_t) port;
 	*ret = l;
 	return 1;

@@ -69,6 +69,7 @@ bool proc_cgroup_next(
 /* A TCP socket that listens. */
 struct listener {
 	uint16_t port;
+	uid_t owner; /* who made it */
 	uint64_t inode;
 };
 /* One line of /proc/PID/net/tcp or tcp6. 1: it listens; 0: another state; -EBADMSG (so the heading). */

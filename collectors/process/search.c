@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes of services that a look at each process does not tell: by pid file, by listening port; and
- * the ports of discovered servers, which are part of their names. */
+/* Processes of services that a look at each process does not tell: by pid file, which is cheap and done
+ * at every tick, and what is dear, in short turns with rests between them: by listening port
+ * (search_ports.c), and the ports of discovered servers (search_servers.c). */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,11 +14,13 @@
 #include "daemon/base/num.h"
 #include "daemon/base/text.h"
 
-#define PID_FILE_MAX  64 /* bytes */
-#define SEARCH_SHARE  20 /* a search rests for so many times as long as it took */
-#define REFUSED_FOR   (5 * USEC_PER_SEC) /* sockets whose owner was not found are not searched for */
-#define PORT_SHARE    10 /* a server that has started for so long is asked a tenth of it later */
-#define PORT_EVERY    (10 * USEC_PER_SEC) /* but not more seldom */
+#define PID_FILE_MAX 64 /* bytes */
+#define TURN_MAX     (10 * USEC_PER_MSEC) /* then others have theirs */
+#define TURN_FIRST   (300 * USEC_PER_MSEC) /* at the start nobody waits, but a heartbeat */
+#define TURN_AT_ONCE (50 * USEC_PER_MSEC) /* where the answer is needed now */
+#define REST_SHARE   9 /* a turn rests for so many times as long as it took */
+#define REST_MAX     USEC_PER_SEC
+#define FILES_MAX     65536 /* open files that are looked at where there is no turn to wait for */
 
 bool search_is_needed(const struct service_match *m)
 {
@@ -60,24 +63,49 @@ static int read_pid_file(const char *path, pid_t *ret)
 	return 0;
 }
 
-/* True where the process listens to one of the ports. */
-static bool listens(struct collector *c, pid_t pid, const uint16_t *wanted, size_t count)
+bool search_turn_is_over(const struct turn *t)
 {
-	uint16_t ports[MATCH_PORTS_MAX];
-	size_t found;
+	return clock_monotonic() >= t->until;
+}
 
-	if (proc_read_ports(c->root, pid, ports, MATCH_PORTS_MAX, &found) < 0)
-		return false;
-	for (size_t i = 0; i < found; i++)
-		for (size_t w = 0; w < count; w++)
-			if (ports[i] == wanted[w])
-				return true;
+/* Whether it listens to one of the ports. */
+struct listening {
+	const struct socket_table *table;
+	const struct service_match *match;
+	bool found;
+};
+
+bool search_wants_port(const struct service_match *m, uint16_t port)
+{
+	for (size_t i = 0; i < m->port_count; i++)
+		if (m->ports[i] == port)
+			return true;
 	return false;
 }
 
-/* The process is of the service if its other keys hold, too. A configured service takes it from a
- * discovered one, which is over then. */
-static bool adopt_if_matching(struct service *s, struct process *p)
+static void on_socket(void *userdata, uint64_t inode)
+{
+	struct listening *l = userdata;
+	const struct listener *socket = socket_table_find(l->table, inode);
+
+	l->found |= socket && search_wants_port(l->match, socket->port);
+}
+
+static bool listens(struct collector *c, pid_t pid, const struct service_match *m)
+{
+	struct socket_tables tables = {.root = c->root};
+	struct listening l = {socket_tables_get(&tables, pid), m, false};
+	long position = 0;
+
+	for (size_t i = 0; l.table && l.table->count > 0 && !l.found && i < FILES_MAX / FILES_AT_ONCE;
+		i++)
+		if (proc_walk_sockets(c->root, pid, &position, FILES_AT_ONCE, on_socket, &l) != 1)
+			break;
+	socket_tables_done(&tables);
+	return l.found;
+}
+
+bool search_take(struct service *s, struct process *p, bool listening)
 {
 	struct identity i;
 	bool matching;
@@ -85,9 +113,8 @@ static bool adopt_if_matching(struct service *s, struct process *p)
 	if ((p->service && p->service->match) || p->kernel ||
 		proc_read_identity(p->collector->root, p->pid, p->collector->identity, &i) < 0)
 		return false;
-	matching = search_matches(s->match, &i) &&
-		   (s->match->port_count == 0 ||
-			   listens(p->collector, p->pid, s->match->ports, s->match->port_count));
+	matching = search_matches(s->match, &i) && (listening || s->match->port_count == 0 ||
+							   listens(p->collector, p->pid, s->match));
 	identity_done(&i);
 	if (!matching)
 		return false;
@@ -111,155 +138,86 @@ static void search_pid_files(struct service *s)
 			continue;
 		p = scan_examine(s->collector, pid);
 		if (p)
-			adopt_if_matching(s, p);
+			search_take(s, p, false);
 	}
 }
 
-/* What opens sockets for others and keeps them, as systemd does, is not the server. */
-static bool is_manager(struct collector *c, const struct process *p)
+bool search_by_port(const struct service *s)
 {
-	struct identity i;
-	bool manager;
-
-	if (p->pid == 1 || p->kernel)
-		return true;
-	if (proc_read_identity(c->root, p->pid, IDENTITY_COMM, &i) < 0)
-		return true;
-	manager = text_equal(i.comm, "systemd");
-	identity_done(&i);
-	return manager;
+	return s->match && !s->match->unsupported && s->match->pid_file_count == 0 &&
+	       s->match->port_count > 0;
 }
 
-/* A server's workers share its socket: it is the ancestor of them that has it, too. */
-static struct process *find_listener(struct process *p, const uint64_t *sockets, size_t count)
+static struct turn turn_begin(struct collector *c, usec_t length)
 {
-	struct collector *c = p->collector;
-
-	for (size_t i = 0; i < ANCESTORS_MAX; i++) {
-		struct process *parent = scan_find(c, p->parent);
-
-		if (!parent || is_manager(c, parent) ||
-			!proc_has_socket(c->root, parent->pid, sockets, count))
-			break;
-		p = parent;
-	}
-	return p;
-}
-
-static bool adopt_listeners(struct service *s, const uint64_t *sockets, size_t count)
-{
-	struct collector *c = s->collector;
-	struct process *p;
-	size_t position = 0;
-	bool found = false;
-
-	while ((p = map_next(c->processes, &position, NULL, NULL)))
-		if (!(p->service && p->service->match) && !p->kernel &&
-			proc_has_socket(c->root, p->pid, sockets, count) && !is_manager(c, p))
-			found |= adopt_if_matching(s, find_listener(p, sockets, count));
-	return found;
-}
-
-static void search_port(struct service *s)
-{
-	struct collector *c = s->collector;
-	uint64_t sockets[SOCKETS_MAX], sum = 0;
-	size_t count = proc_find_sockets(c->root, s->match->ports, s->match->port_count, sockets);
-	usec_t now = clock_monotonic();
-	bool again;
-
-	for (size_t i = 0; i < count; i++)
-		sum += sockets[i];
-	again = sum == s->refused_sockets;
-	if (count == 0 || (again && now < s->refused_until) || adopt_listeners(s, sockets, count))
-		return;
-	/* Its owner may be younger than the last listing. Else we lack the right to look, or another
-	 * key does not hold. */
-	if (!again)
-		c->listed = 0;
-	s->refused_sockets = sum;
-	s->refused_until = again ? now + REFUSED_FOR : 0;
+	return (struct turn){.collector = c,
+		.tables.root = c->root,
+		.until = clock_monotonic() + length};
 }
 
 void search_service(struct service *s)
 {
-	if (s->match->unsupported)
-		return;
-	if (s->match->pid_file_count > 0)
+	if (s->match->pid_file_count > 0 && !s->match->unsupported)
 		search_pid_files(s);
-	else if (s->match->port_count > 0)
-		search_port(s);
+	else if (search_by_port(s)) {
+		struct turn t = turn_begin(s->collector, TURN_AT_ONCE);
+
+		search_ports_of(&t, s);
+		socket_tables_done(&t.tables);
+	}
 }
 
-static void name_server(struct process *p, uint16_t port)
+usec_t search_rest(usec_t took)
 {
-	struct collector *c = p->collector;
-	char name[64];
-	struct service *s;
-
-	snprintf(name, sizeof(name), "%s-%u", p->kind->name, port);
-	s = service_get(c, name);
-	if (s && s->match)
-		p->kind = NULL; /* somebody gave that name to another process */
-	if (s && (s->match || s->mains > 0))
-		return;
-	if (!s && service_new(c, name, NULL, p->kind, &s) < 0)
-		return;
-	s->kind = p->kind;
-	p->matched = true;
-	service_adopt(s, p);
+	return took < REST_MAX / REST_SHARE ? REST_SHARE * took : REST_MAX;
 }
 
-/* The lowest port is the one that was chosen: others are ephemeral. 0 where it listens to none. */
-static uint16_t lowest_port(struct collector *c, pid_t pid)
-{
-	uint16_t ports[MATCH_PORTS_MAX], lowest = 0;
-	size_t count;
+static int on_rested(sd_event_source *source, uint64_t now, void *userdata);
 
-	if (proc_read_ports(c->root, pid, ports, MATCH_PORTS_MAX, &count) < 0)
-		return 0;
-	for (size_t i = 0; i < count; i++)
-		if (lowest == 0 || ports[i] < lowest)
-			lowest = ports[i];
-	return lowest;
+/* What is left goes on after the rest, not at the next tick only. */
+static void go_on_after(struct collector *c, usec_t rest)
+{
+	int r = c->search_timer ? sd_event_source_set_time_relative(c->search_timer, rest)
+				: sd_event_add_time_relative(c->event, &c->search_timer,
+					  CLOCK_MONOTONIC, rest, USEC_PER_MSEC, on_rested, c);
+
+	if (r >= 0)
+		r = sd_event_source_set_enabled(c->search_timer, SD_EVENT_ONESHOT);
+	if (r < 0)
+		collector_fail(c, r);
 }
 
-/* A model server has its name when it listens; the socket may be a child's. Loading weights takes
- * minutes: it is asked less often the longer that takes. */
-static void search_server(struct process *p, usec_t now)
+static void search_turn(struct collector *c, usec_t length)
 {
-	struct collector *c = p->collector;
-	usec_t wait = usec_since(now, p->found) / PORT_SHARE;
-	size_t position = 0;
-	struct process *child;
-	uint16_t port;
+	usec_t begin = clock_monotonic(), rest;
+	struct turn t = turn_begin(c, length);
+	bool more = search_ports(&t);
 
-	if (now < p->port_due)
-		return;
-	p->port_due = now + (wait < PORT_EVERY ? wait : PORT_EVERY);
-	port = lowest_port(c, p->pid);
-	while (port == 0 && (child = map_next(c->processes, &position, NULL, NULL)))
-		if (child->parent == p->pid && !child->service)
-			port = lowest_port(c, child->pid);
-	if (port > 0)
-		name_server(p, port);
+	t.until = clock_monotonic() + length;
+	more |= search_servers(&t);
+	socket_tables_done(&t.tables);
+	rest = search_rest(usec_since(clock_monotonic(), begin));
+	c->search_due = clock_monotonic() + rest;
+	if (more)
+		go_on_after(c, rest);
+}
+
+static int on_rested(sd_event_source *source, uint64_t now, void *userdata)
+{
+	search_turn(userdata, TURN_MAX);
+	return 0;
 }
 
 void search_all(struct collector *c)
 {
-	usec_t begin = clock_monotonic();
 	struct service *s;
-	struct process *p;
 	size_t position = 0;
 
-	if (begin < c->search_due)
-		return;
 	while ((s = map_next(c->services, &position, NULL, NULL)))
-		if (s->match && (s->mains == 0 || s->match->pid_file_count > 0))
+		if (s->match && s->match->pid_file_count > 0)
 			search_service(s);
-	position = 0;
-	while ((p = map_next(c->processes, &position, NULL, NULL)))
-		if (p->kind && !p->service)
-			search_server(p, begin);
-	c->search_due = begin + SEARCH_SHARE * usec_since(clock_monotonic(), begin);
+	if (c->search_due == 0)
+		search_turn(c, TURN_FIRST);
+	else if (clock_monotonic() >= c->search_due)
+		search_turn(c, TURN_MAX);
 }

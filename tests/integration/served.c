@@ -4,11 +4,13 @@
  *
  * Its arguments are free, so that it can look like any server; "--port N" among them makes it listen
  * on 127.0.0.1. It writes "ready" and then obeys lines on its standard input: "exit N", "crash" (a
- * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid), "grow N" (N MiB
- * of memory, with another thread; writes the thread's number), "leave" (the first thread ends, another one
+ * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid), "child N" (one
+ * that listens to port N), "grow N" (N MiB of memory, with another thread; writes the thread's number),
+ * "open N" (N files, or as many as it may; writes how many), "leave" (the first thread ends, another one
  * obeys from now on and writes "left"). It ends with its standard input, so none
  * outlives its test. Linked statically, so that a copy is all it needs. */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -40,12 +43,15 @@ static int listen_on(const char *port)
 	return listen(fd, SOMAXCONN);
 }
 
-static void fork_child(void)
+/* PORT is one that the child listens to, or NULL. */
+static void fork_child(const char *port)
 {
 	pid_t child = fork();
 
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (port && listen_on(port) < 0)
+			_exit(1);
 		for (;;)
 			pause();
 	}
@@ -78,6 +84,21 @@ static void grow(size_t mebibytes)
 		thread = clone(sleep_on, stack + sizeof(stack), flags, NULL);
 	}
 	printf("%d\n", thread);
+	fflush(stdout);
+}
+
+static void open_files(int wanted)
+{
+	struct rlimit limit;
+	int count = 0;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	while (count < wanted && open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
+		count++;
+	printf("%d\n", count);
 	fflush(stdout);
 }
 
@@ -122,9 +143,13 @@ static void obey(const char *line)
 	if (strcmp(line, "crash\n") == 0)
 		crash();
 	if (strcmp(line, "fork\n") == 0)
-		fork_child();
+		fork_child(NULL);
+	if (strncmp(line, "child ", 6) == 0)
+		fork_child(line + 6);
 	if (strncmp(line, "grow ", 5) == 0)
 		grow((size_t) atoi(line + 5));
+	if (strncmp(line, "open ", 5) == 0)
+		open_files(atoi(line + 5));
 	if (strcmp(line, "leave\n") == 0)
 		leave();
 }

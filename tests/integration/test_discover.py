@@ -57,6 +57,24 @@ def test_discovered_and_told(site, make, kind):
     hook.wait("incident.resolved", service=name)
 
 
+def test_configured_after_its_end(site):
+    """What was told of a discovered server is over when a configured service has its port."""
+    port = free_port()
+    server = _llama_server(site, port)
+    server.start()
+    site.section("daemon", discovery="yes")
+    hook = site.webhook()
+    site.start()
+    name = _name(site, server.pid)
+    server.kill()
+    hook.wait("incident.opened", service=name)
+    site.section("service", "llm", listen_port=port)
+    site.reload()
+    server.start()
+    assert site.wait_service("llm")["processes"] == [server.pid]
+    hook.wait("incident.resolved", service=name)
+
+
 def test_started_later(site):
     port = free_port()
     site.section("daemon", discovery="yes")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/collector-fixture.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -300,6 +302,33 @@ struct server *fixture_server(struct collector_fixture *f, const char *const *ar
 	assert_int_equal(read(s->output, line, 6), 6);
 	assert_memory_equal(line, "ready\n", 6);
 	return s;
+}
+
+uint16_t free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *) &address, length), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *) &address, &length), 0);
+	return ntohs(address.sin_port);
+}
+
+struct server *server_of_weights(
+	struct collector_fixture *f, uint16_t port, const char *weights)
+{
+	const char *arguments[] = {"--port", NULL, "-m", weights, NULL};
+	char text[8];
+
+	snprintf(text, sizeof(text), "%u", port);
+	arguments[1] = text;
+	return fixture_server(f, arguments);
+}
+
+struct server *listening_server(struct collector_fixture *f, uint16_t port)
+{
+	return server_of_weights(f, port, "/srv/models/x.gguf");
 }
 
 void server_say(struct server *s, const char *line)

@@ -102,6 +102,11 @@ void fixture_begin(struct collector_fixture *f, const struct known *known);
 
 /* Starts the program with ARGUMENTS (a NULL-terminated list; NULL for none) and returns when it runs. */
 struct server *fixture_server(struct collector_fixture *f, const char *const *arguments);
+/* A port of 127.0.0.1 that nothing listens to at the moment, and a server that does, as one of weights. */
+uint16_t free_port(void);
+struct server *server_of_weights(
+	struct collector_fixture *f, uint16_t port, const char *weights);
+struct server *listening_server(struct collector_fixture *f, uint16_t port);
 /* One of the service "llama", seen by a collector that began. */
 struct server *fixture_running(struct collector_fixture *f);
 void server_say(struct server *s, const char *line);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Services found by pid file and port, and servers that nobody configured. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -8,11 +7,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
 
+#include "collectors/process/private.h"
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
 #include "tests/unit/collector-fixture.h"
@@ -143,34 +142,6 @@ static void test_children_before(void **state)
 	fixture_await_value(f, PROCESSES, 3);
 }
 
-/* A port of 127.0.0.1 that nothing listens to at the moment. */
-static uint16_t free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof(address);
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *) &address, length), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *) &address, &length), 0);
-	return ntohs(address.sin_port);
-}
-
-static struct server *server_of_weights(
-	struct collector_fixture *f, uint16_t port, const char *weights)
-{
-	const char *arguments[] = {"--port", NULL, "-m", weights, NULL};
-	char text[8];
-
-	snprintf(text, sizeof(text), "%u", port);
-	arguments[1] = text;
-	return fixture_server(f, arguments);
-}
-
-static struct server *listening_server(struct collector_fixture *f, uint16_t port)
-{
-	return server_of_weights(f, port, "/srv/models/x.gguf");
-}
-
 static void test_port(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -212,6 +183,64 @@ static void test_port_of_another(void **state)
 	fixture_begin(f, NULL);
 	fixture_ticks(f, 5);
 	assert_int_equal(fixture_events(f, STARTED, NULL), 0);
+}
+
+/* What is dear rests between its turns, but nobody waits long for the next one. */
+static void test_rest(void **state)
+{
+	static const struct {
+		usec_t took, rest;
+	} cases[] = {
+		{0, 0},
+		{USEC_PER_MSEC, 9 * USEC_PER_MSEC},
+		{10 * USEC_PER_MSEC, 90 * USEC_PER_MSEC},
+		{USEC_PER_SEC, USEC_PER_SEC},
+		{3600 * USEC_PER_SEC, USEC_PER_SEC},
+		{USEC_INFINITY, USEC_PER_SEC},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++)
+		assert_int_equal(search_rest(cases[i].took), cases[i].rest);
+}
+
+#define SOON 500 /* ticks: whoever looks at everything before it looks again takes more */
+
+static void server_forks(struct server *s, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		server_say(s, "fork\n");
+		assert_true(server_hear(s) > 0);
+	}
+}
+
+/* A service that comes back is found before all that others have open was looked at, even while
+ * the holder of another service's port is searched for in vain. */
+static void test_port_beside_many_open_files(void **state)
+{
+	static const char *const nothing[] = {"/no/such/program"};
+	struct collector_fixture *f = *state;
+	uint16_t held[] = {free_port()}, ports[] = {free_port()};
+	struct service_match *m = fixture_service(f, "held");
+	struct server *busy = fixture_server(f, NULL);
+	unsigned begin;
+
+	m->ports = held;
+	m->port_count = 1;
+	m->executables = nothing;
+	m = fixture_service(f, "llama");
+	m->ports = ports;
+	m->port_count = 1;
+	m->executable_count = 0;
+	server_say(busy, "open 8000\n");
+	assert_true(server_hear(busy) > 0);
+	server_forks(busy, 60);
+	listening_server(f, held[0]);
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 2);
+	begin = f->ticks;
+	listening_server(f, ports[0]);
+	fixture_await(f, STARTED, "llama", 1);
+	assert_in_range(f->ticks - begin, 0, SOON);
 }
 
 /*
@@ -309,6 +338,48 @@ static void test_discovered_ends_before_its_children(void **state)
 	assert_int_equal(fixture_events(f, EXITED, n.service), 1);
 }
 
+/* A stranger with many processes that look like a server keeps nobody else waiting. */
+static void test_discovered_beside_many_children(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port();
+	struct names n = names_of(port);
+	unsigned begin;
+
+	fixture_program(f, "served", "llama-server");
+	f->discovery = true;
+	server_forks(fixture_server(f, NULL), 1500);
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 2);
+	begin = f->ticks;
+	listening_server(f, port);
+	fixture_await(f, STARTED, n.service, 1);
+	assert_in_range(f->ticks - begin, 0, SOON);
+}
+
+/* The socket may be a child's; a port of the server's own comes first. */
+static void test_discovered_by_its_child(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port();
+	struct names n = names_of(port);
+	const struct told_event *e;
+	struct server *s;
+	char line[32];
+
+	fixture_program(f, "served", "llama-server");
+	f->discovery = true;
+	s = fixture_server(f, NULL);
+	server_forks(s, 3);
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 2);
+	snprintf(line, sizeof(line), "child %u\n", port);
+	server_say(s, line);
+	assert_true(server_hear(s) > 0);
+	e = fixture_await(f, STARTED, n.service, 1);
+	assert_int_equal(e->pid, s->pid);
+}
+
 static void test_discovery_off(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -372,7 +443,34 @@ static void test_configured_since(void **state)
 	assert_int_equal(fixture_events(f, EXITED, "llama"), 0);
 }
 
-/* What strangers put into paths is told as text; the id of a model is no path. */
+/* A discovered server that died before it was configured is no fault any more when the configured
+ * service has its port. */
+static void test_configured_after_its_end(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port(), another = free_port();
+	struct names n = names_of(port), other = names_of(another);
+	struct label labels[] = {{(char *) (uintptr_t) "service", n.service},
+		{(char *) (uintptr_t) "service", other.service}};
+	struct known_value values[] = {
+		{{(char *) (uintptr_t) "modelwatch_service_up", {&labels[0], 1}}, 0},
+		{{(char *) (uintptr_t) "modelwatch_service_up", {&labels[1], 1}}, 0}};
+	struct known known = {.values = values, .value_count = ELEMENTS(values)};
+
+	fixture_program(f, "served", "llama-server");
+	fixture_service(f, "llama");
+	f->discovery = true;
+	fixture_begin(f, &known);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, ENDED, NULL), 0);
+	listening_server(f, port);
+	fixture_await(f, STARTED, "llama", 1);
+	fixture_await(f, ENDED, n.service, 1);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, ENDED, other.service), 0);
+	assert_int_equal(fixture_events(f, STARTED, n.service), 0);
+}
+
 /* Whoever opens ever new ports does not use up all series: with so many names known, no new one is
  * taken up, but each of those may come back. */
 static void test_discovered_names_are_bounded(void **state)
@@ -405,6 +503,7 @@ static void test_discovered_names_are_bounded(void **state)
 	assert_false(fixture_series(f, new_names.up)->any);
 }
 
+/* What strangers put into paths is told as text; the id of a model is no path. */
 static void test_discovered_with_odd_bytes(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -468,11 +567,16 @@ int main(void)
 		BOTH(test_children_before),
 		BOTH(test_port),
 		WITHOUT(test_port_of_another),
+		cmocka_unit_test(test_rest),
+		BOTH(test_port_beside_many_open_files),
 		BOTH(test_discovered),
+		BOTH(test_discovered_beside_many_children),
+		WITHOUT(test_discovered_by_its_child),
 		BOTH(test_discovered_ends_before_its_children),
 		WITHOUT(test_discovery_off),
 		BOTH(test_configured_takes_it),
 		WITHOUT(test_configured_since),
+		BOTH(test_configured_after_its_end),
 		WITHOUT(test_discovered_names_are_bounded),
 		WITHOUT(test_discovered_with_odd_bytes),
 		WITHOUT(test_rights_are_reported),

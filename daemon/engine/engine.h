@@ -16,6 +16,7 @@
 #pragma once
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "alerts/alerting.h"
 #include "alerts/outbox.h"
@@ -112,6 +113,7 @@ struct engine {
 	int lock; /* of the state directory */
 	struct store *store;
 	char *database; /* its path */
+	struct stat opened; /* and which file that was */
 	struct alerting *alerting;
 	struct values *values;
 	struct store_clock clock;

@@ -71,7 +71,7 @@ int lock_take(const char *directory, int *ret)
 {
 	_cleanup_close_ int at = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int fd =
-		openat(at, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+		at < 0 ? -1 : openat(at, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	int r = fd < 0 ? -errno : wait_for(directory, fd);
 
 	if (r < 0 && r != -EWOULDBLOCK)

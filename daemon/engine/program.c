@@ -2,6 +2,7 @@
 /* The engine's life: it starts from the database, then runs on what the links and timers bring. */
 #include "daemon/engine/program.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -81,11 +82,28 @@ static void measure(struct engine *e, int64_t now_ms)
 	values_each(e->values, repeat_report, e);
 }
 
+/* True where the database has another name or none: what is written to it nobody will ever read. */
+static bool is_lost(const struct engine *e)
+{
+	struct stat st;
+
+	if (stat(e->database, &st) < 0)
+		return errno == ENOENT;
+	return st.st_ino != e->opened.st_ino || st.st_dev != e->opened.st_dev;
+}
+
 static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 {
 	struct engine *e = userdata;
 	int64_t now_ms = engine_now(e);
 
+	if (is_lost(e)) {
+		log_error("the database %s was deleted or moved away: the engine ends, and the next"
+			  " one makes another",
+			e->database);
+		role_exit(e->role, EX_UNAVAILABLE);
+		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	}
 	services_tick(e, now_ms);
 	engine_evaluate(e, NULL);
 	measure(e, now_ms);
@@ -175,6 +193,8 @@ static int open_database(struct engine *e)
 		role_exit(e->role, EX_UNAVAILABLE);
 		return r;
 	}
+	if (stat(e->database, &e->opened) < 0)
+		return log_error_errno(-errno, "cannot look at the database %s", e->database);
 	reserve_make(e->database);
 	return 0;
 }

@@ -149,6 +149,31 @@ def test_services_nobody_looks_at(site):
     site.wait_service("llama")
 
 
+def test_deleted_database(site):
+    """What is written to it is lost: that is said once, and another one is begun."""
+    site.service("llama")
+    site.start()
+    site.wait_service("llama")
+    for path in site.daemon.state.iterdir():
+        path.unlink()
+    site.daemon.wait_log("modelwatch.db was deleted or moved away")
+    site.wait_service("llama")
+    eventually(lambda: site.unix.get("/healthz").status == 200, "health")
+    assert site.database.exists()
+    assert site.daemon.log.count("deleted or moved away") == 1
+
+
+def test_deleted_state_directory(site):
+    """It is said, again and again, and the daemon stops as it should."""
+    site.start()
+    shutil.rmtree(site.daemon.state)
+    site.daemon.wait_log("modelwatch.db was deleted or moved away")
+    site.daemon.wait_log(f"{site.daemon.state}: No such file or directory", count=2)
+    assert site.unix.get("/healthz").status == 503
+    site.daemon.state.mkdir()
+    site.daemon.stop()
+
+
 @pytest.mark.parametrize("option", ["interval", "evaluate"])
 def test_first_look_counts(site, option):
     """Long before the first samples and the first evaluation what the first look saw is believed,

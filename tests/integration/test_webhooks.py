@@ -336,7 +336,8 @@ def test_names_that_nobody_resolves(silent_resolver):
     the resolver, and memory is left for the one that works."""
     site = silent_resolver
     for number in range(63):
-        site.section("webhook", f"dead{number}", url=f"http://host{number}.example.net/")
+        site.section("webhook", f"dead{number}", timeout="1s",
+                     url=f"http://host{number}.example.net/")
     site.service("llama")
     hook = site.webhook()
     site.start()

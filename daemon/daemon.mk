@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# What every role links (librole.a), the supervisor's parts (libsupervisor.a), and their programs.
+# What every role links (librole.a), and the parts of the daemon.
 
-include daemon/config.mk
+include daemon/config/config.mk
+include daemon/supervisor/supervisor.mk
 include daemon/notify.mk
 include daemon/process.mk
 include daemon/engine/engine.mk
@@ -18,34 +19,14 @@ librole_a_SOURCES = \
 	daemon/sandbox_files.c daemon/sandbox_files.h \
 	daemon/trim.c daemon/trim.h
 
-noinst_LIBRARIES += libsupervisor.a
-libsupervisor_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
-libsupervisor_a_SOURCES = \
-	daemon/arguments.c daemon/arguments.h \
-	daemon/instance.c daemon/instance.h \
-	daemon/listeners.c daemon/listeners.h \
-	daemon/restart.c daemon/restart.h \
-	daemon/slots.c \
-	daemon/supervisor.c daemon/supervisor.h daemon/supervisor_private.h \
-	daemon/usage.c daemon/usage.h
-
-sbin_PROGRAMS += modelwatchd
-modelwatchd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
-modelwatchd_SOURCES = daemon/main.c
-modelwatchd_LDADD = libsupervisor.a $(CONFIG_LOAD_LIBS) librole.a libconnector.a libprocfs.a libbase.a \
-	$(SYSTEMD_LIBS) $(SECCOMP_LIBS)
-
 if HAVE_CMOCKA
-DAEMON_TESTS = tests/unit/test-message tests/unit/test-sandbox tests/unit/test-supervisor
+DAEMON_TESTS = tests/unit/test-message tests/unit/test-sandbox
 check_PROGRAMS += $(DAEMON_TESTS)
 TESTS += $(DAEMON_TESTS)
 tests_unit_test_message_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_message_LDADD = librole.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_sandbox_LDADD = librole.a libbase.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_supervisor_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_supervisor_LDADD = libsupervisor.a libprocfs.a libconfigload.a libbase.a $(SYSTEMD_LIBS) \
-	$(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz-message

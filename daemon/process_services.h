@@ -5,7 +5,7 @@
 #pragma once
 
 #include "collectors/process/match.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 
 struct watched_services {
 	struct service_match *items; /* point into the configuration */

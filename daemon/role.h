@@ -12,7 +12,7 @@
 #include <systemd/sd-event.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "daemon/link.h"
 
 #define ROLE_DESCRIPTORS_MAX 32 /* descriptors that the supervisor passes to one role */

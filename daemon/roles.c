@@ -4,7 +4,7 @@
 #include <linux/capability.h>
 
 #include "daemon/base/text.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "daemon/message.h"
 
 const struct role_row role_rows[ROLES] = {

@@ -8,7 +8,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/cli/client.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "daemon/paths.h"
 
 struct findings {

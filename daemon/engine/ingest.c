@@ -6,7 +6,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
-#include "daemon/config_form.h"
+#include "daemon/config/form.h"
 #include "daemon/engine/engine.h"
 
 #define PEER_SERIES_MAX 100000	/* series ids of one collector */

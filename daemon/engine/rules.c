@@ -5,7 +5,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
-#include "daemon/config_rule.h"
+#include "daemon/config/rule.h"
 #include "daemon/engine/engine.h"
 
 static int compile_rule(const struct section *s, struct rule **ret)

@@ -9,7 +9,7 @@
 #include "alerts/incident_json.h"
 #include "daemon/base/num.h"
 #include "daemon/base/text.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "daemon/web/figures.h"
 #include "daemon/web/rows_json.h"
 

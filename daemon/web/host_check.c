@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "daemon/base/text.h"
-#include "daemon/config_form.h"
+#include "daemon/config/form.h"
 
 
 /* Copies the host of HOST[:PORT] or [ADDRESS][:PORT], without the brackets. False where it is not

@@ -15,7 +15,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
-#include "daemon/config.h"
+#include "daemon/config/config.h"
 #include "daemon/web/guests.h"
 #include "daemon/web/head_check.h"
 

@@ -3,8 +3,8 @@
  * error travels to every role. */
 #include <stdlib.h>
 
-#include "daemon/config_check.h"
-#include "daemon/config_text.h"
+#include "daemon/config/check.h"
+#include "daemon/config/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 /* A slice from a sealed memory file: refused, or every value of it can be asked for. */
 #include <stdlib.h>
 
-#include "daemon/config_model.h"
+#include "daemon/config/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

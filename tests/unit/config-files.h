@@ -2,7 +2,7 @@
 /* A directory of configuration files for one test, and what loading them reported. */
 #pragma once
 
-#include "daemon/config_model.h"
+#include "daemon/config/model.h"
 
 struct files {
 	char directory[64];

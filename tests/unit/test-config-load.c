@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/file.h"
-#include "daemon/config_problem.h"
+#include "daemon/config/problem.h"
 #include "tests/unit/config-files.h"
 
 /* Texts of modelwatch.conf and a part of what is reported; NULL: loads without a word. */

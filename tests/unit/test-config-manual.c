@@ -14,11 +14,11 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
-#include "daemon/config_model.h"
+#include "daemon/config/model.h"
 
 static const char *const helps[OPTIONS] = {
 #define OPTION(kind, identifier, key, type, flags, fallback, roles, stage, help) help,
-#include "daemon/options.def"
+#include "daemon/config/options.def"
 #undef OPTION
 };
 

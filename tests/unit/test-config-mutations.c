@@ -13,8 +13,8 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
-#include "daemon/config_check.h"
-#include "daemon/config_text.h"
+#include "daemon/config/check.h"
+#include "daemon/config/text.h"
 #include "tests/unit/random.h"
 
 #define INPUTS	     3000

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/text.h"
-#include "daemon/config_model.h"
+#include "daemon/config/model.h"
 
 static void put(struct config *c, struct section *s, enum option option, const char *text)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/ini.h"
+#include "daemon/config/ini.h"
 
 /* All items of a text, one a line: "LINE [KIND|NAME]", "LINE KEY|VALUE" or "LINE !ERROR". */
 static char *items(const char *text, size_t size)

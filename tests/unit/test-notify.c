@@ -17,7 +17,7 @@
 #include "alerts/signature.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
-#include "daemon/config_model.h"
+#include "daemon/config/model.h"
 #include "daemon/link.h"
 #include "tests/unit/server.h"
 

@@ -11,8 +11,8 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/paths.h"
-#include "daemon/restart.h"
-#include "daemon/usage.h"
+#include "daemon/supervisor/restart.h"
+#include "daemon/supervisor/usage.h"
 
 static void test_three_times_at_once_then_backoff(void **state)
 {

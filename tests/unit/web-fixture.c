@@ -16,7 +16,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
-#include "daemon/config_model.h"
+#include "daemon/config/model.h"
 #include "tests/unit/web-fixture.h"
 
 #define TEXT(literal) ((char[]){literal})

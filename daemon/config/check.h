@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What holds between the values of a whole configuration.
+ *
+ * Layer: daemon. Pure. */
+#pragma once
+
+#include "daemon/config/problem.h"
+
+/* Adds a problem for everything that is missing, contradicts something else or names what is not
+ * there. */
+void config_check(const struct config *c, struct problems *p);

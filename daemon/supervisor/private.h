@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the supervisor's two files share: its state (supervisor.c) and the places of its roles
+ * (slots.c).
+ *
+ * Layer: daemon; included by these two alone. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "daemon/supervisor/instance.h"
+#include "daemon/supervisor/listeners.h"
+#include "daemon/supervisor/restart.h"
+#include "daemon/supervisor/supervisor.h"
+
+/* The place of one role. */
+struct slot {
+	struct supervisor *supervisor;
+	const struct role_row *row;
+	char *program;
+	struct buf slice;
+	struct instance *current;
+	struct instance *next;	   /* a replacement that is not ready yet */
+	struct instance *leaving;  /* replaced, and told to stop */
+	bool outdated; /* the current one was not replaced as it should be: the next reload tries again */
+	struct restart restart;
+	sd_event_source *delayed; /* the next start waits for it */
+	uint64_t restarts;
+};
+
+struct supervisor {
+	const struct supervisor_options *options;
+	sd_event *event;
+	struct config *config;
+	struct listeners listeners;
+	int process_events; /* the kernel's process event sockets (connector.h), or negative */
+	int process_exits;
+	char *host;
+	gid_t group;
+	struct slot slots[ROLES];
+	sd_event_source *watch;	   /* looks after heartbeats */
+	sd_event_source *deadline; /* of a stop's next step */
+	size_t stop_step;
+	usec_t reported;	   /* the roles' usage, monotonic */
+	bool announced;		   /* READY=1 was sent */
+	bool stopping;
+	int status;
+};
+
+/* Prepares the slots; nothing runs yet. 0 or -errno. */
+int slots_prepare(struct supervisor *s);
+void slots_done(struct supervisor *s);
+
+/* Starts the engine; the others follow when it is ready. */
+void slots_start(struct supervisor *s);
+
+/* After a new configuration: the engine gets its slice, other roles are replaced where theirs or
+ * FORCED (a bit for each role_number) says so. 0 or -errno; nothing changed then. */
+int slots_reconfigure(struct supervisor *s, const struct config *config, unsigned forced);
+
+/* Kills what missed its heartbeat, does not start or does not go; tells the engine of the roles' usage
+ * now and then. */
+void slots_check(struct supervisor *s);
+/* After a time in which nothing ran: everybody's silence begins anew. */
+void slots_forgive(struct supervisor *s);
+bool slots_engine_starts(const struct supervisor *s);
+
+/* Stops every role but the engine, and that when the others are gone. */
+void slots_stop(struct supervisor *s);
+void slots_stop_engine(struct supervisor *s);
+void slots_kill_others(struct supervisor *s);
+void slots_kill(struct supervisor *s);
+bool slots_all_gone(const struct supervisor *s);
+bool slots_all_running(const struct supervisor *s);
+
+/* Called by slots.c: something started or ended. */
+void supervisor_changed(struct supervisor *s);
+/* A role cannot start at all: the daemon ends with STATUS. */
+void supervisor_fail(struct supervisor *s, int status);

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+#include "daemon/base/log.h"
+#include "daemon/paths.h"
+#include "daemon/supervisor/private.h"
+#include "daemon/supervisor/usage.h"
+
+#define REPORT_EVERY (15 * USEC_PER_SEC) /* the roles' usage */
+#define PLACES	     3			 /* instances of one role at a time */
+
+static void start_slot(struct slot *slot);
+
+static struct slot *engine_slot(struct supervisor *s)
+{
+	return &s->slots[ROLE_ENGINE];
+}
+
+static bool is_running(const struct instance *i)
+{
+	return i && instance_state(i) == INSTANCE_RUNNING;
+}
+
+/* All that may run of a role; any of them may be NULL. */
+static void get_instances(const struct slot *slot, struct instance *ret[static PLACES])
+{
+	ret[0] = slot->current;
+	ret[1] = slot->next;
+	ret[2] = slot->leaving;
+}
+
+int slots_prepare(struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++) {
+		struct slot *slot = &s->slots[i];
+		int r;
+
+		slot->supervisor = s;
+		slot->row = &role_rows[i];
+		r = paths_role_program(slot->row->name, &slot->program);
+		if (r == 0)
+			r = config_slice(s->config, slot->row->slice, &slot->slice);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void slots_done(struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++) {
+		struct slot *slot = &s->slots[i];
+
+		instance_free(slot->next);
+		instance_free(slot->leaving);
+		instance_free(slot->current);
+		sd_event_source_disable_unref(slot->delayed);
+		free(slot->program);
+		buf_done(&slot->slice);
+	}
+}
+
+/* Tells the engine how a role is: for its metrics, and for alerts about roles. */
+static void report(struct supervisor *s, const char *name, pid_t pid, const char *state,
+	uint64_t restarts)
+{
+	struct instance *engine = engine_slot(s)->current;
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+	struct usage usage = {0};
+
+	if (!is_running(engine))
+		return;
+	if (pid > 0)
+		usage_read(pid, &usage);
+	message_begin(&packet, MESSAGE_ROLE);
+	message_put_string(&packet, name);
+	message_put_u64(&packet, (uint64_t) pid);
+	message_put_string(&packet, state);
+	message_put_u64(&packet, restarts);
+	message_put_u64(&packet, usage.resident);
+	message_put_f64(&packet, usage.cpu);
+	instance_send(engine, &packet, -1);
+}
+
+static void report_slot(const struct slot *slot)
+{
+	const struct instance *i = slot->current;
+
+	report(slot->supervisor, slot->row->name, i ? instance_pid(i) : 0,
+		i ? instance_state_name(instance_state(i)) : "stopped", slot->restarts);
+}
+
+static void report_all(struct supervisor *s)
+{
+	report(s, "supervisor", getpid(), "running", 0);
+	for (size_t i = 0; i < ROLES; i++)
+		report_slot(&s->slots[i]);
+	s->reported = clock_monotonic();
+}
+
+static void send_connect(struct instance *to, const char *peer, pid_t pid, int fd)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_CONNECT);
+	message_put_string(&packet, peer);
+	message_put_u64(&packet, (uint64_t) pid);
+	instance_send(to, &packet, fd);
+}
+
+/* A fresh pair of sockets between a running role and the running engine. */
+static void connect_to_engine(struct supervisor *s, struct instance *i)
+{
+	struct instance *engine = engine_slot(s)->current;
+	int pair[2];
+
+	if (!is_running(engine) || !is_running(i) || i == engine)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+		log_error_errno(-errno, "cannot connect role %s", instance_row(i)->name);
+		instance_kill(i, INSTANCE_STOPPING);
+		return;
+	}
+	send_connect(engine, instance_row(i)->name, instance_pid(i), pair[0]);
+	send_connect(i, "engine", instance_pid(engine), pair[1]);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void send_configuration(struct slot *slot, struct instance *i)
+{
+	struct supervisor *s = slot->supervisor;
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_CONFIGURE);
+	message_put_string(&packet, s->options->state_directory);
+	message_put_string(&packet, s->host);
+	message_put_u64(&packet, (uint64_t) (gid_t) (s->group + 1));
+	message_put_bytes(&packet, slot->slice.data, slot->slice.size);
+	instance_send(i, &packet, -1);
+}
+
+static void pass_process_events(const struct supervisor *s, struct instance *i)
+{
+	if (s->process_events >= 0)
+		instance_pass(i, "proc-events", s->process_events);
+	if (s->process_exits >= 0)
+		instance_pass(i, "proc-exits", s->process_exits);
+}
+
+static void pass_listeners(const struct supervisor *s, struct instance *i)
+{
+	_cleanup_buf_ struct buf name = BUF_INIT;
+
+	for (size_t l = 0; l < s->listeners.count; l++) {
+		buf_reset(&name);
+		buf_printf(&name, "listen:%s", s->listeners.items[l].address);
+		if (name.data)
+			instance_pass(i, name.data, s->listeners.items[l].fd);
+	}
+}
+
+static void pass_descriptors(const struct slot *slot, struct instance *i)
+{
+	if (slot->row == &role_rows[ROLE_PROCESS])
+		pass_process_events(slot->supervisor, i);
+	else if (slot->row == &role_rows[ROLE_WEB])
+		pass_listeners(slot->supervisor, i);
+}
+
+static void start_others(struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (i == ROLE_ENGINE)
+			continue;
+		if (!slot->current && !slot->next && !slot->delayed)
+			start_slot(slot);
+		else
+			connect_to_engine(s, slot->current);
+	}
+}
+
+static void on_ready(struct instance *i, void *userdata)
+{
+	struct slot *slot = userdata;
+	struct supervisor *s = slot->supervisor;
+
+	log_debug("role %s is ready (pid %d)", slot->row->name, instance_pid(i));
+	if (i == slot->next) {
+		/* The successor serves: now the predecessor may go. */
+		slot->next = NULL;
+		slot->delayed = sd_event_source_disable_unref(slot->delayed);
+		instance_free(slot->leaving);
+		slot->leaving = slot->current;
+		slot->current = i;
+		slot->outdated = false;
+		if (slot->leaving)
+			instance_stop(slot->leaving);
+	}
+	if (slot == engine_slot(s)) {
+		report_all(s);
+		start_others(s);
+	} else {
+		connect_to_engine(s, i);
+		report_slot(slot);
+	}
+	supervisor_changed(s);
+}
+
+/* The instance with that process, or NULL. */
+static struct instance *find_instance(const struct supervisor *s, int64_t pid)
+{
+	for (size_t n = 0; n < ROLES; n++) {
+		struct instance *all[PLACES];
+
+		get_instances(&s->slots[n], all);
+		for (size_t p = 0; p < PLACES; p++)
+			if (all[p] && instance_pid(all[p]) == pid)
+				return all[p];
+	}
+	return NULL;
+}
+
+static void on_complained(struct instance *i, int64_t pid, const char *why, void *userdata)
+{
+	const struct slot *slot = userdata;
+	struct instance *other = find_instance(slot->supervisor, pid);
+
+	if (slot != engine_slot(slot->supervisor) || !other || other == i)
+		return;
+	log_error("role %s (pid %" PRIi64 ") is ended: %s", instance_row(other)->name, pid, why);
+	instance_kill(other, INSTANCE_STOPPING);
+}
+
+static void log_exit(const struct slot *slot, const struct instance *i, int code, int status)
+{
+	const struct log_field fields[] = {{"MODELWATCH_ROLE", slot->row->name}};
+	const char *signal_name = code == CLD_EXITED ? NULL : sigabbrev_np(status);
+
+	if (code == CLD_EXITED)
+		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) exited with status %d",
+			slot->row->name, instance_pid(i), status);
+	else if (signal_name)
+		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) was killed by SIG%s",
+			slot->row->name, instance_pid(i), signal_name);
+	else
+		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) was killed by signal %d",
+			slot->row->name, instance_pid(i), status);
+}
+
+static int on_delay(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct slot *slot = userdata;
+
+	slot->delayed = sd_event_source_disable_unref(slot->delayed);
+	start_slot(slot);
+	return 0;
+}
+
+static void restart_later(struct slot *slot, usec_t started)
+{
+	usec_t delay = restart_delay(&slot->restart, started, clock_monotonic());
+	int r;
+
+	slot->restarts++;
+	if (slot->next)
+		return; /* it takes over, or its end is another reason to restart */
+	if (delay == 0) {
+		start_slot(slot);
+		return;
+	}
+	log_warning("role %s failed %u times in a row; it is started again in %" PRIu64 " ms",
+		slot->row->name, slot->restart.failures, delay / USEC_PER_MSEC);
+	r = sd_event_add_time_relative(slot->supervisor->event, &slot->delayed, CLOCK_MONOTONIC,
+		delay, 0, on_delay, slot);
+	if (r < 0)
+		supervisor_fail(slot->supervisor, EX_SOFTWARE);
+}
+
+/* Statuses by which a role says that no restart can help. */
+static bool is_final(const struct supervisor *s, int code, int status)
+{
+	return !s->announced && code == CLD_EXITED && (status == EX_UNAVAILABLE || status == EX_CONFIG);
+}
+
+static void on_exited(struct instance *i, int code, int status, void *userdata)
+{
+	struct slot *slot = userdata;
+	struct supervisor *s = slot->supervisor;
+	usec_t started = instance_started(i);
+	bool expected = s->stopping || i == slot->leaving;
+
+	if (!expected || code != CLD_EXITED || status != EXIT_SUCCESS)
+		log_exit(slot, i, code, status);
+	if (i == slot->leaving)
+		slot->leaving = NULL;
+	else if (i == slot->next) {
+		log_error("the replacement of role %s failed%s", slot->row->name,
+			slot->current ? ": the one in force stays until the next reload" : "");
+		slot->next = NULL;
+		expected |= slot->current || slot->delayed;
+	} else
+		slot->current = NULL;
+	instance_free(i);
+	if (is_final(s, code, status))
+		supervisor_fail(s, status);
+	else if (!expected)
+		restart_later(slot, started);
+	if (!slot->current)
+		report_slot(slot);
+	supervisor_changed(s);
+}
+
+static const struct instance_ops ops = {on_ready, on_complained, on_exited};
+
+static int start_instance(struct slot *slot, struct instance **ret)
+{
+	struct instance *i;
+	int r = instance_new(slot->supervisor->event, slot->row, slot->program, &ops, slot, &i);
+
+	if (r < 0)
+		return log_error_errno(r, "cannot start role %s", slot->row->name);
+	*ret = i;
+	pass_descriptors(slot, i);
+	send_configuration(slot, i);
+	return 0;
+}
+
+static void start_slot(struct slot *slot)
+{
+	if (slot->supervisor->stopping || slot->current)
+		return;
+	if (start_instance(slot, &slot->current) < 0) {
+		restart_later(slot, clock_monotonic());
+		return;
+	}
+	slot->outdated = false;
+	report_slot(slot);
+}
+
+void slots_start(struct supervisor *s)
+{
+	start_slot(engine_slot(s));
+}
+
+int slots_reconfigure(struct supervisor *s, const struct config *config, unsigned forced)
+{
+	struct buf slices[ROLES] = {0};
+	int r = 0;
+
+	for (size_t i = 0; i < ROLES && r == 0; i++)
+		r = config_slice(config, role_rows[i].slice, &slices[i]);
+	for (size_t i = 0; i < ROLES; i++) {
+		struct slot *slot = &s->slots[i];
+		struct buf old = slot->slice;
+		bool changed = forced >> i & 1 || slot->outdated || old.size != slices[i].size ||
+			       memcmp(old.data, slices[i].data, old.size) != 0;
+
+		if (r < 0 || !changed) {
+			buf_done(&slices[i]);
+			continue;
+		}
+		slot->slice = slices[i];
+		buf_done(&old);
+		if (!slot->current)
+			continue;
+		if (i == ROLE_ENGINE)
+			send_configuration(slot, slot->current);
+		else {
+			slot->next = instance_free(slot->next);
+			slot->outdated = true; /* until its successor serves */
+			start_instance(slot, &slot->next);
+		}
+	}
+	return r;
+}
+
+static bool is_overdue(const struct slot *slot, const struct instance *i, usec_t now)
+{
+	usec_t patience = restart_patience(instance_state(i), slot->row == &role_rows[ROLE_ENGINE]);
+
+	return usec_since(now, instance_alive(i)) >= patience;
+}
+
+static void check_slot(struct slot *slot, usec_t now)
+{
+	struct instance *all[PLACES];
+
+	get_instances(slot, all);
+	for (size_t p = 0; p < PLACES; p++) {
+		if (!all[p] || !is_overdue(slot, all[p], now))
+			continue;
+		log_error("role %s (pid %d) does not answer: it is killed", slot->row->name,
+			instance_pid(all[p]));
+		instance_kill(all[p], INSTANCE_HUNG);
+		report_slot(slot);
+		/* A replacement that never came does not keep a reload from being over. */
+		supervisor_changed(slot->supervisor);
+	}
+}
+
+void slots_check(struct supervisor *s)
+{
+	usec_t now = clock_monotonic();
+
+	for (size_t n = 0; n < ROLES; n++)
+		check_slot(&s->slots[n], now);
+	if (usec_since(now, s->reported) >= REPORT_EVERY)
+		report_all(s);
+}
+
+void slots_forgive(struct supervisor *s)
+{
+	for (size_t n = 0; n < ROLES; n++) {
+		struct instance *all[PLACES];
+
+		get_instances(&s->slots[n], all);
+		for (size_t p = 0; p < PLACES; p++)
+			if (all[p])
+				instance_forgive(all[p]);
+	}
+}
+
+bool slots_engine_starts(const struct supervisor *s)
+{
+	const struct instance *engine = s->slots[ROLE_ENGINE].current;
+
+	return engine && instance_state(engine) == INSTANCE_STARTING;
+}
+
+bool slots_all_gone(const struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++)
+		if (s->slots[i].current || s->slots[i].next || s->slots[i].leaving)
+			return false;
+	return true;
+}
+
+bool slots_all_running(const struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++) {
+		const struct instance *next = s->slots[i].next;
+
+		if (!is_running(s->slots[i].current) ||
+			(next && instance_state(next) == INSTANCE_STARTING))
+			return false;
+	}
+	return true;
+}
+
+static void stop_instance(struct instance *i)
+{
+	if (i && instance_state(i) != INSTANCE_STOPPING)
+		instance_stop(i);
+}
+
+void slots_stop(struct supervisor *s)
+{
+	bool others = false;
+
+	for (size_t i = 0; i < ROLES; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (i == ROLE_ENGINE)
+			continue;
+		stop_instance(slot->current);
+		stop_instance(slot->next);
+		others |= slot->current || slot->next || slot->leaving;
+	}
+	if (!others)
+		slots_stop_engine(s);
+}
+
+static void kill_slot(const struct slot *slot)
+{
+	struct instance *all[PLACES];
+
+	get_instances(slot, all);
+	for (size_t p = 0; p < PLACES; p++)
+		if (all[p])
+			instance_kill(all[p], INSTANCE_STOPPING);
+}
+
+void slots_kill_others(struct supervisor *s)
+{
+	for (size_t i = 0; i < ROLES; i++)
+		if (i != ROLE_ENGINE)
+			kill_slot(&s->slots[i]);
+}
+
+void slots_stop_engine(struct supervisor *s)
+{
+	stop_instance(engine_slot(s)->current);
+}
+
+void slots_kill(struct supervisor *s)
+{
+	slots_kill_others(s);
+	kill_slot(engine_slot(s));
+}

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# modelwatchd, the supervisor: its parts (libsupervisor.a), for tests, and the program.
+
+noinst_LIBRARIES += libsupervisor.a
+libsupervisor_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+libsupervisor_a_SOURCES = \
+	daemon/supervisor/arguments.c daemon/supervisor/arguments.h \
+	daemon/supervisor/instance.c daemon/supervisor/instance.h \
+	daemon/supervisor/listeners.c daemon/supervisor/listeners.h \
+	daemon/supervisor/restart.c daemon/supervisor/restart.h \
+	daemon/supervisor/slots.c \
+	daemon/supervisor/supervisor.c daemon/supervisor/supervisor.h daemon/supervisor/private.h \
+	daemon/supervisor/usage.c daemon/supervisor/usage.h
+
+sbin_PROGRAMS += modelwatchd
+modelwatchd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+modelwatchd_SOURCES = daemon/supervisor/main.c
+modelwatchd_LDADD = libsupervisor.a $(CONFIG_LOAD_LIBS) librole.a libconnector.a libprocfs.a libbase.a \
+	$(SYSTEMD_LIBS) $(SECCOMP_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test-supervisor
+TESTS += tests/unit/test-supervisor
+tests_unit_test_supervisor_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_supervisor_LDADD = libsupervisor.a libprocfs.a libconfigload.a libbase.a $(SYSTEMD_LIBS) \
+	$(CMOCKA_LIBS)
+endif

@@ -321,7 +321,7 @@ static int document_doctor(struct documents *d, const struct document_request *q
 	if (r == 0 && q->trouble)
 		json_array_insert_new(json_object_get(*ret, "checks"), 0,
 			json_pack("{s:s, s:s, s:s, s:s}", "subject", "database", "state",
-				"failing", "text", q->trouble, "remedy",
+				check_state_name(CHECK_FAILING), "text", q->trouble, "remedy",
 				"Make room on the disk, or make it writable again."));
 	return r;
 }

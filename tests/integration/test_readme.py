@@ -11,7 +11,7 @@ _LINE = re.compile(r"^\| `\[(\w+)\]` \| (.*) \|$", re.M)
 def _stages():
     """{kind: {key: AVAILABLE or LATER}}"""
     rows = {}
-    for kind, key, stage in _ROW.findall((SOURCE / "daemon" / "options.def").read_text()):
+    for kind, key, stage in _ROW.findall((SOURCE / "daemon" / "config" / "options.def").read_text()):
         rows.setdefault(kind.lower(), {})[key] = stage
     return rows
 

@@ -32,6 +32,7 @@ libprocess_a_SOURCES = \
 	collectors/process/series.def \
 	collectors/process/service.c \
 	collectors/process/tell.c \
+	collectors/process/unseen.c \
 	collectors/process/watch.c
 
 if HAVE_CMOCKA

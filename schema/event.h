@@ -45,7 +45,8 @@ struct event {
 #define EVENT_PROCESS_RELEASED "process-released"
 /* A configured service that is expected was not found when the collector began to look. */
 #define EVENT_SERVICE_MISSING "service-missing"
-/* A discovered service is no longer there to be watched: its series ended. */
+/* A discovered service is no longer there to be watched: its series ended. Or a configured one that was
+ * missing may be there, but whether it is cannot be seen. */
 #define EVENT_SERVICE_ENDED "service-ended"
 
 /* The series ended: Prometheus's stale NaN, in one bit pattern. */

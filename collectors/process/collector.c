@@ -78,6 +78,7 @@ static void look_around(struct collector *c)
 	scan_recheck(c);
 	service_take_orphans(c);
 	search_all(c);
+	unseen_check_missing(c);
 	forget_old(c);
 }
 
@@ -147,7 +148,8 @@ static unsigned wanted_identity(const struct collector_options *o)
 		parts |= (m->executable_count > 0 ? IDENTITY_EXECUTABLE : 0U) |
 			 (m->command_line_count > 0 ? IDENTITY_ARGUMENTS : 0U) |
 			 (m->cgroup_count > 0 ? IDENTITY_CGROUPS : 0U) |
-			 (m->user_count > 0 ? IDENTITY_USER : 0U);
+			 (m->user_count > 0 ? IDENTITY_USER : 0U) |
+			 (m->port_count > 0 ? IDENTITY_FILES : 0U);
 	}
 	return parts;
 }
@@ -391,6 +393,8 @@ int collector_start(struct collector *c, const struct known *known)
 	if (r < 0)
 		return r;
 	tell_rights(c);
+	if (c->sees_all)
+		c->identity &= ~(unsigned) IDENTITY_FILES;
 	memory_watch(c);
 	for (size_t i = 0; i < known->value_count; i++)
 		take_value(c, &known->values[i]);

@@ -86,10 +86,14 @@ static bool has_key(const struct service_match *m)
 	       m->user_count > 0 || m->port_count > 0 || m->pid_file_count > 0;
 }
 
-bool match_process(const struct service_match *m, const struct match_subject *p)
+enum match_answer match_process(const struct service_match *m, const struct match_subject *p)
 {
-	return !m->unsupported && has_key(m) && match_user(m, p->user) &&
-	       match_executable(m, p->executable) &&
-	       match_globs(m->command_lines, m->command_line_count, p->command_line) &&
-	       match_cgroups(m, p);
+	bool executable = match_executable(m, p->executable);
+
+	if (m->unsupported || !has_key(m) || !match_user(m, p->user) || !match_cgroups(m, p) ||
+		!match_globs(m->command_lines, m->command_line_count, p->command_line))
+		return MATCH_NO;
+	if (!executable && !p->executable_denied)
+		return MATCH_NO;
+	return executable && !(m->port_count > 0 && p->files_denied) ? MATCH_YES : MATCH_UNSEEN;
 }

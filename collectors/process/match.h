@@ -36,13 +36,21 @@ struct service_match {
 struct match_subject {
 	uid_t user;
 	const char *executable;   /* "" where it may not be read; perhaps with " (deleted)" */
+	bool executable_denied;   /* it may not be read */
+	bool files_denied;	  /* nor which ports it listens to */
 	const char *command_line; /* arguments joined by blanks */
 	const char *cgroups;	  /* the text of /proc/PID/cgroup */
 	size_t cgroups_size;
 };
 
-/* True where every key but listen-port and pid-file holds. Without any key nothing matches. */
-bool match_process(const struct service_match *m, const struct match_subject *p);
+enum match_answer {
+	MATCH_NO,
+	MATCH_YES,
+	MATCH_UNSEEN, /* every key that can be judged holds, but there is one that we lack the right for */
+};
+
+/* Whether every key but listen-port and pid-file holds. Without any key nothing matches. */
+enum match_answer match_process(const struct service_match *m, const struct match_subject *p);
 
 /* True where the cgroup PATH, which begins with a slash, is PREFIX or lies beneath it, by whole
  * components. */

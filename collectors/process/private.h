@@ -7,7 +7,7 @@
  *   search_ports.c    by listening port                    search_servers.c  discovered servers' ports
  *   service.c    a service's life: started, exited, ended  tell.c     its events, facts and series
  *   sample.c     what its processes use                    events.c   what the kernel tells by itself
- *   memory.c     who was killed for lack of memory
+ *   memory.c     who was killed for lack of memory    unseen.c   what we lack the rights to see
  *
  * A process row is freed by scan_lose() and service_exited() alone, and a service by service_end().
  * Whoever calls something that may reach these looks up again what it goes on with. */
@@ -56,6 +56,8 @@ struct service {
 	unsigned ending;    /* ends of its mains that are being told: it is not freed meanwhile */
 	bool was_up;	    /* a main process was seen, now or before */
 	bool ended;	    /* told to be over; up has no value */
+	bool missing;	    /* told to be missing; nobody was seen since */
+	bool unseen;	    /* told to be perhaps there, where we lack the rights to see */
 	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
 	usec_t down_since;  /* monotonic */
 	usec_t orphans_due; /* monotonic: what a crash left is taken on; 0 for nothing */
@@ -105,6 +107,7 @@ struct process {
 	bool unannounced; /* a main process that a new engine is still to be told of */
 	bool dead;    /* a member that nobody waited for yet */
 	bool kernel;  /* a thread of the kernel */
+	bool hidden;  /* we lack the right to see whose it is, where more than its command line counts */
 	bool present; /* seen by the listing under way */
 	bool permitted;	   /* its exit status will be shown to us when it is a zombie */
 	uint64_t lived;	   /* clock ticks since boot: when it lived for sure */
@@ -157,6 +160,7 @@ struct collector {
 	usec_t search_due;    /* monotonic: ports are dear to look for; 0 before the first time */
 	sd_event_source *search_timer;
 	struct port_search *port_search;
+	usec_t unseen_due;    /* monotonic: unseen_check_missing() looks again */
 	usec_t slow_due;      /* monotonic: what is dear to read is read again */
 	unsigned kept;	      /* descriptors kept open */
 	uint64_t oom_kills;   /* on the whole host, at the last look */
@@ -164,6 +168,7 @@ struct collector {
 	char boot[64];
 	double ticks;	      /* clock ticks a second */
 	uint64_t page;	      /* bytes */
+	bool sees_all; /* our rights suffice for the processes of all users */
 	bool told_denied, told_crowded, told_mains;
 	bool unseen;	 /* for want of room some processes were not looked at */
 	bool announcing; /* some are unannounced */
@@ -209,8 +214,10 @@ void process_free(void *process);
 void process_close_kept(struct process *p);
 
 /* search.c */
-/* True where all keys of a service but listen-port and pid-file tell about a process. */
-bool search_matches(const struct service_match *m, const struct identity *i);
+/* Whether all keys of a service but listen-port and pid-file tell about a process. */
+enum match_answer search_judge(const struct service_match *m, const struct identity *i);
+/* A pid file may be anything that its service made of it, a pipe without a writer too. */
+int search_read_pid_file(const char *path, pid_t *ret);
 bool search_is_needed(const struct service_match *m);
 /* By pid file or port, where it needs that, now. */
 void search_service(struct service *s);
@@ -242,10 +249,19 @@ bool search_ports(struct turn *t);
 void search_ports_of(struct turn *t, struct service *s);
 /* True where not every process was looked at yet: service_check_missing() is called after that. */
 bool search_is_pending(struct collector *c);
+/* True where a socket listens to a port of the service, and the last pass, which is over, saw nobody
+ * who has it. */
+bool search_has_unseen_socket(struct service *s);
 struct port_search *port_search_free(struct port_search *s);
 
 /* search_servers.c: true where it is to go on soon. */
 bool search_servers(struct turn *t);
+
+/* unseen.c */
+/* True where a process may well be the configured service's, but we lack the rights to see that. */
+bool unseen_may_run(struct service *s);
+/* Now and then, whether that is so by now of services that were told to be missing: then they are not. */
+void unseen_check_missing(struct collector *c);
 
 /* watch.c */
 void watch_begin(struct process *p);
@@ -301,8 +317,10 @@ void tell_exited(struct service *s, const struct process *p, const struct known_
 	const struct exit_facts *f);
 void tell_released(struct service *s, const struct known_process *known);
 void tell_missing(struct service *s);
+/* Whether it is there cannot be seen, or (UNSEEN false) it is seen now. */
+void tell_unseen(struct service *s, bool unseen);
 void tell_ended(struct service *s);
-/* What the daemon's rights suffice for: facts for `modelwatch doctor`. */
+/* Finds out what the daemon's rights suffice for: facts for `modelwatch doctor`. */
 void tell_rights(struct collector *c);
 /* Says once that rights do not suffice for everything. */
 void tell_denied(struct collector *c);

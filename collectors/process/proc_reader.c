@@ -111,19 +111,38 @@ void identity_done(struct identity *i)
 	buf_done(&i->cgroups);
 }
 
-static int read_executable(int root, pid_t pid, char **ret)
+static bool is_denied(int error)
+{
+	return error == EACCES || error == EPERM;
+}
+
+static int read_executable(int root, pid_t pid, struct identity *i)
 {
 	char path[32], target[LINK_MAX];
 	ssize_t size;
 
 	snprintf(path, sizeof(path), "%d/exe", pid);
 	size = readlinkat(root, path, target, sizeof(target) - 1);
-	/* Without the right, or of a kernel thread: it has none that we could match. */
+	/* Kernel threads and zombies have none. */
+	i->executable_denied = size < 0 && is_denied(errno);
 	if (size < 0)
 		size = 0;
 	target[size] = '\0';
-	*ret = strdup(target);
-	return *ret ? 0 : -ENOMEM;
+	free(i->executable);
+	i->executable = strdup(target);
+	return i->executable ? 0 : -ENOMEM;
+}
+
+/* Two rights are needed: for the directory, and for the links in it the one for the executable. */
+static bool are_files_denied(int root, pid_t pid)
+{
+	_cleanup_close_ int fd = open_file(root, pid, "fd");
+	char path[32], target[1];
+
+	if (fd < 0)
+		return is_denied(-fd);
+	snprintf(path, sizeof(path), "%d/exe", pid);
+	return readlinkat(root, path, target, sizeof(target)) < 0 && is_denied(errno);
 }
 
 /* What lies beyond the limit is not looked at: nobody hides behind many arguments. */
@@ -249,11 +268,8 @@ static int read_of_thread(int root, pid_t pid, unsigned parts, struct identity *
 	int r = 0;
 
 	/* Every number of a thread can be asked like that of a process. */
-	if (thread > 0 && parts & IDENTITY_EXECUTABLE) {
-		free(i->executable);
-		i->executable = NULL;
-		r = read_executable(root, thread, &i->executable);
-	}
+	if (thread > 0 && parts & IDENTITY_EXECUTABLE)
+		r = read_executable(root, thread, i);
 	if (thread > 0 && r == 0 && parts & IDENTITY_ARGUMENTS)
 		r = read_command_line(root, thread, &i->raw);
 	return r;
@@ -264,7 +280,7 @@ static int read_parts(int root, pid_t pid, unsigned parts, struct identity *i)
 	int r;
 
 	if (parts & IDENTITY_EXECUTABLE)
-		r = read_executable(root, pid, &i->executable);
+		r = read_executable(root, pid, i);
 	else {
 		i->executable = strdup("");
 		r = i->executable ? 0 : -ENOMEM;
@@ -282,6 +298,7 @@ static int read_parts(int root, pid_t pid, unsigned parts, struct identity *i)
 		r = read_file(root, pid, "cgroup", CGROUP_MAX, &i->cgroups);
 	if (r == 0 && parts & IDENTITY_USER)
 		r = read_user(root, pid, &i->user);
+	i->files_denied = parts & IDENTITY_FILES && are_files_denied(root, pid);
 	return r;
 }
 

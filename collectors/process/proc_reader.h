@@ -6,6 +6,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "collectors/process/procfs.h"
@@ -20,11 +21,14 @@ enum identity_part {
 	IDENTITY_COMM = 1 << 2,
 	IDENTITY_CGROUPS = 1 << 3,
 	IDENTITY_USER = 1 << 4,
+	IDENTITY_FILES = 1 << 5, /* whether they may be read */
 };
 
 /* Who a process is: what matching and discovery look at. What was not wanted is empty. */
 struct identity {
-	char *executable;	/* "" where it may not be read */
+	char *executable;	/* "" where it has none or it may not be read */
+	bool executable_denied; /* we lack the right to read it */
+	bool files_denied;	/* we lack the right to see what it has open */
 	struct buf raw;		/* /proc/PID/cmdline */
 	const char **arguments; /* into RAW */
 	size_t argument_count;

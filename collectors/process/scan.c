@@ -59,7 +59,7 @@ static struct service *find_service(struct collector *c, const struct identity *
 	for (size_t n = 0; n < c->options.service_count; n++) {
 		const struct service_match *m = &c->options.services[n];
 
-		if (!search_is_needed(m) && search_matches(m, i))
+		if (!search_is_needed(m) && search_judge(m, i) == MATCH_YES)
 			return service_get(c, m->name);
 	}
 	return NULL;
@@ -89,7 +89,7 @@ static bool has_changed(const struct process *p)
 
 	if (proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
 		return false;
-	changed = !search_matches(p->service->match, &i) &&
+	changed = search_judge(p->service->match, &i) == MATCH_NO &&
 		  (!(c->identity & IDENTITY_EXECUTABLE) || *i.executable) &&
 		  (!(c->identity & IDENTITY_ARGUMENTS) || *i.command_line) &&
 		  proc_read_stat(c->root, p->pid, &stat) == 0 && stat.start == p->start &&
@@ -113,6 +113,14 @@ static const struct server_kind *find_kind(struct collector *c, const struct ide
 	return c->options.discovery ? discovery_match(&text) : NULL;
 }
 
+/* The daemon's own processes hide themselves from everybody: no service is among them. */
+static bool is_of_daemon(const struct process *p)
+{
+	pid_t supervisor = getppid();
+
+	return p->pid == supervisor || p->parent == supervisor;
+}
+
 static void classify(struct process *p)
 {
 	struct collector *c = p->collector;
@@ -122,6 +130,7 @@ static void classify(struct process *p)
 
 	if (p->service || p->kernel || proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
 		return;
+	p->hidden = !c->sees_all && (i.executable_denied || i.files_denied) && !is_of_daemon(p);
 	s = find_service(c, &i);
 	p->matched = s != NULL;
 	if (s || inherited)

@@ -27,10 +27,12 @@ bool search_is_needed(const struct service_match *m)
 	return m->port_count > 0 || m->pid_file_count > 0;
 }
 
-bool search_matches(const struct service_match *m, const struct identity *i)
+enum match_answer search_judge(const struct service_match *m, const struct identity *i)
 {
 	struct match_subject subject = {.user = i->user,
 		.executable = i->executable,
+		.executable_denied = i->executable_denied,
+		.files_denied = i->files_denied,
 		.command_line = i->command_line,
 		.cgroups = i->cgroups.data ? i->cgroups.data : "",
 		.cgroups_size = i->cgroups.size};
@@ -38,8 +40,7 @@ bool search_matches(const struct service_match *m, const struct identity *i)
 	return match_process(m, &subject);
 }
 
-/* A pid file may be anything that its service made of it, a pipe without a writer too. */
-static int read_pid_file(const char *path, pid_t *ret)
+int search_read_pid_file(const char *path, pid_t *ret)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -113,8 +114,9 @@ bool search_take(struct service *s, struct process *p, bool listening)
 	if ((p->service && p->service->match) || p->kernel ||
 		proc_read_identity(p->collector->root, p->pid, p->collector->identity, &i) < 0)
 		return false;
-	matching = search_matches(s->match, &i) && (listening || s->match->port_count == 0 ||
-							   listens(p->collector, p->pid, s->match));
+	matching = search_judge(s->match, &i) == MATCH_YES &&
+		   (listening || s->match->port_count == 0 ||
+			   listens(p->collector, p->pid, s->match));
 	identity_done(&i);
 	if (!matching)
 		return false;
@@ -131,7 +133,7 @@ static void search_pid_files(struct service *s)
 		struct process *p;
 		pid_t pid;
 
-		if (read_pid_file(s->match->pid_files[i], &pid) < 0)
+		if (search_read_pid_file(s->match->pid_files[i], &pid) < 0)
 			continue;
 		p = scan_find(s->collector, pid);
 		if (p && p->service == s)

@@ -20,6 +20,7 @@ struct wanted {
 	uint64_t inode;
 	uid_t owner;
 	struct service *service; /* a configured one: it stays */
+	bool seen;		 /* among the open files of some process */
 };
 
 struct port_search {
@@ -44,7 +45,7 @@ static void add_wanted(
 	for (size_t i = 0; i < t->count && *count < WANTED_MAX; i++)
 		if (search_wants_port(s->match, t->items[i].port))
 			wanted[(*count)++] = (struct wanted){
-				t->items[i].inode, t->items[i].owner, s};
+				t->items[i].inode, t->items[i].owner, s, false};
 }
 
 /* Of services that nobody is known of; where there are none, not even the table is read. */
@@ -196,7 +197,7 @@ static struct process *find_listener(struct process *p, uint64_t inode)
 
 /* What of the wanted a process has. */
 struct hits {
-	const struct port_search *search;
+	struct port_search *search;
 	const struct wanted *items[HITS_MAX];
 	size_t count;
 };
@@ -205,9 +206,15 @@ static void on_socket(void *userdata, uint64_t inode)
 {
 	struct hits *h = userdata;
 
-	for (size_t i = 0; i < h->search->count && h->count < HITS_MAX; i++)
-		if (h->search->wanted[i].inode == inode)
-			h->items[h->count++] = &h->search->wanted[i];
+	for (size_t i = 0; i < h->search->count; i++) {
+		struct wanted *w = &h->search->wanted[i];
+
+		if (w->inode != inode)
+			continue;
+		w->seen = true;
+		if (h->count < HITS_MAX)
+			h->items[h->count++] = w;
+	}
 }
 
 static void take_hits(struct process *p, const struct hits *h)
@@ -218,7 +225,7 @@ static void take_hits(struct process *p, const struct hits *h)
 		search_take(h->items[i]->service, find_listener(p, h->items[i]->inode), true);
 }
 
-static void look_at(struct turn *t, const struct port_search *s, struct process *p)
+static void look_at(struct turn *t, struct port_search *s, struct process *p)
 {
 	struct hits hits = {.search = s};
 	int r;
@@ -308,6 +315,20 @@ void search_ports_of(struct turn *t, struct service *service)
 		return;
 	begin_pass(s, wanted, count);
 	look_at_candidates(t, s);
+}
+
+bool search_has_unseen_socket(struct service *service)
+{
+	struct port_search *s = get(service->collector);
+	struct socket_tables tables = {.root = service->collector->root};
+	const struct socket_table *table = s && !s->going ? socket_tables_get(&tables, 0) : NULL;
+	bool unseen = false;
+
+	for (size_t i = 0; table && i < s->count && !unseen; i++)
+		unseen = s->wanted[i].service == service && !s->wanted[i].seen &&
+			 socket_table_find(table, s->wanted[i].inode);
+	socket_tables_done(&tables);
+	return unseen;
 }
 
 bool search_is_pending(struct collector *c)

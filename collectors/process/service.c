@@ -79,9 +79,11 @@ static void begin_main(struct service *s, struct process *p)
 		s->restarts++;
 	}
 	s->was_up = true;
-	s->ended = false;
+	s->ended = s->missing = false;
 	s->fresh = true;
 	s->down_since = 0;
+	if (s->unseen)
+		tell_unseen(s, false);
 	tell_started(s, p);
 }
 
@@ -273,6 +275,17 @@ void service_released(struct service *s, const struct known_process *known)
 	tell_released(s, known);
 }
 
+/* What is expected has no process, as far as can be seen. */
+static void tell_absent(struct service *s)
+{
+	if (unseen_may_run(s)) {
+		tell_unseen(s, true);
+		return;
+	}
+	s->was_up = s->missing = true;
+	tell_missing(s);
+}
+
 void service_release(struct process *p)
 {
 	struct service *s = p->service;
@@ -288,15 +301,14 @@ void service_release(struct process *p)
 	s->ended = s->mains == 0 && !(s->match && s->match->expected);
 	tell_released(s, &who);
 	if (s->mains == 0 && !s->ended)
-		tell_missing(s);
+		tell_absent(s);
 }
 
 void service_check_missing(struct service *s)
 {
 	if (s->mains > 0 || s->was_up || !s->match || !s->match->expected || s->match->unsupported)
 		return;
-	s->was_up = true;
-	tell_missing(s);
+	tell_absent(s);
 }
 
 /* They are anybody's again: a later look may find whose. */

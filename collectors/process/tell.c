@@ -288,11 +288,10 @@ static const struct {
 		"Start the daemon by its unit, or as root, outside of containers."},
 };
 
-static void tell_doctor(struct collector *c, const char *subject, enum check_state state,
+static void tell_check(struct collector *c, const char *subject, const char *state,
 	const char *text, const char *remedy)
 {
-	const char *const facts[][2] = {
-		{"state", check_state_name(state)}, {"text", text}, {"remedy", remedy}};
+	const char *const facts[][2] = {{"state", state}, {"text", text}, {"remedy", remedy}};
 	const struct sink *sink = c->sink;
 
 	for (size_t i = 0; i < ELEMENTS(facts); i++) {
@@ -301,6 +300,12 @@ static void tell_doctor(struct collector *c, const char *subject, enum check_sta
 		if (r < 0)
 			collector_fail(c, r);
 	}
+}
+
+static void tell_doctor(struct collector *c, const char *subject, enum check_state state,
+	const char *text, const char *remedy)
+{
+	tell_check(c, subject, check_state_name(state), text, remedy);
 }
 
 static void tell_events(struct collector *c)
@@ -329,7 +334,9 @@ void tell_rights(struct collector *c)
 	uint64_t held;
 
 	tell_events(c);
-	if (proc_read_capabilities(c->root, &held) < 0 || (held & needed) != needed)
+	c->sees_all =
+		proc_read_capabilities(c->root, &held) == 0 && (held & needed) == needed;
+	if (!c->sees_all)
 		tell_denied(c);
 }
 
@@ -341,6 +348,43 @@ void tell_denied(struct collector *c)
 	tell_doctor(c, "process-details", CHECK_LIMITED,
 		"Executable, open files, I/O and memory of other users' processes cannot be read.",
 		"Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does.");
+}
+
+/* It is neither up nor down. */
+static void take_back_missing(struct service *s)
+{
+	struct draft d;
+
+	s->missing = s->was_up = false;
+	draft_begin(&d, s, EVENT_SERVICE_ENDED);
+	draft_sample(&d, SERIES_UP, sample_stale());
+	draft_send(&d);
+}
+
+void tell_unseen(struct service *s, bool unseen)
+{
+	struct collector *c = s->collector;
+	_cleanup_buf_ struct buf subject = BUF_INIT, remedy = BUF_INIT;
+
+	s->unseen = unseen;
+	buf_printf(&subject, "service %s", s->name);
+	buf_printf(&remedy, "Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does, or "
+			    "find it by nothing but 'command-line', 'user' and 'cgroup' in [service %s].",
+		s->name);
+	if (buf_error(&subject) < 0 || buf_error(&remedy) < 0) {
+		collector_fail(c, -ENOMEM);
+		return;
+	}
+	if (!unseen) {
+		tell_check(c, subject.data, "", "", "");
+		return;
+	}
+	tell_doctor(c, subject.data, CHECK_LIMITED,
+		"Whether it runs cannot be seen: it may be a process of another user whose "
+		"executable and open files cannot be read.",
+		remedy.data);
+	if (s->missing)
+		take_back_missing(s);
 }
 
 void tell_crowded(struct collector *c)

@@ -148,6 +148,7 @@ int collector_fixture_open(void **state)
 		return -1;
 	*f = (struct collector_fixture){.directory = "/tmp/test-collector-XXXXXX",
 		.orphan_wait = USEC_PER_HOUR,
+		.user = geteuid(),
 		.sink = {declare, take_sample, tick, take_event, take_fact, has_room, failed, f}};
 	/* A pipe whose reader is gone is no end of the test. */
 	signal(SIGPIPE, SIG_IGN);
@@ -237,7 +238,9 @@ struct service_match *fixture_service(struct collector_fixture *f, const char *n
 	*m = (struct service_match){.name = name,
 		.expected = true,
 		.executables = f->program_list,
-		.executable_count = 1};
+		.executable_count = 1,
+		.users = &f->user,
+		.user_count = 1};
 	return m;
 }
 

@@ -65,6 +65,7 @@ struct collector_fixture {
 	struct service_match matches[MATCHES_MAX];
 	size_t match_count;
 	const char *program_list[1];
+	uid_t user; /* ours: what processes of others are is hidden from an ordinary user */
 	struct server servers[SERVERS_MAX];
 	size_t server_count;
 	struct told_event *events;

@@ -184,7 +184,7 @@ static void test_keys(void **state)
 
 		while (m.user_count < 3 && c->users[m.user_count])
 			m.user_count++;
-		if (match_process(&m, &subject) != c->matches)
+		if (match_process(&m, &subject) != (c->matches ? MATCH_YES : MATCH_NO))
 			fail_msg("case %zu", i);
 	}
 }
@@ -196,13 +196,71 @@ static void test_deleted(void **state)
 	struct service_match m = {.name = "x", .executables = exact, .executable_count = 1};
 	struct match_subject p = {.executable = "/opt/llama (deleted)"};
 
-	assert_true(match_process(&m, &p));
+	assert_int_equal(match_process(&m, &p), MATCH_YES);
 	m.executables = marked;
-	assert_true(match_process(&m, &p));
+	assert_int_equal(match_process(&m, &p), MATCH_YES);
 	p.executable = "/opt/llama";
-	assert_false(match_process(&m, &p));
+	assert_int_equal(match_process(&m, &p), MATCH_NO);
 	p.executable = "(deleted)";
-	assert_false(match_process(&m, &p));
+	assert_int_equal(match_process(&m, &p), MATCH_NO);
+}
+
+/* Of a process whose executable, or open files, we have no right to see. */
+struct denied_case {
+	enum match_answer answer;
+	bool files; /* only these */
+	const char *executables[2], *command_lines[2], *cgroups[2];
+	uid_t user;
+	bool port, unsupported;
+};
+
+static void test_denied(void **state)
+{
+	static const struct denied_case cases[] = {
+		{MATCH_UNSEEN, .executables = {"/opt/llama"}},
+		{MATCH_YES, .executables = {"*"}},
+		{MATCH_YES, .command_lines = {"*vllm*"}},
+		{MATCH_NO, .command_lines = {"*sglang*"}},
+		{MATCH_UNSEEN, .executables = {"/opt/llama"}, .command_lines = {"*vllm*"}},
+		{MATCH_NO, .executables = {"/opt/llama"}, .command_lines = {"*sglang*"}},
+		{MATCH_UNSEEN, .executables = {"/opt/llama"}, .user = 1000},
+		{MATCH_NO, .executables = {"/opt/llama"}, .user = 5},
+		{MATCH_NO, .executables = {"/opt/llama"}, .cgroups = {"/other"}},
+		{MATCH_NO, .executables = {"/opt/llama"}, .unsupported = true},
+		{MATCH_UNSEEN, .port = true},
+		{MATCH_UNSEEN, .executables = {"/opt/llama"}, .port = true},
+		{MATCH_UNSEEN, .files = true, .port = true},
+		{MATCH_UNSEEN, .files = true, .executables = {"*python*"}, .port = true},
+		{MATCH_NO, .files = true, .executables = {"/opt/llama"}, .port = true},
+		{MATCH_YES, .files = true, .executables = {"*python*"}},
+		{MATCH_NO, .command_lines = {"*sglang*"}, .port = true},
+		{MATCH_NO},
+	};
+	static const uint16_t port[] = {8000};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		const struct denied_case *c = &cases[i];
+		struct match_subject p = subject;
+		struct service_match m = {.name = "x",
+			.executables = c->executables,
+			.executable_count = count_of(c->executables),
+			.command_lines = c->command_lines,
+			.command_line_count = count_of(c->command_lines),
+			.cgroups = c->cgroups,
+			.cgroup_count = count_of(c->cgroups),
+			.users = &c->user,
+			.user_count = c->user > 0,
+			.ports = port,
+			.port_count = c->port,
+			.unsupported = c->unsupported};
+
+		p.files_denied = true;
+		p.executable_denied = !c->files;
+		if (p.executable_denied)
+			p.executable = "";
+		if (match_process(&m, &p) != c->answer)
+			fail_msg("case %zu", i);
+	}
 }
 
 int main(void)
@@ -213,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_cgroup),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_deleted),
+		cmocka_unit_test(test_denied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include "collectors/process/connector.h"
-#include "collectors/process/procfs.h"
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
 
@@ -35,6 +35,7 @@ static int declare(void *userdata, const struct series *series, uint32_t *ret_id
 	struct collector_fixture *f = userdata;
 	_cleanup_buf_ struct buf name = BUF_INIT;
 	const char *service = labels_get(&series->labels, "service");
+	struct told_series *again;
 
 	assert_true(series_metric_is_valid(series->metric));
 	assert_non_null(service);
@@ -42,7 +43,14 @@ static int declare(void *userdata, const struct series *series, uint32_t *ret_id
 	for (size_t i = 0; i < series->labels.count; i++)
 		if (!text_equal(series->labels.items[i].name, "service"))
 			buf_printf(&name, " %s", series->labels.items[i].value);
-	assert_null(find_series(f, name.data));
+	again = find_series(f, name.data);
+	if (again) {
+		/* The servers of other tests are discovered, too: theirs end, and come back anew. */
+		assert_true(again->stale);
+		again->any = false;
+		*ret_id = (uint32_t) (again - f->series);
+		return 0;
+	}
 	f->series = reallocarray(f->series, f->series_count + 1, sizeof(*f->series));
 	assert_non_null(f->series);
 	f->series[f->series_count] = (struct told_series){.name = buf_take(&name),
@@ -154,7 +162,13 @@ int collector_fixture_open(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	if (!mkdtemp(f->directory) || sd_event_new(&f->event) < 0)
 		return -1;
+	snprintf(f->cgroups, sizeof(f->cgroups), "%s/cgroups", f->directory);
+	if (mkdir(f->cgroups, 0700) < 0)
+		return -1;
 	*state = f;
+	/* What the kernel kills elsewhere on the host explains nothing here. */
+	fixture_oom_kills(f, CGROUP_UNIFIED, 0);
+	fixture_oom_kills(f, CGROUP_MEMORY, 0);
 	fixture_program(f, "served", "model server");
 	return 0;
 }
@@ -202,6 +216,8 @@ int collector_fixture_close(void **state)
 		close_fd(&s->input);
 		close_fd(&s->output);
 	}
+	for (size_t i = 0; i < f->port_count; i++)
+		close_fd(&f->ports[i]);
 	collector_free(f->collector);
 	sd_event_unref(f->event);
 	free_told(f);
@@ -230,6 +246,38 @@ void fixture_program(struct collector_fixture *f, const char *program, const cha
 	f->program_list[0] = f->program;
 }
 
+bool fixture_oom_kills(
+	struct collector_fixture *f, enum cgroup_hierarchy hierarchy, unsigned kills)
+{
+	/* Where there are both, the older one is looked at first. */
+	static const struct {
+		const char *others, *directory, *file;
+	} counts[] = {
+		[CGROUP_OTHER] = {"*", NULL, NULL},
+		[CGROUP_MEMORY] = {"", "/memory", "memory.oom_control"},
+		[CGROUP_UNIFIED] = {"memory", "", "memory.events"},
+	};
+	_cleanup_buf_ struct buf cgroups = BUF_INIT, command = BUF_INIT, directory = BUF_INIT;
+	struct cgroup_path path = {0};
+	size_t position = 0;
+
+	assert_int_equal(file_read("/proc/self/cgroup", 65536, &cgroups), 0);
+	while (hierarchy != CGROUP_OTHER && path.hierarchy != hierarchy)
+		if (!proc_cgroup_next(cgroups.data, cgroups.size, &position, &path))
+			return false;
+	buf_printf(&command, "cd '%s' && rm -rf %s", f->cgroups, counts[hierarchy].others);
+	if (hierarchy != CGROUP_OTHER) {
+		buf_printf(&directory, "%s%s%.*s", f->cgroups, counts[hierarchy].directory,
+			(int) path.size, path.path);
+		buf_printf(&command,
+			" && mkdir -p '%s' && "
+			"printf 'oom_kill_disable 0\\noom 0\\noom_kill %u\\n' >'%s/%s'",
+			directory.data, kills, directory.data, counts[hierarchy].file);
+	}
+	assert_int_equal(system(command.data), 0);
+	return true;
+}
+
 struct service_match *fixture_service(struct collector_fixture *f, const char *name)
 {
 	struct service_match *m = &f->matches[f->match_count++];
@@ -251,7 +299,7 @@ void fixture_begin(struct collector_fixture *f, const struct known *known)
 		.service_count = f->match_count,
 		.discovery = f->discovery,
 		.interval = INTERVAL,
-		.cgroups = f->directory,
+		.cgroups = f->cgroups,
 		.orphan_wait = f->orphan_wait,
 		.connector = f->obstacle < 0 ? f->obstacle : -ENODATA,
 		.exits = -1};
@@ -307,13 +355,19 @@ struct server *fixture_server(struct collector_fixture *f, const char *const *ar
 	return s;
 }
 
-uint16_t free_port(void)
+/* A socket that is bound, but does not listen, keeps the port from everybody but who wants to share it:
+ * the kernel gives it to nobody who asks for any port. */
+uint16_t free_port(struct collector_fixture *f)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t length = sizeof(address);
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int on = 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	assert_true(fd >= 0 && f->port_count < PORTS_MAX);
+	f->ports[f->port_count++] = fd;
 	assert_int_equal(bind(fd, (struct sockaddr *) &address, length), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *) &address, &length), 0);
 	return ntohs(address.sin_port);
 }
@@ -433,6 +487,14 @@ void fixture_await_value(struct collector_fixture *f, const char *series, double
 
 	while (fixture_series(f, series)->stale || fixture_series(f, series)->value != value ||
 		!fixture_series(f, series)->any)
+		turn(f, begin);
+}
+
+void fixture_await_fact(struct collector_fixture *f, const char *name, const char *value)
+{
+	usec_t begin = clock_monotonic();
+
+	while (!text_equal(fixture_fact(f, name), value))
 		turn(f, begin);
 }
 

@@ -6,9 +6,11 @@
 #include <sys/types.h>
 
 #include "collectors/process/collector.h"
+#include "collectors/process/procfs.h"
 
 #define SERVERS_MAX  32
 #define MATCHES_MAX  4
+#define PORTS_MAX    4
 #define INTERVAL     (20 * USEC_PER_MSEC)
 
 /* The words of what is told of the service "llama". */
@@ -53,6 +55,7 @@ struct server {
 
 struct collector_fixture {
 	char directory[64];
+	char cgroups[80]; /* what stands for the tree of cgroups */
 	char program[PATH_MAX]; /* a copy of served.c's program, or of sh */
 	sd_event *event;
 	struct sink sink;
@@ -68,6 +71,8 @@ struct collector_fixture {
 	uid_t user; /* ours: what processes of others are is hidden from an ordinary user */
 	struct server servers[SERVERS_MAX];
 	size_t server_count;
+	int ports[PORTS_MAX]; /* sockets that keep them */
+	size_t port_count;
 	struct told_event *events;
 	size_t event_count;
 	struct told_series *series;
@@ -95,6 +100,12 @@ int collector_fixture_close(void **state);
 /* Copies PROGRAM (of the build, or a path) as NAME: what servers run and the service is found by. */
 void fixture_program(struct collector_fixture *f, const char *program, const char *name);
 
+/* What the cgroup of the servers says of kills for lack of memory from now on, in the hierarchy that is
+ * looked at: of none unless a test says otherwise. False where there is no such hierarchy. CGROUP_OTHER: it
+ * cannot be read, and the count of the host has to do, which rises with what others do. */
+bool fixture_oom_kills(
+	struct collector_fixture *f, enum cgroup_hierarchy hierarchy, unsigned kills);
+
 /* A service found by the fixture's program; change what it gives before fixture_begin(). */
 struct service_match *fixture_service(struct collector_fixture *f, const char *name);
 
@@ -103,8 +114,9 @@ void fixture_begin(struct collector_fixture *f, const struct known *known);
 
 /* Starts the program with ARGUMENTS (a NULL-terminated list; NULL for none) and returns when it runs. */
 struct server *fixture_server(struct collector_fixture *f, const char *const *arguments);
-/* A port of 127.0.0.1 that nothing listens to at the moment, and a server that does, as one of weights. */
-uint16_t free_port(void);
+/* A port of 127.0.0.1 that is nobody else's while the fixture lives, and a server that listens to it, as one
+ * of weights. */
+uint16_t free_port(struct collector_fixture *f);
 struct server *server_of_weights(
 	struct collector_fixture *f, uint16_t port, const char *weights);
 struct server *listening_server(struct collector_fixture *f, uint16_t port);
@@ -126,6 +138,8 @@ size_t fixture_events(struct collector_fixture *f, const char *type, const char 
 void fixture_ticks(struct collector_fixture *f, unsigned count);
 /* Runs the loop until the series has that value. */
 void fixture_await_value(struct collector_fixture *f, const char *series, double value);
+/* Runs the loop until the fact has that value. */
+void fixture_await_fact(struct collector_fixture *f, const char *name, const char *value);
 
 /* The series, or one that has no value. */
 const struct told_series *fixture_series(struct collector_fixture *f, const char *name);

@@ -145,7 +145,7 @@ static void test_children_before(void **state)
 static void test_port(void **state)
 {
 	struct collector_fixture *f = *state;
-	uint16_t ports[] = {free_port(), free_port()};
+	uint16_t ports[] = {free_port(f), free_port(f)};
 	struct service_match *m = fixture_service(f, "llama");
 	const struct told_event *e;
 	struct server *s;
@@ -173,7 +173,7 @@ static void test_port_of_another(void **state)
 {
 	static const char *const nothing[] = {"/no/such/program"};
 	struct collector_fixture *f = *state;
-	uint16_t ports[] = {free_port()};
+	uint16_t ports[] = {free_port(f)};
 	struct service_match *m = fixture_service(f, "llama");
 
 	m->ports = ports;
@@ -203,8 +203,6 @@ static void test_rest(void **state)
 		assert_int_equal(search_rest(cases[i].took), cases[i].rest);
 }
 
-#define SOON 500 /* ticks: whoever looks at everything before it looks again takes more */
-
 static void server_forks(struct server *s, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -213,16 +211,30 @@ static void server_forks(struct server *s, size_t count)
 	}
 }
 
+/* Its rows of the table: of itself and its children. Returns how many there are. */
+static size_t rows_of(struct collector_fixture *f, const struct server *s, struct process **rows,
+	size_t room)
+{
+	struct process *p;
+	size_t position = 0, count = 0;
+
+	while (count < room && (p = map_next(f->collector->processes, &position, NULL, NULL)))
+		if (p->pid == s->pid || p->parent == s->pid)
+			rows[count++] = p;
+	return count;
+}
+
 /* A service that comes back is found before all that others have open was looked at, even while
  * the holder of another service's port is searched for in vain. */
 static void test_port_beside_many_open_files(void **state)
 {
 	static const char *const nothing[] = {"/no/such/program"};
 	struct collector_fixture *f = *state;
-	uint16_t held[] = {free_port()}, ports[] = {free_port()};
+	uint16_t held[] = {free_port(f)}, ports[] = {free_port(f)};
 	struct service_match *m = fixture_service(f, "held");
 	struct server *busy = fixture_server(f, NULL);
-	unsigned begin;
+	struct process *rows[61];
+	size_t again = 0;
 
 	m->ports = held;
 	m->port_count = 1;
@@ -233,14 +245,18 @@ static void test_port_beside_many_open_files(void **state)
 	m->executable_count = 0;
 	server_say(busy, "open 8000\n");
 	assert_true(server_hear(busy) > 0);
-	server_forks(busy, 60);
+	server_forks(busy, ELEMENTS(rows) - 1);
 	listening_server(f, held[0]);
 	fixture_begin(f, NULL);
 	fixture_ticks(f, 2);
-	begin = f->ticks;
+	assert_int_equal(rows_of(f, busy, rows, ELEMENTS(rows)), ELEMENTS(rows));
+	for (size_t i = 0; i < ELEMENTS(rows); i++)
+		rows[i]->searched = 0;
 	listening_server(f, ports[0]);
 	fixture_await(f, STARTED, "llama", 1);
-	assert_in_range(f->ticks - begin, 0, SOON);
+	for (size_t i = 0; i < ELEMENTS(rows); i++)
+		again += rows[i]->searched > 0;
+	assert_in_range(again, 0, ELEMENTS(rows) / 2);
 }
 
 /*
@@ -290,7 +306,7 @@ static void assert_all_ended(struct collector_fixture *f, const char *service)
 static void test_discovered(void **state)
 {
 	struct collector_fixture *f = *state;
-	uint16_t port = free_port();
+	uint16_t port = free_port(f);
 	struct names n = names_of(port);
 	struct server *s = discovered(f, port);
 	const struct told_event *e;
@@ -325,7 +341,7 @@ static void test_discovered(void **state)
 static void test_discovered_ends_before_its_children(void **state)
 {
 	struct collector_fixture *f = *state;
-	uint16_t port = free_port();
+	uint16_t port = free_port(f);
 	struct server *s = discovered(f, port);
 	struct names n = names_of(port);
 
@@ -342,26 +358,33 @@ static void test_discovered_ends_before_its_children(void **state)
 static void test_discovered_beside_many_children(void **state)
 {
 	struct collector_fixture *f = *state;
-	uint16_t port = free_port();
+	uint16_t port = free_port(f);
 	struct names n = names_of(port);
-	unsigned begin;
+	struct process *rows[1501];
+	struct server *stranger;
+	size_t asked = 0;
 
 	fixture_program(f, "served", "llama-server");
 	f->discovery = true;
-	server_forks(fixture_server(f, NULL), 1500);
+	stranger = fixture_server(f, NULL);
+	server_forks(stranger, ELEMENTS(rows) - 1);
 	fixture_begin(f, NULL);
 	fixture_ticks(f, 2);
-	begin = f->ticks;
+	assert_int_equal(rows_of(f, stranger, rows, ELEMENTS(rows)), ELEMENTS(rows));
+	for (size_t i = 0; i < ELEMENTS(rows); i++)
+		rows[i]->ports.digest = 0; /* of no table */
 	listening_server(f, port);
 	fixture_await(f, STARTED, n.service, 1);
-	assert_in_range(f->ticks - begin, 0, SOON);
+	for (size_t i = 0; i < ELEMENTS(rows); i++)
+		asked += rows[i]->ports.digest != 0;
+	assert_in_range(asked, 0, ELEMENTS(rows) / 2);
 }
 
 /* The socket may be a child's; a port of the server's own comes first. */
 static void test_discovered_by_its_child(void **state)
 {
 	struct collector_fixture *f = *state;
-	uint16_t port = free_port();
+	uint16_t port = free_port(f);
 	struct names n = names_of(port);
 	const struct told_event *e;
 	struct server *s;
@@ -385,7 +408,7 @@ static void test_discovery_off(void **state)
 	struct collector_fixture *f = *state;
 
 	fixture_program(f, "served", "llama-server");
-	listening_server(f, free_port());
+	listening_server(f, free_port(f));
 	fixture_begin(f, NULL);
 	fixture_ticks(f, 3);
 	assert_int_equal(f->event_count, 0);
@@ -395,7 +418,7 @@ static void test_discovery_off(void **state)
 static void test_configured_takes_it(void **state)
 {
 	struct collector_fixture *f = *state;
-	uint16_t port = free_port();
+	uint16_t port = free_port(f);
 	struct names n = names_of(port);
 	const struct told_event *e;
 	struct by_pid_file p;
@@ -420,7 +443,7 @@ static void test_configured_takes_it(void **state)
 static void test_configured_since(void **state)
 {
 	struct collector_fixture *f = *state;
-	uint16_t port = free_port();
+	uint16_t port = free_port(f);
 	struct names n = names_of(port);
 	struct known_process process;
 	struct known known = {.processes = &process, .process_count = 1};
@@ -448,7 +471,7 @@ static void test_configured_since(void **state)
 static void test_configured_after_its_end(void **state)
 {
 	struct collector_fixture *f = *state;
-	uint16_t port = free_port(), another = free_port();
+	uint16_t port = free_port(f), another = free_port(f);
 	struct names n = names_of(port), other = names_of(another);
 	struct label labels[] = {{(char *) (uintptr_t) "service", n.service},
 		{(char *) (uintptr_t) "service", other.service}};
@@ -462,7 +485,8 @@ static void test_configured_after_its_end(void **state)
 	f->discovery = true;
 	fixture_begin(f, &known);
 	fixture_ticks(f, 2);
-	assert_int_equal(fixture_events(f, ENDED, NULL), 0);
+	assert_int_equal(fixture_events(f, ENDED, n.service), 0);
+	assert_int_equal(fixture_events(f, ENDED, other.service), 0);
 	listening_server(f, port);
 	fixture_await(f, STARTED, "llama", 1);
 	fixture_await(f, ENDED, n.service, 1);
@@ -477,7 +501,7 @@ static void test_discovered_names_are_bounded(void **state)
 {
 	enum { NAMES = 256 };
 	struct collector_fixture *f = *state;
-	uint16_t port = free_port(), new_port = free_port();
+	uint16_t port = free_port(f), new_port = free_port(f);
 	struct names n = names_of(port), new_names = names_of(new_port);
 	struct known_value values[NAMES];
 	struct label labels[NAMES];
@@ -495,7 +519,7 @@ static void test_discovered_names_are_bounded(void **state)
 	f->discovery = true;
 	listening_server(f, new_port);
 	fixture_begin(f, &known);
-	assert_string_equal(fixture_fact(f, "doctor discovery state"), "limited");
+	fixture_await_fact(f, "doctor discovery state", "limited");
 	listening_server(f, port);
 	fixture_await(f, STARTED, n.service, 1);
 	fixture_ticks(f, 2);
@@ -507,7 +531,7 @@ static void test_discovered_names_are_bounded(void **state)
 static void test_discovered_with_odd_bytes(void **state)
 {
 	struct collector_fixture *f = *state;
-	uint16_t port = free_port();
+	uint16_t port = free_port(f);
 	char directory[128];
 
 	snprintf(directory, sizeof(directory), "%s/\xff\xfe\n", f->directory);

@@ -13,8 +13,6 @@
 
 #include <cmocka.h>
 
-#include "collectors/process/procfs.h"
-#include "daemon/base/file.h"
 #include "daemon/base/text.h"
 #include "tests/unit/collector-fixture.h"
 
@@ -128,60 +126,42 @@ static void test_kill_of_a_large_one(void **state)
 	assert_true(early);
 }
 
-/* Where kills are counted, by version of cgroups. */
-static const struct {
-	enum cgroup_hierarchy hierarchy;
-	const char *directory, *file;
-} oom_counts[] = {
-	{CGROUP_OTHER, "", ""},
-	{CGROUP_MEMORY, "/memory", "memory.oom_control"},
-	{CGROUP_UNIFIED, "", "memory.events"},
-};
-
-/* What the cgroup of the service's processes says, and no other version; where there is one of that
- * version. */
-static bool write_oom_kills(struct collector_fixture *f, unsigned version, unsigned kills)
+/* Of this run alone. */
+static void oom_cgroup(char name[static 64])
 {
-	_cleanup_buf_ struct buf cgroups = BUF_INIT, command = BUF_INIT, directory = BUF_INIT;
-	struct cgroup_path path;
-	size_t position = 0;
-
-	assert_int_equal(file_read("/proc/self/cgroup", 65536, &cgroups), 0);
-	do
-		if (!proc_cgroup_next(cgroups.data, cgroups.size, &position, &path))
-			return false;
-	while (path.hierarchy != oom_counts[version].hierarchy);
-	buf_printf(&directory, "%s%s%.*s", f->directory, oom_counts[version].directory,
-		(int) path.size, path.path);
-	buf_printf(&command,
-		"cd '%s'; %s mkdir -p '%s' && "
-		"printf 'oom_kill_disable 0\\noom 0\\noom_kill %u\\n' >'%s/%s'",
-		f->directory, version == 2 ? "rm -rf memory;" : "", directory.data, kills,
-		directory.data, oom_counts[version].file);
-	assert_int_equal(system(command.data), 0);
-	return true;
+	snprintf(name, 64, "/sys/fs/cgroup/memory/modelwatch-test-oom-%d", getpid());
 }
 
-#define OOM_CGROUP "/sys/fs/cgroup/memory/modelwatch-test-oom"
+static int close_oom(void **state)
+{
+	char name[64];
+	int r = collector_fixture_close(state);
+
+	oom_cgroup(name);
+	rmdir(name);
+	return r;
+}
 
 /* Has the kernel kill it for lack of memory; where we may. */
 static bool kill_by_memory(struct server *s)
 {
-	char command[256];
+	char name[64], command[256];
 	bool set;
 
+	oom_cgroup(name);
 	snprintf(command, sizeof(command),
-		"(mkdir -p " OOM_CGROUP " && echo 16M >" OOM_CGROUP "/memory.limit_in_bytes && "
-		"echo %d >" OOM_CGROUP "/cgroup.procs) 2>/dev/null",
-		s->pid);
-	set = system(command) == 0;
+		"(mkdir -p %s && cd %s && echo 16M >memory.limit_in_bytes && "
+		"echo %d >cgroup.procs) 2>/dev/null",
+		name, name, s->pid);
+	set = access("/sys/fs/cgroup/memory/memory.limit_in_bytes", F_OK) == 0 &&
+	      system(command) == 0;
 	if (set)
 		server_say(s, "grow 64\n");
 	return set;
 }
 
 struct oom_case {
-	unsigned version;	/* of cgroups; 0: the cgroup cannot be read */
+	enum cgroup_hierarchy hierarchy;
 	unsigned before, after; /* kills in its cgroup */
 	bool other;		/* it is another process that the kernel kills; ours by hand, then */
 	const char *reason, *phrase;
@@ -192,8 +172,8 @@ static bool kill_one(struct collector_fixture *f, const struct oom_case *o, stru
 {
 	struct server *victim = o->other ? fixture_server(f, NULL) : s;
 
-	if (o->version > 0)
-		write_oom_kills(f, o->version, o->after);
+	if (o->hierarchy != CGROUP_OTHER)
+		fixture_oom_kills(f, o->hierarchy, o->after);
 	if (!kill_by_memory(victim))
 		return false;
 	if (o->other) {
@@ -207,11 +187,11 @@ static bool kill_one(struct collector_fixture *f, const struct oom_case *o, stru
 static void test_out_of_memory(void **state)
 {
 	static const struct oom_case cases[] = {
-		{0, 0, 0, false, "oom", "most likely out of memory"},
-		{1, 3, 3, true, "signalled", "killed by SIGKILL\n"},
-		{1, 3, 4, false, "oom", "(out of memory)"},
-		{2, 3, 3, true, "signalled", "killed by SIGKILL\n"},
-		{2, 3, 4, false, "oom", "(out of memory)"},
+		{CGROUP_OTHER, 0, 0, false, "oom", "most likely out of memory"},
+		{CGROUP_MEMORY, 3, 3, true, "signalled", "killed by SIGKILL\n"},
+		{CGROUP_MEMORY, 3, 4, false, "oom", "(out of memory)"},
+		{CGROUP_UNIFIED, 3, 3, true, "signalled", "killed by SIGKILL\n"},
+		{CGROUP_UNIFIED, 3, 4, false, "oom", "(out of memory)"},
 	};
 	struct collector_fixture *f = *state;
 	bool possible = true;
@@ -225,7 +205,7 @@ static void test_out_of_memory(void **state)
 		const struct told_event *e;
 		struct server *s;
 
-		if (o->version > 0 && !write_oom_kills(f, o->version, o->before))
+		if (!fixture_oom_kills(f, o->hierarchy, o->before))
 			continue;
 		s = fixture_server(f, (const char *const[]){"--ours", NULL});
 		if (!f->collector)
@@ -239,7 +219,6 @@ static void test_out_of_memory(void **state)
 		assert_non_null(strstr(e->evidence, o->phrase));
 		server_end(s, 0);
 	}
-	rmdir(OOM_CGROUP);
 	if (!possible)
 		skip();
 }
@@ -252,15 +231,15 @@ static void test_two_ends_and_one_kill(void **state)
 	const struct told_event *e;
 	static const char *const reasons[] = {"oom", "signalled"};
 
-	if (!write_oom_kills(f, 1, 3) && !write_oom_kills(f, 2, 3))
+	if (!fixture_oom_kills(f, CGROUP_MEMORY, 3) && !fixture_oom_kills(f, CGROUP_UNIFIED, 3))
 		skip();
 	s = fixture_server(f, NULL);
 	fixture_server(f, NULL);
 	fixture_service(f, "llama");
 	fixture_begin(f, NULL);
 	fixture_await(f, STARTED, "llama", 2);
-	if (!write_oom_kills(f, 1, 4))
-		write_oom_kills(f, 2, 4);
+	if (!fixture_oom_kills(f, CGROUP_MEMORY, 4))
+		fixture_oom_kills(f, CGROUP_UNIFIED, 4);
 	for (unsigned i = 0; i < ELEMENTS(reasons); i++) {
 		kill(s[i].pid, SIGKILL);
 		e = fixture_await(f, EXITED, "llama", i + 1);
@@ -572,7 +551,10 @@ int main(void)
 		BOTH(test_start_later),
 		BOTH(test_kill),
 		WITH(test_kill_of_a_large_one),
-		BOTH(test_out_of_memory),
+		cmocka_unit_test_setup_teardown(
+			test_out_of_memory, collector_fixture_open, close_oom),
+		{"test_out_of_memory_connected", test_out_of_memory,
+			collector_fixture_open_connected, close_oom, NULL},
 		BOTH(test_two_ends_and_one_kill),
 		BOTH(test_exit_codes),
 		BOTH(test_left_and_exit),

@@ -74,24 +74,32 @@ static int on_glance(sd_event_source *source, uint64_t now, void *userdata)
 	return 0;
 }
 
+/* The next tick lists anew, and looks again at those that are known already. */
+static void make_up_for_lost(struct collector *c)
+{
+	c->listed = 0;
+	c->recheck_owed = (double) map_size(c->processes);
+}
+
 static void note_exec(struct collector *c, pid_t pid)
 {
 	if (c->executed_count < EXECUTED_MAX)
 		c->executed[c->executed_count++] = pid;
 	else
-		c->listed = 0; /* too many: a listing finds them */
+		make_up_for_lost(c);
 }
 
 /* True where a signal ends all of it, though the pidfd waits for the last thread, and that one for the
  * memory: gigabytes take their time. A first thread that a signal ended takes all others along (one that
  * left by itself, or that another thread's exec replaces, ends with status 0). Any other thread may end
- * alone, by seccomp; the kernel shows the status of the whole when that is settled. */
+ * alone, by seccomp; the kernel shows the status of the whole when that is settled. By seccomp's own signal
+ * even the first one may end alone: only the pidfd tells whether that was all. */
 static bool is_dying(const struct process *p, bool first, int *status)
 {
 	struct proc_stat stat;
 
-	if (!WIFSIGNALED(*status) || proc_read_stat(p->collector->root, p->pid, &stat) < 0 ||
-		stat.start != p->start)
+	if (!WIFSIGNALED(*status) || !watch_status_is_of_all(*status) ||
+		proc_read_stat(p->collector->root, p->pid, &stat) < 0 || stat.start != p->start)
 		return false;
 	if (WIFSIGNALED(stat.exit_status) && WTERMSIG(stat.exit_status) == WTERMSIG(*status)) {
 		/* It may know of a core dump that the thread did not make. */
@@ -115,7 +123,7 @@ static void note_exit(struct collector *c, const struct connector_event *e)
 	if (first) {
 		p->status_known = true;
 		p->status = status;
-	} else if (p->status_known && p->status == 0)
+	} else if (p->status_known && !watch_status_is_of_all(p->status))
 		p->status = status; /* of those that went on after the first thread */
 	/* One whose pidfd has told already waits for this. */
 	if (dying || (first && p->patience))
@@ -140,10 +148,9 @@ void events_read(struct collector *c)
 	}
 	if (c->executed_count > 0)
 		glance_after(c, GLANCE_AFTER);
-	if (r == -ENOBUFS) {
-		c->listed = 0; /* some were lost: the next tick lists anew and looks at all again */
-		c->recheck_owed = (double) map_size(c->processes);
-	} else if (r < 0)
+	if (r == -ENOBUFS)
+		make_up_for_lost(c);
+	else if (r < 0)
 		collector_fail(c, r);
 }
 

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <endian.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -120,8 +121,10 @@ int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret)
 
 bool proc_stat_is_dead(const struct proc_stat *stat)
 {
+	bool all = WIFSIGNALED(stat->exit_status) && WTERMSIG(stat->exit_status) != SIGSYS;
+
 	return stat->state == 'X' || stat->state == 'x' ||
-	       (stat->state == 'Z' && (stat->threads <= 1 || WIFSIGNALED(stat->exit_status)));
+	       (stat->state == 'Z' && (stat->threads <= 1 || all));
 }
 
 /* Stands behind KEY where a line begins with it. */

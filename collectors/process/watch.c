@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a main process: its pidfd tells that it died, and one of three sources why. */
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "collectors/process/private.h"
@@ -42,11 +44,14 @@ static bool ask_zombie(const struct process *p, int *ret)
 	return true;
 }
 
+bool watch_status_is_of_all(int status)
+{
+	return status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
 bool watch_status(struct process *p, int *ret)
 {
-	/* The connector tells how the first thread ended: where that was without a word, another thread
-	 * may have decided how the process ended. */
-	if (p->status_known && p->status != 0) {
+	if (p->status_known && watch_status_is_of_all(p->status)) {
 		*ret = p->status;
 		return true;
 	}

@@ -7,10 +7,12 @@
  * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid), "child N" (one
  * that listens to port N), "grow N" (N MiB of memory, with another thread; writes the thread's number),
  * "open N" (N files, or as many as it may; writes how many), "leave" (the first thread ends, another one
- * obeys from now on and writes "left"). It ends with its standard input, so none
+ * obeys from now on and writes "left"), "perish" (the same, but seccomp ends the first one). It ends with its standard input, so none
  * outlives its test. Linked statically, so that a copy is all it needs. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -116,7 +118,17 @@ static int take_over(void *first)
 	return obey_all(NULL);
 }
 
-static void leave(void)
+/* Whatever this thread asks the kernel for next ends it, and no other. */
+static void forbid_everything(void)
+{
+	struct sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_THREAD)};
+	const struct sock_fprog program = {.len = 1, .filter = code};
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void leave(int forbidden)
 {
 	static char stack[STACK_BYTES] __attribute__((aligned(16)));
 	static pid_t first = 1;
@@ -124,8 +136,11 @@ static void leave(void)
 
 	/* The kernel clears it when the first thread is gone. */
 	syscall(SYS_set_tid_address, &first);
-	if (clone(take_over, stack + sizeof(stack), flags, &first) > 0)
-		syscall(SYS_exit, 0);
+	if (clone(take_over, stack + sizeof(stack), flags, &first) <= 0)
+		return;
+	if (forbidden)
+		forbid_everything();
+	syscall(SYS_exit, 0);
 }
 
 /* A store to address 0 that the compiler must not reason away. */
@@ -151,7 +166,9 @@ static void obey(const char *line)
 	if (strncmp(line, "open ", 5) == 0)
 		open_files(atoi(line + 5));
 	if (strcmp(line, "leave\n") == 0)
-		leave();
+		leave(0);
+	if (strcmp(line, "perish\n") == 0)
+		leave(1);
 }
 
 static int obey_all(void *nothing)

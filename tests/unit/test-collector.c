@@ -272,15 +272,16 @@ static void test_exit_codes(void **state)
 	}
 }
 
-/* Its first thread ends by itself, and is all that the kernel shows of it; whether it was seen before. */
-static void check_left_by_its_first(void **state, bool before, int number)
+/* Its first thread ends alone, by itself or by seccomp, and is all that the kernel shows of it; whether it
+ * was seen before. */
+static void check_left_by_its_first(void **state, const char *how, bool before, int number)
 {
 	struct collector_fixture *f = *state;
 	struct server *s = before ? fixture_running(f) : fixture_server(f, NULL);
 	const struct told_event *e;
 	char line[8];
 
-	server_say(s, "leave\n");
+	server_say(s, how);
 	assert_int_equal(read(s->output, line, 5), 5);
 	if (!before) {
 		fixture_service(f, "llama");
@@ -301,17 +302,32 @@ static void check_left_by_its_first(void **state, bool before, int number)
 
 static void test_left_and_exit(void **state)
 {
-	check_left_by_its_first(state, true, 0);
+	check_left_by_its_first(state, "leave\n", true, 0);
 }
 
 static void test_left_and_kill(void **state)
 {
-	check_left_by_its_first(state, true, SIGKILL);
+	check_left_by_its_first(state, "leave\n", true, SIGKILL);
 }
 
 static void test_left_before_the_first_look(void **state)
 {
-	check_left_by_its_first(state, false, SIGKILL);
+	check_left_by_its_first(state, "leave\n", false, SIGKILL);
+}
+
+static void test_perished_and_exit(void **state)
+{
+	check_left_by_its_first(state, "perish\n", true, 0);
+}
+
+static void test_perished_and_kill(void **state)
+{
+	check_left_by_its_first(state, "perish\n", true, SIGKILL);
+}
+
+static void test_perished_before_the_first_look(void **state)
+{
+	check_left_by_its_first(state, "perish\n", false, 0);
 }
 
 /* What may not be read has no value, not even after its end. */
@@ -560,6 +576,9 @@ int main(void)
 		BOTH(test_left_and_exit),
 		BOTH(test_left_and_kill),
 		BOTH(test_left_before_the_first_look),
+		BOTH(test_perished_and_exit),
+		BOTH(test_perished_and_kill),
+		BOTH(test_perished_before_the_first_look),
 		WITHOUT(test_io_that_may_not_be_read),
 		BOTH(test_core),
 		BOTH(test_restart_within_an_interval),

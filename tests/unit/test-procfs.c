@@ -106,9 +106,11 @@ static void test_stat_of_others(void **state)
 		&s);
 	assert_false(proc_stat_is_dead(&s));
 	assert_true(s.exiting);
-	/* A signal that ended it ends all. */
+	/* A signal that ended it ends all, unless it was seccomp's. */
 	s.exit_status = 9;
 	assert_true(proc_stat_is_dead(&s));
+	s.exit_status = 31;
+	assert_false(proc_stat_is_dead(&s));
 	s.exit_status = 0;
 	s.state = 'X';
 	assert_true(proc_stat_is_dead(&s));

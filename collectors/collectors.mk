@@ -39,6 +39,7 @@ if HAVE_CMOCKA
 COLLECTOR_TESTS = \
 	tests/unit/test-collector \
 	tests/unit/test-collector-children \
+	tests/unit/test-collector-events \
 	tests/unit/test-collector-known \
 	tests/unit/test-collector-search \
 	tests/unit/test-connector \
@@ -58,6 +59,10 @@ tests_unit_test_collector_children_SOURCES = \
 	tests/unit/test-collector-children.c tests/unit/collector-fixture.c
 tests_unit_test_collector_children_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_children_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_events_SOURCES = \
+	tests/unit/test-collector-events.c tests/unit/collector-fixture.c
+tests_unit_test_collector_events_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_events_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_known_SOURCES = \
 	tests/unit/test-collector-known.c tests/unit/collector-fixture.c
 tests_unit_test_collector_known_CFLAGS = $(tests_unit_test_collector_CFLAGS)

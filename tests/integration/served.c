@@ -7,8 +7,8 @@
  * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid), "child N" (one
  * that listens to port N), "grow N" (N MiB of memory, with another thread; writes the thread's number),
  * "open N" (N files, or as many as it may; writes how many), "leave" (the first thread ends, another one
- * obeys from now on and writes "left"), "perish" (the same, but seccomp ends the first one). It ends with its standard input, so none
- * outlives its test. Linked statically, so that a copy is all it needs. */
+ * obeys from now on and writes "left"), "perish" (the same, but seccomp ends the first one). It ends with
+ * its standard input, so none outlives its test. Linked statically, so that a copy is all it needs. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/filter.h>

@@ -304,6 +304,8 @@ void fixture_begin(struct collector_fixture *f, const struct known *known)
 		.connector = f->obstacle < 0 ? f->obstacle : -ENODATA,
 		.exits = -1};
 
+	if (f->events_socket > 0)
+		options.connector = f->events_socket;
 	if (f->connector) {
 		options.connector = connector_open();
 		options.exits = connector_open_exits();

@@ -61,6 +61,7 @@ struct collector_fixture {
 	struct sink sink;
 	bool connector; /* wanted */
 	int obstacle;	/* why there is none */
+	int events_socket; /* what stands for it, taken; 0 for nothing */
 	bool discovery;
 	bool full; /* the sink takes no more starts */
 	usec_t orphan_wait; /* longer than any test, unless one says otherwise */

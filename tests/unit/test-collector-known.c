@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A collector goes on from what the engine knew before it. */
+/* A collector goes on from what the engine knew before it, and says at its start what is in its way. */
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -284,6 +286,44 @@ static void test_more_mains_than_are_told_of(void **state)
 		assert_true(waitpid(-group, NULL, 0) > 0);
 }
 
+static void test_rights_are_reported(void **state)
+{
+	struct collector_fixture *f = *state;
+
+	fixture_begin(f, NULL);
+	assert_string_equal(fixture_fact(f, "doctor process-events state"), "missing");
+	assert_string_not_equal(fixture_fact(f, "doctor process-events remedy"), "");
+	if (geteuid() != 0)
+		assert_string_equal(fixture_fact(f, "doctor process-details state"), "limited");
+}
+
+/* What is in the way is named, and what helps against that. */
+static void test_obstacles(void **state)
+{
+	static const struct {
+		int error;
+		const char *text, *remedy;
+	} cases[] = {
+		{-EPERM, "CAP_NET_ADMIN", "6.6"},
+		{-ECONNREFUSED, "network namespace", "--network=host"},
+		{-ENODATA, "pid or user namespace", "--pid=host"},
+		{-EPROTONOSUPPORT, "CONFIG_CONNECTOR", "CONFIG_PROC_EVENTS"},
+		{-EMFILE, "cannot be read", "unit"},
+	};
+	struct collector_fixture *f = *state;
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		f->obstacle = cases[i].error;
+		f->collector = collector_free(f->collector);
+		fixture_begin(f, NULL);
+		assert_string_equal(fixture_fact(f, "doctor process-events state"), "missing");
+		assert_non_null(strstr(
+			fixture_fact(f, "doctor process-events text"), cases[i].text));
+		assert_non_null(strstr(
+			fixture_fact(f, "doctor process-events remedy"), cases[i].remedy));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +338,8 @@ int main(void)
 		WITHOUT(test_counters_go_on),
 		BOTH(test_full_sink),
 		WITHOUT(test_more_mains_than_are_told_of),
+		WITHOUT(test_rights_are_reported),
+		WITHOUT(test_obstacles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Services found by pid file and port, and servers that nobody configured. */
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -544,44 +543,6 @@ static void test_discovered_with_odd_bytes(void **state)
 	assert_string_equal(fixture_fact(f, names_of(port).weights), "");
 }
 
-static void test_rights_are_reported(void **state)
-{
-	struct collector_fixture *f = *state;
-
-	fixture_begin(f, NULL);
-	assert_string_equal(fixture_fact(f, "doctor process-events state"), "missing");
-	assert_string_not_equal(fixture_fact(f, "doctor process-events remedy"), "");
-	if (geteuid() != 0)
-		assert_string_equal(fixture_fact(f, "doctor process-details state"), "limited");
-}
-
-/* What is in the way is named, and what helps against that. */
-static void test_obstacles(void **state)
-{
-	static const struct {
-		int error;
-		const char *text, *remedy;
-	} cases[] = {
-		{-EPERM, "CAP_NET_ADMIN", "6.6"},
-		{-ECONNREFUSED, "network namespace", "--network=host"},
-		{-ENODATA, "pid or user namespace", "--pid=host"},
-		{-EPROTONOSUPPORT, "CONFIG_CONNECTOR", "CONFIG_PROC_EVENTS"},
-		{-EMFILE, "cannot be read", "unit"},
-	};
-	struct collector_fixture *f = *state;
-
-	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		f->obstacle = cases[i].error;
-		f->collector = collector_free(f->collector);
-		fixture_begin(f, NULL);
-		assert_string_equal(fixture_fact(f, "doctor process-events state"), "missing");
-		assert_non_null(strstr(
-			fixture_fact(f, "doctor process-events text"), cases[i].text));
-		assert_non_null(strstr(
-			fixture_fact(f, "doctor process-events remedy"), cases[i].remedy));
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -603,8 +564,6 @@ int main(void)
 		BOTH(test_configured_after_its_end),
 		WITHOUT(test_discovered_names_are_bounded),
 		WITHOUT(test_discovered_with_odd_bytes),
-		WITHOUT(test_rights_are_reported),
-		WITHOUT(test_obstacles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

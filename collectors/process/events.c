@@ -23,14 +23,15 @@ static void look_at_executed(struct collector *c, pid_t pid)
 	bool was_main = before && before->main;
 	struct process *p = scan_examine(c, pid);
 
-	if (!p || !p->main || !was_main)
+	if (!p)
+		return;
+	/* It may have the keys of a service now. */
+	p->searched = 0;
+	if (!p->main || !was_main)
 		return;
 	scan_release_changed(p);
 	if (p->main)
 		tell_identity(p);
-	/* It may have the keys of a service now. */
-	if (p)
-		p->searched = 0;
 }
 
 /* Looks at what the connector tells after DURATION, and leaves it alone until then. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* More is executed than the collector takes note of: in the kernel's place, a socket tells of it. */
+/* What becomes of processes that execute another program: in the kernel's place, a socket tells of it. */
+#include <arpa/inet.h>
 #include <linux/cn_proc.h>
 #include <linux/connector.h>
 #include <linux/netlink.h>
@@ -80,9 +81,59 @@ static void test_more_execs_than_are_noted(void **state)
 	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, s->pid);
 }
 
+/* A socket that listens, for a child to inherit. */
+static int listen_at(uint16_t port)
+{
+	const struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const int on = 1;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+/* What has the socket, but not the program, is looked at again when it has that too. */
+static void test_exec_of_what_listens(void **state)
+{
+	static const char *const script[] = {"-c", "echo ready; read x; exec ./served", NULL};
+	struct collector_fixture *f = *state;
+	_cleanup_close_ int events = open_events(f);
+	uint16_t ports[] = {free_port(f)};
+	int fd = listen_at(ports[0]);
+	struct service_match *m;
+	const struct process *p;
+	struct server *s;
+	char line[6];
+
+	fixture_program(f, "/bin/sh", "shell");
+	s = fixture_server(f, script);
+	close_fd(&fd);
+	fixture_program(f, "served", "served");
+	m = fixture_service(f, "llama");
+	m->ports = ports;
+	m->port_count = ELEMENTS(ports);
+	fixture_begin(f, NULL);
+	while (!(p = scan_find(f->collector, s->pid)) || p->searched == 0)
+		fixture_ticks(f, 1);
+	server_say(s, "\n");
+	assert_int_equal(read(s->output, line, sizeof(line)), sizeof(line));
+	tell_exec(events, s->pid);
+	events_read(f->collector);
+	while (f->collector->executed_count > 0)
+		fixture_ticks(f, 1);
+	p = scan_find(f->collector, s->pid);
+	assert_true(p && (p->service || p->searched == 0));
+	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, s->pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WITHOUT(test_exec_of_what_listens),
 		WITHOUT(test_more_execs_than_are_noted),
 	};
 

@@ -99,6 +99,9 @@ const char *head_find_fault(const struct head *head, bool seamless)
 		return "there are more than " STRINGIFY(HEAD_FIELDS_MAX) " header fields";
 	if (!is_token(head->method, strlen(head->method)))
 		return "the method is not well-formed";
+	/* Which of two hosts an absolute one means is for a proxy to decide. */
+	if (head->target[0] != '/' && !text_equal(head->target, "*"))
+		return "the target is not a path";
 	if (strchr(head->target, ' ') || has_control(head->target, strlen(head->target)))
 		return "the target has a blank or a control character";
 	for (size_t i = 0; i < head->count; i++)

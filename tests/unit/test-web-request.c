@@ -280,6 +280,8 @@ static void test_heads(void **state)
 		{HEAD(GET "Host: a\r\n"), "Host is there twice"},
 		{HEAD(GET "HOST: b\r\n"), "Host is there twice"},
 		{HEAD("G{T / HTTP/1.1\r\nHost: a\r\n"), "method"},
+		{HEAD("GET http://a/ HTTP/1.1\r\nHost: a\r\n"), "not a path"},
+		{HEAD("GET a:1 HTTP/1.1\r\nHost: a\r\n"), "not a path"},
 		{HEAD("GET /a b HTTP/1.1\r\nHost: a\r\n"), "target"},
 		{HEAD("GET /\r HTTP/1.1\r\nHost: a\r\n"), "target"},
 		{HEAD(GET "Acce{t: b\r\n"), "field"},

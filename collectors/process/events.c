@@ -30,7 +30,9 @@ static void look_at_executed(struct collector *c, pid_t pid)
 	if (!p->main || !was_main)
 		return;
 	scan_release_changed(p);
-	if (p->main)
+	/* Its number may be another's by now. */
+	p = scan_find(c, pid);
+	if (p && p->main)
 		tell_identity(p);
 }
 

@@ -177,7 +177,8 @@ struct collector {
 
 /* Ends the loop: what the engine must know could not be told. */
 void collector_fail(struct collector *c, int r);
-/* False where the sink takes no more starts for now: what is new is looked at later. */
+/* False while too many events wait for the sink's acknowledgement: new processes are then left to the
+ * next listing. */
 bool collector_has_room(struct collector *c);
 /* Of a time of CLOCK_MONOTONIC, the clock ticks since boot: what the starts of processes are in. */
 uint64_t collector_boot_ticks(const struct collector *c, usec_t monotonic);

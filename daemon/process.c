@@ -10,6 +10,7 @@
 #include "daemon/base/text.h"
 #include "daemon/process_services.h"
 #include "daemon/role.h"
+#include "schema/records.h"
 
 #define ORPHAN_WAIT (10 * USEC_PER_SEC) /* children that outlive a crash so long are the service */
 #define BURST_MAX  1024 /* packets that are queued before the engine is waited for: less than a link takes */

@@ -38,6 +38,14 @@ static const char *const notification_state_names[] = {
 	[NOTIFICATION_FAILED] = "failed",
 };
 
+static const char *const check_state_names[] = {
+	[CHECK_OK] = "ok",
+	[CHECK_LIMITED] = "limited",
+	[CHECK_MISSING] = "missing",
+	[CHECK_FAILING] = "failing",
+	[CHECK_DISABLED] = "disabled",
+};
+
 /* Defines NAME_name() and NAME_parse() over NAME_names. */
 #define DEFINE_NAMES(type)                                                                         \
 	const char *type##_name(enum type s)                                                       \
@@ -62,41 +70,17 @@ DEFINE_NAMES(incident_state);
 DEFINE_NAMES(service_state);
 DEFINE_NAMES(notification_state);
 
+const char *check_state_name(enum check_state s)
+{
+	assert((size_t) s < ELEMENTS(check_state_names));
+	return check_state_names[s];
+}
+
 /* Copies a string that may be NULL. False without memory. */
 static bool copy_string(const char *from, char **ret)
 {
 	*ret = from ? strdup(from) : NULL;
 	return *ret || !from;
-}
-
-void evidence_list_free(struct evidence *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		free(list[i].name);
-		free(list[i].text);
-	}
-	free(list);
-}
-
-int evidence_list_copy(const struct evidence *from, size_t count, struct evidence **ret)
-{
-	struct evidence *list;
-
-	if (count == 0) {
-		*ret = NULL;
-		return 0;
-	}
-	list = calloc(count, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		if (!copy_string(from[i].name, &list[i].name) ||
-			!copy_string(from[i].text, &list[i].text)) {
-			evidence_list_free(list, count);
-			return -ENOMEM;
-		}
-	*ret = list;
-	return 0;
 }
 
 void alert_done(struct alert *a)
@@ -192,12 +176,12 @@ void notification_done(struct notification *n)
 	*n = (struct notification){0};
 }
 
-void service_done(struct service *s)
+void service_record_done(struct service_record *s)
 {
 	free(s->name);
 	free(s->reason);
 	free(s->url);
-	*s = (struct service){0};
+	*s = (struct service_record){0};
 }
 
 void process_record_done(struct process_record *p)
@@ -238,7 +222,7 @@ DEFINE_LIST_FREE(alert, alert, alert_done);
 DEFINE_LIST_FREE(incident, incident, incident_done);
 DEFINE_LIST_FREE(timeline, timeline_entry, timeline_entry_done);
 DEFINE_LIST_FREE(notification, notification, notification_done);
-DEFINE_LIST_FREE(service, service, service_done);
+DEFINE_LIST_FREE(service, service_record, service_record_done);
 DEFINE_LIST_FREE(process, process_record, process_record_done);
 DEFINE_LIST_FREE(role, role_record, role_record_done);
 DEFINE_LIST_FREE(fact, fact, fact_done);

@@ -16,6 +16,15 @@ enum alert_state { ALERT_INACTIVE, ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED }
 enum incident_state { INCIDENT_OPEN, INCIDENT_RESOLVED };
 enum service_state { SERVICE_UNKNOWN, SERVICE_UP, SERVICE_DOWN };
 enum notification_state { NOTIFICATION_PENDING, NOTIFICATION_DELIVERED, NOTIFICATION_FAILED };
+/* The value of a fact of the topic "doctor" under the key "state". */
+enum check_state {
+	CHECK_OK,
+	CHECK_LIMITED,  /* it works, but not all of it */
+	CHECK_MISSING,  /* the host does not give what is needed */
+	CHECK_FAILING,
+	CHECK_DISABLED, /* it failed, and is not tried again before a reload */
+	CHECK_STATES,
+};
 
 /* The word of each, as the API, webhooks and the database have it; parsing gives -EINVAL for any other. */
 const char *severity_name(enum severity s);
@@ -28,6 +37,7 @@ const char *service_state_name(enum service_state s);
 int service_state_parse(const char *name, enum service_state *ret);
 const char *notification_state_name(enum notification_state s);
 int notification_state_parse(const char *name, enum notification_state *ret);
+const char *check_state_name(enum check_state s);
 
 /* One rule for one label set. */
 struct alert {
@@ -84,7 +94,7 @@ struct notification {
 	char *body;
 };
 
-struct service {
+struct service_record {
 	char *name;
 	enum service_state state;
 	bool discovered;
@@ -112,16 +122,13 @@ struct fact {
 	char *role, *topic, *subject, *key, *value;
 };
 
-void evidence_list_free(struct evidence *list, size_t count);
-int evidence_list_copy(const struct evidence *from, size_t count, struct evidence **ret);
-
 void alert_done(struct alert *a);
 int alert_copy(const struct alert *from, struct alert *ret);
 void incident_done(struct incident *i);
 int incident_copy(const struct incident *from, struct incident *ret);
 void timeline_entry_done(struct timeline_entry *t);
 void notification_done(struct notification *n);
-void service_done(struct service *s);
+void service_record_done(struct service_record *s);
 void process_record_done(struct process_record *p);
 void role_record_done(struct role_record *r);
 void fact_done(struct fact *f);
@@ -130,7 +137,7 @@ void alert_list_free(struct alert *list, size_t count);
 void incident_list_free(struct incident *list, size_t count);
 void timeline_list_free(struct timeline_entry *list, size_t count);
 void notification_list_free(struct notification *list, size_t count);
-void service_list_free(struct service *list, size_t count);
+void service_list_free(struct service_record *list, size_t count);
 void process_list_free(struct process_record *list, size_t count);
 void role_list_free(struct role_record *list, size_t count);
 void fact_list_free(struct fact *list, size_t count);

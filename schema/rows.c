@@ -145,7 +145,7 @@ static void get_evidence(struct query *q, struct evidence **ret, size_t *ret_cou
 		query_fail(q, r);
 }
 
-void row_put_service(struct query *q, const struct service *v)
+void row_put_service(struct query *q, const struct service_record *v)
 {
 	query_put_text(q, v->name);
 	query_put_text(q, service_state_name(v->state));
@@ -156,7 +156,7 @@ void row_put_service(struct query *q, const struct service *v)
 	query_put_text(q, v->url);
 }
 
-void row_get_service(struct query *q, struct service *ret)
+void row_get_service(struct query *q, struct service_record *ret)
 {
 	ret->name = query_get_text(q);
 	get_service_state(q, &ret->state);

@@ -8,8 +8,8 @@
 #include "schema/query.h"
 #include "schema/records.h"
 
-void row_put_service(struct query *q, const struct service *v);
-void row_get_service(struct query *q, struct service *ret);
+void row_put_service(struct query *q, const struct service_record *v);
+void row_get_service(struct query *q, struct service_record *ret);
 void row_put_process(struct query *q, const struct process_record *p);
 void row_get_process(struct query *q, struct process_record *ret);
 void row_put_role(struct query *q, const struct role_record *r);

@@ -3,8 +3,11 @@
 noinst_LIBRARIES += libschema.a
 libschema_a_SOURCES = \
 	schema/event.c schema/event.h \
+	schema/known.c schema/known.h \
 	schema/records.c schema/records.h \
-	schema/series.c schema/series.h
+	schema/sample.c schema/sample.h \
+	schema/series.c schema/series.h \
+	schema/sink.h
 
 EXTRA_DIST += schema/metrics.def
 

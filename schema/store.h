@@ -46,7 +46,7 @@ int store_put_process(struct store *s, const struct process_record *p);
 /* 1 if it was there, 0 if not. */
 int store_remove_process(struct store *s, const struct process_record *p);
 
-int store_put_service(struct store *s, const struct service *v);
+int store_put_service(struct store *s, const struct service_record *v);
 int store_remove_service(struct store *s, const char *name);
 int store_put_role(struct store *s, const struct role_record *r);
 

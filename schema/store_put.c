@@ -29,7 +29,7 @@ int store_remove_process(struct store *s, const struct process_record *p)
 	return r < 0 ? r : sqlite3_changes(s->database.connection) > 0;
 }
 
-int store_put_service(struct store *s, const struct service *v)
+int store_put_service(struct store *s, const struct service_record *v)
 {
 	_cleanup_query_ struct query q = query_write(&s->database, STATEMENT_SET_SERVICE);
 

@@ -106,7 +106,7 @@ struct kind {
 	}                                                                                          \
 	static const struct kind name##_kind = {sizeof(struct type), get_##name, done_##name}
 
-DEFINE_KIND(service, service, service_done);
+DEFINE_KIND(service, service_record, service_record_done);
 DEFINE_KIND(process, process_record, process_record_done);
 DEFINE_KIND(role, role_record, role_record_done);
 DEFINE_KIND(fact, fact, fact_done);
@@ -181,7 +181,7 @@ static int read_one(struct query *q, const struct kind *kind, void *ret)
 	return q->error;
 }
 
-int reader_services(struct reader *r, struct service **ret, size_t *ret_count)
+int reader_services(struct reader *r, struct service_record **ret, size_t *ret_count)
 {
 	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_SERVICES);
 

@@ -23,7 +23,7 @@ struct reader *reader_close(struct reader *r);
 int reader_begin(struct reader *r);
 void reader_end(struct reader *r);
 
-int reader_services(struct reader *r, struct service **ret, size_t *ret_count);
+int reader_services(struct reader *r, struct service_record **ret, size_t *ret_count);
 int reader_processes(struct reader *r, struct process_record **ret, size_t *ret_count);
 int reader_roles(struct reader *r, struct role_record **ret, size_t *ret_count);
 /* TOPIC may be NULL for all; ordered by topic, subject, key. */

@@ -13,7 +13,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/cursor.h"
-#include "schema/event.h"
+#include "schema/sample.h"
 
 #define TICK_SAMPLES_MAX (1024 * 1024) /* values of one moment */
 

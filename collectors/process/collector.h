@@ -11,7 +11,8 @@
 
 #include "collectors/process/match.h"
 #include "daemon/base/clock.h"
-#include "schema/event.h"
+#include "schema/known.h"
+#include "schema/sink.h"
 
 #define COLLECTOR_DISCOVERY "discovery" /* what `doctor` says of discovery, where it is limited */
 #define COLLECTOR_MAINS	    "main-processes" /* ...and of main processes */

@@ -6,6 +6,7 @@
 
 #include "collectors/process/private.h"
 #include "daemon/base/text.h"
+#include "schema/records.h"
 
 #define EVIDENCE_MAX	 8
 #define COMMAND_LINE_MAX 512 /* bytes of it in evidence and facts */

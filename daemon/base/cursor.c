@@ -2,6 +2,8 @@
 #include "daemon/base/cursor.h"
 
 #include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/text.h"
@@ -101,4 +103,22 @@ char *cursor_string(struct cursor *c, size_t limit)
 	if (!copy)
 		c->failed = true;
 	return copy;
+}
+
+int cursor_array(struct cursor *c, size_t limit, size_t entry_bytes, size_t entry_size,
+	void *ret_array, size_t *ret_count)
+{
+	size_t count = cursor_u32(c);
+	void *array = NULL;
+
+	if (c->failed || count > limit || count > cursor_left(c) / entry_bytes)
+		return -EBADMSG;
+	if (count > 0) {
+		array = calloc(count, entry_size);
+		if (!array)
+			return -ENOMEM;
+	}
+	memcpy(ret_array, &array, sizeof(array));
+	*ret_count = count;
+	return 0;
 }

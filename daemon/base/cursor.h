@@ -40,3 +40,9 @@ const void *cursor_field(struct cursor *c, size_t *ret_size);
 /* A field that must be valid UTF-8 without a NUL inside, copied with a final NUL; free() it.
  * NULL (and failed) where it is not, where it is longer than LIMIT, or without memory. */
 char *cursor_string(struct cursor *c, size_t limit);
+
+/* Reads a u32 count of entries and makes a zeroed array of so many of ENTRY_SIZE bytes for them (NULL
+ * for none) in *RET_ARRAY, any pointer; free() it. No count is believed that is over LIMIT, or beyond what
+ * follows: an entry takes at least ENTRY_BYTES there. 0, -EBADMSG, -ENOMEM. */
+int cursor_array(struct cursor *c, size_t limit, size_t entry_bytes, size_t entry_size,
+	void *ret_array, size_t *ret_count);

@@ -76,7 +76,7 @@ struct role_facts {
 };
 
 struct service_entry {
-	struct service record;
+	struct service_record record;
 	bool configured;
 	bool changed;
 	bool removed;

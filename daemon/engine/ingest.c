@@ -8,6 +8,7 @@
 #include "daemon/base/text.h"
 #include "daemon/config/form.h"
 #include "daemon/engine/engine.h"
+#include "schema/known.h"
 
 #define PEER_SERIES_MAX 100000	/* series ids of one collector */
 #define FACT_VALUE_MAX	8192	/* bytes */

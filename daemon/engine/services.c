@@ -17,7 +17,7 @@ struct service_entry *service_entry_free(struct service_entry *entry)
 {
 	if (!entry)
 		return NULL;
-	service_done(&entry->record);
+	service_record_done(&entry->record);
 	free(entry->restarts);
 	free(entry);
 	return NULL;
@@ -386,7 +386,7 @@ static int restore_recent(struct engine *e, struct service_entry *entry)
 	return r == -ENOENT ? 0 : r;
 }
 
-static int restore_service(struct engine *e, const struct service *from)
+static int restore_service(struct engine *e, const struct service_record *from)
 {
 	struct service_entry *entry;
 	int r = find(e, from->name, &entry);
@@ -407,7 +407,7 @@ static int restore_service(struct engine *e, const struct service *from)
 int services_restore(struct engine *e)
 {
 	struct reader *reader = store_reader(e->store);
-	struct service *services = NULL;
+	struct service_record *services = NULL;
 	size_t count = 0;
 	int r = reader_services(reader, &services, &count);
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "alerts/promql/promql.h"
-#include "schema/event.h"
+#include "schema/sample.h"
 #include "schema/series.h"
 
 struct value {

@@ -239,7 +239,7 @@ static int add_facts(struct documents *d, const char *service, json_t *list)
 static int find_service(
 	struct documents *d, const struct document_request *q, const char *name, json_t **ret)
 {
-	struct service *services = NULL;
+	struct service_record *services = NULL;
 	struct process_record *processes = NULL;
 	size_t count = 0, process_count = 0;
 	json_t *found = NULL;

@@ -18,7 +18,7 @@
 
 /* What the database says about services and roles, for one document. */
 struct rows {
-	struct service *services;
+	struct service_record *services;
 	struct process_record *processes;
 	struct role_record *roles;
 	struct incident *incidents;

@@ -31,7 +31,7 @@ void url_segment_write(struct buf *b, const char *name)
 	}
 }
 
-static json_t *service_url(const struct service *s, const char *external_url)
+static json_t *service_url(const struct service_record *s, const char *external_url)
 {
 	_cleanup_buf_ struct buf url = BUF_INIT;
 
@@ -42,7 +42,7 @@ static json_t *service_url(const struct service *s, const char *external_url)
 	return buf_error(&url) < 0 ? NULL : json_string(url.data);
 }
 
-json_t *service_json(const struct service *s, const struct process_record *processes,
+json_t *service_json(const struct service_record *s, const struct process_record *processes,
 	size_t process_count, const char *external_url)
 {
 	json_t *pids = json_array();
@@ -56,7 +56,7 @@ json_t *service_json(const struct service *s, const struct process_record *proce
 		text_or_null_json(s->reason), "url", service_url(s, external_url));
 }
 
-int service_unsee(struct service *s, int64_t last_ms)
+int service_unsee(struct service_record *s, int64_t last_ms)
 {
 	char *reason;
 

@@ -13,12 +13,12 @@
 void json_list_add(json_t **list, json_t *item);
 
 /* PROCESSES are those of all services. EXTERNAL_URL is "" for none. */
-json_t *service_json(const struct service *s, const struct process_record *processes,
+json_t *service_json(const struct service_record *s, const struct process_record *processes,
 	size_t process_count, const char *external_url);
 
 /* Makes S what can be said of it when nobody has looked since LAST_MS (0: not yet): unknown, and what
  * it was. -ENOMEM. */
-int service_unsee(struct service *s, int64_t last_ms);
+int service_unsee(struct service_record *s, int64_t last_ms);
 
 /* ENGINE: we are connected to the engine, whose own row may be its last words. */
 json_t *role_json(const struct role_record *r, bool engine);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/base/buf.h"
-#include "schema/event.h"
+#include "schema/known.h"
 #include "schema/records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

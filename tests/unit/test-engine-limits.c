@@ -27,7 +27,7 @@ static void check_stored(struct engine_fixture *f, const char *pids, enum servic
 	_cleanup_free_ char *path = engine_fixture_database(f);
 	_cleanup_buf_ struct buf found = BUF_INIT;
 	struct process_record *processes;
-	struct service *services;
+	struct service_record *services;
 	struct reader *reader;
 	size_t count;
 
@@ -126,7 +126,7 @@ static void test_what_is_taken_back_makes_no_service(void **state)
 {
 	_cleanup_free_ char *path = NULL;
 	struct engine_fixture f;
-	struct service *services;
+	struct service_record *services;
 	struct reader *reader;
 	size_t count;
 

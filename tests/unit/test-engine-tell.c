@@ -35,7 +35,7 @@ static void check_story(const struct engine_fixture *f, const char *title, const
 {
 	struct reader *reader = open_reader(f);
 	struct incident *incidents;
-	struct service *services;
+	struct service_record *services;
 	size_t count;
 
 	assert_int_equal(reader_incidents(reader, INCIDENTS_ALL, 1, &incidents, &count), 0);

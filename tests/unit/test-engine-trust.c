@@ -13,6 +13,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/program.h"
+#include "schema/known.h"
 #include "schema/store.h"
 
 #define CONFIG "[daemon]\nevaluate = 10ms\n[service llama]\nexecutable = /bin/llama\n"

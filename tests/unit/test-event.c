@@ -11,6 +11,7 @@
 
 #include "daemon/base/buf.h"
 #include "schema/event.h"
+#include "schema/known.h"
 #include "schema/records.h"
 
 static void test_stale(void **state)

@@ -30,10 +30,10 @@ static void commit(struct fixture *f)
 static void test_services(void **state)
 {
 	struct fixture *f = *state;
-	struct service a = {.name = TEXT("b"), .state = SERVICE_UP, .discovered = true,
+	struct service_record a = {.name = TEXT("b"), .state = SERVICE_UP, .discovered = true,
 		.since_ms = 5, .restarts = 2, .reason = TEXT(""), .url = TEXT("http://[::1]:80/")};
-	struct service b = {.name = TEXT(ODD), .state = SERVICE_DOWN, .reason = NULL, .url = NULL};
-	struct service *list = NULL;
+	struct service_record b = {.name = TEXT(ODD), .state = SERVICE_DOWN, .reason = NULL, .url = NULL};
+	struct service_record *list = NULL;
 	size_t count = 0;
 
 	begin(f);

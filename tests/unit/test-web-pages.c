@@ -36,7 +36,7 @@ static void test_rows(void **state)
 {
 	struct process_record processes[] = {{.service = TEXT("a"), .pid = 7},
 		{.service = TEXT("b"), .pid = 8}, {.service = TEXT("a"), .pid = 9}};
-	struct service s = {.name = TEXT("a"),
+	struct service_record s = {.name = TEXT("a"),
 		.state = SERVICE_DOWN,
 		.since_ms = NOW_MS,
 		.restarts = 2,
@@ -49,7 +49,7 @@ static void test_rows(void **state)
 		"{\"name\":\"a\",\"state\":\"down\",\"discovered\":false,\"processes\":[7,9],"
 		"\"since\":\"2026-01-31T10:03:12.000Z\",\"restarts\":2,\"reason\":\"exited\","
 		"\"url\":null}");
-	s = (struct service){.name = TEXT("ü/."),
+	s = (struct service_record){.name = TEXT("ü/."),
 		.state = SERVICE_UP,
 		.discovered = true,
 		.reason = TEXT(""),
@@ -111,7 +111,7 @@ static void test_unseen(void **state)
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		struct service s = {.state = cases[i].state,
+		struct service_record s = {.state = cases[i].state,
 			.since_ms = 1,
 			.reason = strdup(cases[i].reason)};
 

@@ -312,7 +312,7 @@ static void put_samples(struct fixture *f, int64_t now_ms)
 void fill_store(struct fixture *f)
 {
 	int64_t now_ms = usec_to_ms(clock_wall());
-	struct service service = {.name = TEXT(SERVICE),
+	struct service_record service = {.name = TEXT(SERVICE),
 		.state = SERVICE_DOWN,
 		.since_ms = now_ms,
 		.reason = TEXT("exited"),

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a collector that starts (again) goes on from.
+ *
+ * Layer: schema. Pure. */
+#pragma once
+
+#include "schema/series.h"
+
+/* What the engine remembers of a service for a collector that starts (again): the main processes
+ * it knew and the values it had, so that nothing is missed or counted twice. */
+struct known_process {
+	char *service;
+	int64_t pid;
+	uint64_t start;
+	char *boot; /* /proc/sys/kernel/random/boot_id when it was seen */
+};
+struct known_value {
+	struct series series; /* a modelwatch_service_* counter, or modelwatch_service_up */
+	double value;
+};
+struct known {
+	struct known_process *processes;
+	size_t process_count;
+	struct known_value *values;
+	size_t value_count;
+};
+
+void known_done(struct known *k);
+
+/* What the kernel gives to processes. */
+bool process_id_is_valid(int64_t pid);
+/* True for what known_read() takes. */
+bool known_process_is_valid(const struct known_process *p);
+/* Bytes of what known_write() makes of it. */
+size_t known_process_size(const struct known_process *p);
+size_t known_value_size(const struct series *s);
+
+/* The wire form inside a message. The reader takes foreign bytes: -EBADMSG, -ENOMEM; *RET is for
+ * known_done(). */
+void known_write(const struct known *k, struct buf *b);
+int known_read(const void *data, size_t size, struct known *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The JSON body of a request that changes something.
  *
- * Layer: daemon/web. Pure; takes what a stranger sent. */
+ * Layer: daemon/web. Pure; its input is untrusted. */
 #pragma once
 
 #include <stdbool.h>

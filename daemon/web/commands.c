@@ -88,7 +88,7 @@ void commands_send(
 		return;
 	}
 	r = sd_event_add_time_relative(role_event(c->role), &p->timer, CLOCK_MONOTONIC,
-		command_patience(q->verb), USEC_PER_SEC, on_timeout, p);
+		command_timeout(q->verb), USEC_PER_SEC, on_timeout, p);
 	if (r >= 0)
 		r = send(c, c->last + 1, q);
 	if (r < 0) {

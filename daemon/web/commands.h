@@ -6,13 +6,13 @@
 
 #include "daemon/base/text.h"
 #include "daemon/role.h"
-#include "daemon/web/guests.h"
+#include "daemon/web/connections.h"
 
 /* How long VERB may take. The engine answers at once, but a test of a webhook takes its receiver's time:
  * as long as the connection of who asked has for its answer, less what handing it over may take. */
-static inline usec_t command_patience(const char *verb)
+static inline usec_t command_timeout(const char *verb)
 {
-	return text_equal(verb, "test-webhook") ? GUEST_SERVED - 5 * USEC_PER_SEC
+	return text_equal(verb, "test-webhook") ? CONNECTION_RESPONSE_TIMEOUT - 5 * USEC_PER_SEC
 						 : 15 * USEC_PER_SEC;
 }
 

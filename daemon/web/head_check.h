@@ -2,7 +2,7 @@
 /* Whether a request's head has one meaning alone (RFC 9112): what two readers may read differently
  * is how a request is smuggled past a proxy, and is refused.
  *
- * Layer: daemon/web. Pure; takes what a stranger sent, as the HTTP library cut it. */
+ * Layer: daemon/web. Pure; its input is untrusted, as the HTTP library cut it. */
 #pragma once
 
 #include <stdbool.h>

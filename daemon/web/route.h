@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a request line to a row of routes.def.
  *
- * Layer: daemon/web. Pure; takes what a stranger sent. A path is split at its slashes first and
+ * Layer: daemon/web. Pure; its input is untrusted. A path is split at its slashes first and
  * each segment decoded then, so that an argument may contain any character but NUL and other
  * controls. */
 #pragma once

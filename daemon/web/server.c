@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A daemon of libmicrohttpd for each listening socket, so that strangers on one do not keep people
- * from another. Each has an epoll descriptor that hangs on our loop; after every turn its timer is
+/* A daemon of libmicrohttpd for each listening socket, so that clients of one do not keep those
+ * of another out. Each has an epoll descriptor that hangs on our loop; after every turn its timer is
  * armed anew. The library's own list of arguments is not used: a request's target is kept whole, as
  * it came, and read by route.h. */
 #include "daemon/web/server.h"
@@ -16,19 +16,20 @@
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/config/config.h"
-#include "daemon/web/guests.h"
+#include "daemon/web/connections.h"
 #include "daemon/web/head_check.h"
 
-#define CONNECTIONS_OF_ONE 32                 /* of one address, over TCP */
+#define CONNECTIONS_PER_ADDRESS_MAX 32        /* over TCP */
 #define CONNECTION_MEMORY  (16 * 1024)        /* bytes: request line and headers must fit */
-#define IDLE_S             ((unsigned) (GUEST_WAITS / USEC_PER_SEC)) /* the library's limit */
 #define BODY_DISCARDED_MAX (16 * 1024 * 1024) /* bytes read and thrown away to be polite */
-#define ANSWERS_MAX        (64 * 1024 * 1024) /* bytes of all answers that are on their way */
+#define ANSWERS_MAX        (64 * 1024 * 1024) /* bytes of all answers that are not sent yet */
 #define LOG_LINE_MAX       256
+/* The library's own limit. */
+#define LIBRARY_TIMEOUT_S ((unsigned) (CONNECTION_REQUEST_TIMEOUT / USEC_PER_SEC))
 
 struct listener {
 	struct server *server;
-	struct guests guests;
+	struct connections connections;
 	struct MHD_Daemon *daemon;
 	sd_event_source *io, *timer;
 };
@@ -45,7 +46,7 @@ struct server {
 struct exchange {
 	struct listener *listener;
 	struct MHD_Connection *connection;
-	struct guest *guest; /* or NULL */
+	struct connection *slot; /* or NULL */
 	char *target;
 	struct buf body;
 	size_t body_size; /* read until now, with what was thrown away */
@@ -68,7 +69,7 @@ static const struct {
 	{"Cross-Origin-Resource-Policy", "same-origin"},
 };
 
-static void on_connection(void *userdata, struct MHD_Connection *connection, void **guest,
+static void on_connection(void *userdata, struct MHD_Connection *connection, void **slot,
 	enum MHD_ConnectionNotificationCode code)
 {
 	const union MHD_ConnectionInfo *info =
@@ -76,13 +77,14 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
 	struct listener *l = userdata;
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		*guest = info ? guests_enter(&l->guests, info->connect_fd, clock_monotonic())
-			      : NULL;
-	else if (*guest)
-		guests_leave(&l->guests, *guest);
+		*slot = info ? connections_add(
+				       &l->connections, info->connect_fd, clock_monotonic())
+			     : NULL;
+	else if (*slot)
+		connections_remove(&l->connections, *slot);
 }
 
-static struct guest *find_guest(struct MHD_Connection *connection)
+static struct connection *find_slot(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -91,25 +93,26 @@ static struct guest *find_guest(struct MHD_Connection *connection)
 }
 
 /* True where it went in the middle of a request. The library watches edges and stops to read after a
- * short read, so it misses an end that came together with the last bytes: such a guest would hold
- * its place until the library's patience ends. */
-static bool is_gone(const struct guest *guest)
+ * short read, so it misses an end that came together with the last bytes: such a
+ * connection would keep its slot until the library's own timeout. */
+static bool is_closed_by_peer(const struct connection *c)
 {
 	char byte;
 
-	return !guest->served && recv(guest->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return !c->served && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 /* Shut down, a connection wakes the library once more, and is closed. */
-static void see_off(struct guests *guests)
+static void close_connections(const struct connections *connections)
 {
 	usec_t now = clock_monotonic();
 
-	for (size_t i = 0; i < GUESTS_MAX; i++) {
-		const struct guest *guest = &guests->items[i];
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		const struct connection *c = &connections->items[i];
 
-		if (guest->fd >= 0 && (guests_has_to_go(guests, guest, now) || is_gone(guest)))
-			shutdown(guest->fd, SHUT_RDWR);
+		if (c->fd >= 0 &&
+			(connections_must_close(connections, c, now) || is_closed_by_peer(c)))
+			shutdown(c->fd, SHUT_RDWR);
 	}
 }
 
@@ -117,8 +120,8 @@ static void exchange_free(struct exchange *x)
 {
 	if (!x)
 		return;
-	if (x->guest)
-		guest_turn(x->guest, false, clock_monotonic());
+	if (x->slot)
+		connection_set_served(x->slot, false, clock_monotonic());
 	x->listener->server->on_way -= x->size;
 	if (x->response)
 		MHD_destroy_response(x->response);
@@ -127,7 +130,7 @@ static void exchange_free(struct exchange *x)
 	free(x);
 }
 
-/* What the library would log: a stranger's doing, of interest to nobody but who looks for it. */
+/* What the library would log: a client's doing, of interest to nobody but who looks for it. */
 static void on_log(void *userdata, const char *format, va_list arguments)
 	__attribute__((format(printf, 2, 0)));
 
@@ -150,7 +153,7 @@ static void *on_target(void *userdata, const char *target, struct MHD_Connection
 		return NULL;
 	x->listener = userdata;
 	x->connection = connection;
-	x->guest = find_guest(connection);
+	x->slot = find_slot(connection);
 	x->target = strdup(target);
 	if (!x->target) {
 		exchange_free(x);
@@ -248,8 +251,8 @@ static void ask(struct exchange *x, const char *method, const char *fault)
 	};
 	find_address(x->request.fd, &x->request.local, x->request.address);
 	x->asked = true;
-	if (x->guest)
-		guest_turn(x->guest, true, clock_monotonic());
+	if (x->slot)
+		connection_set_served(x->slot, true, clock_monotonic());
 	s->ops.request(x, &x->request, s->userdata);
 }
 
@@ -293,15 +296,15 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 	return MHD_YES;
 }
 
-/* When the library or a guest's end wants the next turn; USEC_INFINITY for never. */
+/* When the library or a connection's timeout wants the next turn; USEC_INFINITY for never. */
 static usec_t find_next(const struct listener *l, usec_t now)
 {
-	usec_t next = guests_next(&l->guests);
+	usec_t next = connections_next_timeout(&l->connections);
 	MHD_UNSIGNED_LONG_LONG wait_ms;
 
 	if (MHD_get_timeout(l->daemon, &wait_ms) != MHD_YES)
 		return next;
-	if (wait_ms < IDLE_S * 1000 && usec_add(now, wait_ms * USEC_PER_MSEC) < next)
+	if (wait_ms < LIBRARY_TIMEOUT_S * 1000 && usec_add(now, wait_ms * USEC_PER_MSEC) < next)
 		next = usec_add(now, wait_ms * USEC_PER_MSEC);
 	return next;
 }
@@ -319,13 +322,14 @@ static int arm(struct listener *l)
 
 static int turn(struct listener *l)
 {
-	bool full = l->guests.count == GUESTS_MAX;
+	bool full = l->connections.count == CONNECTIONS_MAX;
 
 	MHD_run(l->daemon);
-	/* In a full house the library does not listen, and begins to only at its next turn. */
-	if (full && l->guests.count < GUESTS_MAX)
+	/* At its limit of connections the library does not listen, and begins to only at its next
+	 * turn. */
+	if (full && l->connections.count < CONNECTIONS_MAX)
 		MHD_run(l->daemon);
-	see_off(&l->guests);
+	close_connections(&l->connections);
 	return arm(l);
 }
 
@@ -431,10 +435,10 @@ static struct MHD_Daemon *start_daemon(struct listener *l, int fd)
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, l,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_NOTIFY_COMPLETED,
 		on_completed, l, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, l,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned) GUESTS_MAX,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) CONNECTIONS_OF_ONE,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned) CONNECTIONS_MAX,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) CONNECTIONS_PER_ADDRESS_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
-		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_TIMEOUT, LIBRARY_TIMEOUT_S, MHD_OPTION_END);
 }
 
 int server_listen(struct server *s, int fd)
@@ -448,7 +452,7 @@ int server_listen(struct server *s, int fd)
 		return -E2BIG;
 	}
 	l->server = s;
-	guests_init(&l->guests);
+	connections_init(&l->connections);
 	l->daemon = start_daemon(l, fd);
 	if (!l->daemon) {
 		close_fd(&fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modelwatch-web: the status page, the API and the metrics. It reads the database, and hands what
- * people want changed to the engine; strangers reach nothing else. */
+ * people want changed to the engine; who connects reaches nothing else. */
 #include <stdio.h>
 #include <inttypes.h>
 #include <string.h>

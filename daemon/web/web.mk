@@ -28,11 +28,11 @@ libweb_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libweb_a_SOURCES = \
 	daemon/web/accept.c daemon/web/accept.h \
 	daemon/web/command_body.c daemon/web/command_body.h \
+	daemon/web/connections.c daemon/web/connections.h \
 	daemon/web/exposition.c daemon/web/exposition.h schema/metrics.def \
 	daemon/web/facts_json.c \
 	daemon/web/figures.c daemon/web/figures.h \
 	daemon/web/files.c daemon/web/files.h daemon/web/files.def \
-	daemon/web/guests.c daemon/web/guests.h \
 	daemon/web/head_check.c daemon/web/head_check.h \
 	daemon/web/health.c daemon/web/health.h \
 	daemon/web/host_check.c daemon/web/host_check.h \

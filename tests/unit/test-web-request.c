@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What strangers send to the web role: targets, hosts, bodies. */
+/* What untrusted clients send to the web role: targets, hosts, bodies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/web/command_body.h"
 #include "daemon/web/commands.h"
-#include "daemon/web/guests.h"
+#include "daemon/web/connections.h"
 #include "daemon/web/head_check.h"
 #include "daemon/web/host_check.h"
 #include "daemon/web/route.h"
@@ -334,47 +334,47 @@ static void test_many_fields(void **state)
 	assert_non_null(head_find_fault(&head, false));
 }
 
-static void test_guests(void **state)
+static void test_connections(void **state)
 {
 	const usec_t start = USEC_PER_DAY;
-	struct guest *first, *second;
-	struct guests g;
+	struct connection *first, *second;
+	struct connections c;
 
-	guests_init(&g);
-	assert_true(guests_next(&g) == USEC_INFINITY);
-	first = guests_enter(&g, 7, start);
-	assert_true(guests_next(&g) == start + GUEST_WAITS);
-	assert_false(guests_has_to_go(&g, first, start + GUEST_WAITS - 1));
-	assert_true(guests_has_to_go(&g, first, start + GUEST_WAITS));
+	connections_init(&c);
+	assert_true(connections_next_timeout(&c) == USEC_INFINITY);
+	first = connections_add(&c, 7, start);
+	assert_true(connections_next_timeout(&c) == start + CONNECTION_REQUEST_TIMEOUT);
+	assert_false(connections_must_close(&c, first, start + CONNECTION_REQUEST_TIMEOUT - 1));
+	assert_true(connections_must_close(&c, first, start + CONNECTION_REQUEST_TIMEOUT));
 	/* Served, it has its time anew, and waits anew behind that. */
-	guest_turn(first, true, start + 1);
-	assert_true(guests_next(&g) == start + 1 + GUEST_SERVED);
-	guest_turn(first, false, start + 2);
-	assert_true(guests_next(&g) == start + 2 + GUEST_WAITS);
+	connection_set_served(first, true, start + 1);
+	assert_true(connections_next_timeout(&c) == start + 1 + CONNECTION_RESPONSE_TIMEOUT);
+	connection_set_served(first, false, start + 2);
+	assert_true(connections_next_timeout(&c) == start + 2 + CONNECTION_REQUEST_TIMEOUT);
 
-	/* In a full house the longest waiting gives way, and nobody else. */
-	second = guests_enter(&g, 8, start + 3);
-	for (int fd = 9; fd < 7 + GUESTS_MAX; fd++)
-		assert_non_null(guests_enter(&g, fd, start + 4));
-	assert_null(guests_enter(&g, 100, start + 4));
-	assert_true(guests_next(&g) == start + 2 + GUEST_WELCOME);
-	assert_false(guests_has_to_go(&g, first, start + 2 + GUEST_WELCOME - 1));
-	assert_true(guests_has_to_go(&g, first, start + 2 + GUEST_WELCOME));
-	assert_false(guests_has_to_go(&g, second, start + 3 + GUEST_WELCOME));
-	guest_turn(first, true, start + 5);
-	assert_true(guests_has_to_go(&g, second, start + 3 + GUEST_WELCOME));
-	/* With a place free nobody has to give way. */
-	guests_leave(&g, first);
-	assert_false(guests_has_to_go(&g, second, start + 3 + GUEST_WELCOME));
-	assert_non_null(guests_enter(&g, 100, start + 6));
+	/* Without a free slot the longest waiting is closed, and no other. */
+	second = connections_add(&c, 8, start + 3);
+	for (int fd = 9; fd < 7 + CONNECTIONS_MAX; fd++)
+		assert_non_null(connections_add(&c, fd, start + 4));
+	assert_null(connections_add(&c, 100, start + 4));
+	assert_true(connections_next_timeout(&c) == start + 2 + CONNECTION_IDLE_MIN);
+	assert_false(connections_must_close(&c, first, start + 2 + CONNECTION_IDLE_MIN - 1));
+	assert_true(connections_must_close(&c, first, start + 2 + CONNECTION_IDLE_MIN));
+	assert_false(connections_must_close(&c, second, start + 3 + CONNECTION_IDLE_MIN));
+	connection_set_served(first, true, start + 5);
+	assert_true(connections_must_close(&c, second, start + 3 + CONNECTION_IDLE_MIN));
+	/* With a free slot none is closed for others. */
+	connections_remove(&c, first);
+	assert_false(connections_must_close(&c, second, start + 3 + CONNECTION_IDLE_MIN));
+	assert_non_null(connections_add(&c, 100, start + 6));
 }
 
 /* A receiver may take half a minute, and who asked hears of it while the connection lasts. */
-static void test_command_patience(void **state)
+static void test_command_timeout(void **state)
 {
-	assert_true(command_patience("test-webhook") < GUEST_SERVED);
-	assert_true(command_patience("test-webhook") > 30 * USEC_PER_SEC);
-	assert_true(command_patience("note") < command_patience("test-webhook"));
+	assert_true(command_timeout("test-webhook") < CONNECTION_RESPONSE_TIMEOUT);
+	assert_true(command_timeout("test-webhook") > 30 * USEC_PER_SEC);
+	assert_true(command_timeout("note") < command_timeout("test-webhook"));
 }
 
 static void test_bodies(void **state)
@@ -466,8 +466,8 @@ int main(void)
 		cmocka_unit_test(test_content_types),
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_many_fields),
-		cmocka_unit_test(test_guests),
-		cmocka_unit_test(test_command_patience),
+		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_command_timeout),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_malformed_bodies),
 	};

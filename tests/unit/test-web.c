@@ -299,7 +299,7 @@ static void say_and_end(struct fixture *f, bool tcp, const char *request, struct
 	sd_event_source_disable_unref(source);
 }
 
-/* Who leaves in the middle of a request keeps no place. */
+/* A connection closed in the middle of a request keeps no slot. */
 static void test_half_requests(void **state)
 {
 	static const char *const requests[] = {
@@ -339,9 +339,9 @@ static bool is_open(int fd)
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-/* All places taken by guests who say nothing: who leaves makes room at once, and where nobody
- * leaves, one gives way. */
-static void test_full_house(void **state)
+/* All slots taken by silent connections: one that its client closes is free at once, and where none
+ * is, the longest waiting is closed. */
+static void test_connection_limit(void **state)
 {
 	struct fixture *f = *state;
 	size_t open = 0;
@@ -380,23 +380,23 @@ static void put_many(struct fixture *f)
 	assert_int_equal(store_commit(f->store), 0);
 }
 
-/* Who asks for much and takes nothing makes us keep it: up to a limit, and not for ever. */
-static void test_hoarders(void **state)
+/* Clients that ask for much and read nothing make us keep it: up to a limit, and not for ever. */
+static void test_slow_readers(void **state)
 {
 	static const char request[] = "GET /metrics HTTP/1.1\r\nHost: any\r\n\r\n";
 	struct fixture *f = *state;
-	int hoarders[40];
+	int readers[40];
 
 	put_many(f);
-	for (size_t i = 0; i < ELEMENTS(hoarders); i++) {
-		hoarders[i] = dial(f, false);
+	for (size_t i = 0; i < ELEMENTS(readers); i++) {
+		readers[i] = dial(f, false);
 		assert_int_equal(
-			write(hoarders[i], request, strlen(request)), strlen(request));
+			write(readers[i], request, strlen(request)), strlen(request));
 	}
 	assert_status(f, "/metrics", 503);
 	assert_status(f, "/v1/status", 200);
-	for (size_t i = 0; i < ELEMENTS(hoarders); i++)
-		close(hoarders[i]);
+	for (size_t i = 0; i < ELEMENTS(readers); i++)
+		close(readers[i]);
 	assert_status(f, "/assets/style.css", 200);
 	assert_status(f, "/metrics", 200);
 }
@@ -436,8 +436,8 @@ int main(void)
 		cmocka_unit_test(test_refused_commands),
 		cmocka_unit_test(test_half_requests),
 		cmocka_unit_test(test_half_closed),
-		cmocka_unit_test(test_full_house),
-		cmocka_unit_test(test_hoarders),
+		cmocka_unit_test(test_connection_limit),
+		cmocka_unit_test(test_slow_readers),
 		cmocka_unit_test(test_another_database),
 		cmocka_unit_test(test_silence),
 	};

@@ -128,3 +128,10 @@ int exposition_end(struct exposition *e)
 		buf_add_string(&e->out, "");
 	return buf_error(&e->out);
 }
+
+const char *exposition_content_type(enum exposition_format format)
+{
+	return format == EXPOSITION_OPENMETRICS
+		       ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+		       : "text/plain; version=0.0.4; charset=utf-8";
+}

@@ -8,8 +8,9 @@
 #pragma once
 
 #include "daemon/base/buf.h"
-#include "daemon/web/accept.h"
 #include "schema/series.h"
+
+enum exposition_format { EXPOSITION_PROMETHEUS, EXPOSITION_OPENMETRICS };
 
 struct exposition {
 	enum exposition_format format;
@@ -24,3 +25,6 @@ int exposition_add(struct exposition *e, const struct series *series, double val
 
 /* Ends the text. The result is in `out`. */
 int exposition_end(struct exposition *e);
+
+/* Of an answer in this format. */
+const char *exposition_content_type(enum exposition_format format);

@@ -12,6 +12,7 @@
 #include "daemon/role.h"
 #include "daemon/web/command_body.h"
 #include "daemon/web/commands.h"
+#include "daemon/web/content_negotiation.h"
 #include "daemon/web/documents.h"
 #include "daemon/web/files.h"
 #include "daemon/web/health.h"
@@ -210,7 +211,7 @@ static void render_page(struct visit *v)
 
 static void render_metrics(struct visit *v)
 {
-	enum exposition_format format = accept_metrics(v->request->accept);
+	enum exposition_format format = negotiate_exposition_format(v->request->accept);
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	int r = documents_metrics(&v->web->documents, usec_to_ms(clock_wall()), format, &body);
 

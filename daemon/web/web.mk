@@ -26,9 +26,9 @@ noinst_LIBRARIES += libweb.a
 libweb_a_CPPFLAGS = $(AM_CPPFLAGS) -DMW_WEB_DIRECTORY='"$(abs_top_srcdir)/daemon/web"'
 libweb_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libweb_a_SOURCES = \
-	daemon/web/accept.c daemon/web/accept.h \
 	daemon/web/command_body.c daemon/web/command_body.h \
 	daemon/web/connections.c daemon/web/connections.h \
+	daemon/web/content_negotiation.c daemon/web/content_negotiation.h \
 	daemon/web/exposition.c daemon/web/exposition.h schema/metrics.def \
 	daemon/web/facts_json.c \
 	daemon/web/figures.c daemon/web/figures.h \

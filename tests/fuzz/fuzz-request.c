@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "daemon/base/buf.h"
-#include "daemon/web/accept.h"
 #include "daemon/web/command_body.h"
+#include "daemon/web/content_negotiation.h"
 #include "daemon/web/head_check.h"
 #include "daemon/web/host_check.h"
 #include "daemon/web/route.h"
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	host_is_served(lines[2], "127.0.0.1", &names);
 	origin_is_own(lines[3], NULL, lines[2], &names);
 	command_body_is_json(lines[3]);
-	accept_metrics(lines[3]);
+	negotiate_exposition_format(lines[3]);
 	command_body_read(at, (size_t) (text.data + text.size - at), size % 2, &body, &why);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/web/content_negotiation.h"
 #include "daemon/web/exposition.h"
 #include "daemon/web/figures.h"
 #include "daemon/web/sparkline.h"
@@ -46,7 +47,7 @@ static void test_negotiation(void **state)
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
 		print_message("%s\n", cases[i].accept ? cases[i].accept : "(none)");
-		assert_int_equal(accept_metrics(cases[i].accept), cases[i].format);
+		assert_int_equal(negotiate_exposition_format(cases[i].accept), cases[i].format);
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/web/accept.h"
+#include "daemon/web/content_negotiation.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,17 +38,17 @@ static void take_word(const char **at, const char *stops, char ret[static WORD_M
 	ret[size] = '\0';
 }
 
-struct range {
+struct media_range {
 	char type[WORD_MAX + 1];
 	char version[WORD_MAX + 1];
 	double quality;
 };
 
-static void take_range(const char **at, struct range *ret)
+static void take_range(const char **at, struct media_range *ret)
 {
 	char word[WORD_MAX + 1];
 
-	*ret = (struct range){.quality = 1};
+	*ret = (struct media_range){.quality = 1};
 	take_word(at, ",;", ret->type);
 	while (**at == ';') {
 		(*at)++;
@@ -63,7 +63,7 @@ static void take_range(const char **at, struct range *ret)
 		(*at)++;
 }
 
-static bool find_format(const struct range *range, enum exposition_format *ret)
+static bool find_format(const struct media_range *range, enum exposition_format *ret)
 {
 	for (size_t i = 0; i < ELEMENTS(types); i++)
 		if (strcasecmp(range->type, types[i].type) == 0 &&
@@ -75,25 +75,18 @@ static bool find_format(const struct range *range, enum exposition_format *ret)
 	return false;
 }
 
-enum exposition_format accept_metrics(const char *header)
+enum exposition_format negotiate_exposition_format(const char *accept)
 {
 	enum exposition_format best = EXPOSITION_PROMETHEUS, format;
 	double quality = 0;
-	struct range range;
+	struct media_range range;
 
-	for (size_t i = 0; header && *header && i < RANGES_MAX; i++) {
-		take_range(&header, &range);
+	for (size_t i = 0; accept && *accept && i < RANGES_MAX; i++) {
+		take_range(&accept, &range);
 		if (range.quality > quality && find_format(&range, &format)) {
 			quality = range.quality;
 			best = format;
 		}
 	}
 	return best;
-}
-
-const char *exposition_content_type(enum exposition_format format)
-{
-	return format == EXPOSITION_OPENMETRICS
-		       ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-		       : "text/plain; version=0.0.4; charset=utf-8";
 }

@@ -254,7 +254,7 @@ static int find_service(
 		if (!text_equal(services[i].name, name))
 			continue;
 		if (look.services_late)
-			r = service_unsee(&services[i], look.services_ms);
+			r = service_mark_unknown(&services[i], look.services_ms);
 		if (r == 0)
 			found = service_json(
 				&services[i], processes, process_count, d->external_url);

@@ -10,7 +10,9 @@
 #include "daemon/base/num.h"
 #include "daemon/base/text.h"
 #include "daemon/config/config.h"
+#include "daemon/web/facts_json.h"
 #include "daemon/web/figures.h"
+#include "daemon/web/json_list.h"
 #include "daemon/web/rows_json.h"
 
 #define INCIDENTS_MAX 500             /* of one list */
@@ -185,7 +187,7 @@ static int document_status(struct documents *d, const struct document_request *q
 	if (r == 0)
 		r = document_look(d, q, &look);
 	for (size_t i = 0; i < rows.service_count && r == 0 && look.services_late; i++)
-		r = service_unsee(&rows.services[i], look.services_ms);
+		r = service_mark_unknown(&rows.services[i], look.services_ms);
 	if (r == 0)
 		r = facts_document(d, "doctor", webhooks_json, &webhooks);
 	if (r == 0)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What collectors found out, by subject: /v1/doctor and /v1/discover. */
+#include "daemon/web/facts_json.h"
+
 #include <ctype.h>
 #include <string.h>
 
+#include "daemon/base/buf.h"
 #include "daemon/base/num.h"
 #include "daemon/base/text.h"
-#include "daemon/web/rows_json.h"
+#include "daemon/web/json_list.h"
 
 /* The object of this subject in LIST, made where it is not there. Facts come ordered by subject,
  * but several roles may speak of one. */
-static json_t *subject_of(json_t *list, const char *key, const char *subject)
+static json_t *find_or_add(json_t *list, const char *key, const char *subject)
 {
 	json_t *item;
 	size_t i;
@@ -30,7 +32,7 @@ json_t *doctor_json(const struct fact *facts, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (!text_equal(facts[i].topic, "doctor"))
 			continue;
-		check = subject_of(checks, "subject", facts[i].subject);
+		check = find_or_add(checks, "subject", facts[i].subject);
 		for (size_t j = 0; j < ELEMENTS(keys); j++)
 			if (check && text_equal(facts[i].key, keys[j]))
 				json_object_set_new(check, keys[j], json_string(facts[i].value));
@@ -70,7 +72,7 @@ json_t *webhooks_json(const struct fact *facts, size_t count)
 static const struct {
 	const char *key, *option;
 	bool glob; /* the option is a glob: its own characters are escaped */
-} discoveries[] = {
+} discovered_keys[] = {
 	{"kind", NULL, false},
 	{"executable", "executable", true},
 	{"listen_port", "listen-port", false},
@@ -110,16 +112,16 @@ static void add_section(json_t *service)
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	buf_printf(&b, "[service %s]\n", json_string_value(json_object_get(service, "name")));
-	for (size_t i = 0; i < ELEMENTS(discoveries); i++) {
-		json_t *value = json_object_get(service, discoveries[i].key);
+	for (size_t i = 0; i < ELEMENTS(discovered_keys); i++) {
+		json_t *value = json_object_get(service, discovered_keys[i].key);
 		uint32_t number;
 
 		if (!value)
-			json_object_set_new(service, discoveries[i].key, json_null());
-		else if (discoveries[i].option)
-			write_option(&b, discoveries[i].option, json_string_value(value),
-				discoveries[i].glob);
-		if (value && text_equal(discoveries[i].key, "listen_port") &&
+			json_object_set_new(service, discovered_keys[i].key, json_null());
+		else if (discovered_keys[i].option)
+			write_option(&b, discovered_keys[i].option, json_string_value(value),
+				discovered_keys[i].glob);
+		if (value && text_equal(discovered_keys[i].key, "listen_port") &&
 			num_parse_u32(json_string_value(value), &number) == 0)
 			json_object_set_new(service, "listen_port", json_integer(number));
 	}
@@ -129,9 +131,9 @@ static void add_section(json_t *service)
 
 static void take_discovery(json_t *service, const struct fact *f)
 {
-	for (size_t i = 0; i < ELEMENTS(discoveries); i++)
-		if (is_key(f->key, discoveries[i].key))
-			json_object_set_new(service, discoveries[i].key, json_string(f->value));
+	for (size_t i = 0; i < ELEMENTS(discovered_keys); i++)
+		if (is_key(f->key, discovered_keys[i].key))
+			json_object_set_new(service, discovered_keys[i].key, json_string(f->value));
 }
 
 json_t *discover_json(const struct fact *facts, size_t count)
@@ -142,7 +144,7 @@ json_t *discover_json(const struct fact *facts, size_t count)
 	for (size_t i = 0; i < count; i++)
 		if (text_equal(facts[i].topic, "service") &&
 			text_equal(facts[i].key, "discovered") && text_equal(facts[i].value, "yes"))
-			subject_of(services, "name", facts[i].subject);
+			find_or_add(services, "name", facts[i].subject);
 	for (size_t i = 0; i < count; i++)
 		json_array_foreach (services, n, service)
 			if (text_equal(facts[i].topic, "service") &&

@@ -4,7 +4,7 @@
 #include "alerts/incident_json.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/text.h"
-#include "daemon/web/rows_json.h"
+#include "daemon/web/json_list.h"
 
 #define LATE_INTERVALS 3    /* so many intervals without a report are too many */
 #define LATE_MS        5000 /* but a busy host may take so long */

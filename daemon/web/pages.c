@@ -9,6 +9,7 @@
 #include "daemon/base/mustache.h"
 #include "daemon/base/text.h"
 #include "daemon/web/files.h"
+#include "daemon/web/headline.h"
 #include "daemon/web/presentation.h"
 
 #define DEPTH_MAX 16 /* levels of a path that links climb; deeper ones are no pages of ours */
@@ -108,10 +109,10 @@ static json_t *page_json(const struct page *page, const json_t *document)
 int pages_render(const struct pages *p, const struct page *page, json_t *document, struct buf *out)
 {
 	const struct mustache *m = find_template((void *) (uintptr_t) p, page->template);
-	int r = presentation_add(document, page->now_ms);
+	int r = text_equal(page->template, "home") ? headline_add(document) : 0;
 
-	if (r == 0 && text_equal(page->template, "home"))
-		r = presentation_add_headline(document);
+	if (r == 0)
+		r = presentation_add(document, page->now_ms);
 	if (r == 0 && json_object_set_new(document, "page", page_json(page, document)) < 0)
 		r = -ENOMEM;
 	if (r < 0)

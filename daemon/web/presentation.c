@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/text.h"
-#include "daemon/web/rows_json.h"
+#include "daemon/web/json_list.h"
+#include "daemon/web/url_segment.h"
 
 #define DEPTH_MAX 8  /* levels of a document; deeper ones stay as they are */
 #define KEY_MAX   64 /* bytes of a key that gets a companion */
@@ -75,6 +77,7 @@ static const struct {
 } companions[] = {
 	{"state", add_flag},
 	{"status", add_flag},
+	{"headline_status", add_flag},
 	{"severity", add_flag},
 	{"runbook_url", add_link},
 	{"since", add_time},
@@ -238,128 +241,4 @@ static int add_to(json_t *value, int64_t now_ms, size_t depth)
 int presentation_add(json_t *document, int64_t now_ms)
 {
 	return add_to(document, now_ms, 0);
-}
-
-/* How many items of a list have KEY as VALUE; with VALUE NULL: have it at all. */
-static size_t count_items(
-	const json_t *document, const char *list, const char *key, const char *value)
-{
-	size_t count = 0, i;
-	json_t *item;
-
-	json_array_foreach (json_object_get(document, list), i, item) {
-		const char *text = json_string_value(json_object_get(item, key));
-
-		count += text && (!value || text_equal(text, value));
-	}
-	return count;
-}
-
-static void write_incidents(
-	const json_t *document, size_t open, struct buf *headline, struct buf *subline)
-{
-	size_t critical = count_items(document, "incidents", "severity", "critical");
-	size_t warning = count_items(document, "incidents", "severity", "warning");
-	size_t acknowledged = count_items(document, "incidents", "acknowledged_at", NULL);
-	size_t unknown = count_items(document, "services", "state", "unknown");
-
-	buf_printf(headline, "%zu open incident%s", open, open == 1 ? "" : "s");
-	if (critical > 0)
-		buf_printf(subline, "%zu critical", critical);
-	if (warning > 0)
-		buf_printf(subline, "%s%zu warning%s", subline->size > 0 ? ", " : "", warning,
-			warning == 1 ? "" : "s");
-	if (acknowledged == open)
-		buf_printf(subline, "%sacknowledged", subline->size > 0 ? ", " : "");
-	else
-		buf_printf(subline, "%s%zu not acknowledged", subline->size > 0 ? ", " : "",
-			open - acknowledged);
-	if (unknown > 0)
-		buf_printf(subline, ", %zu service%s in unknown state", unknown,
-			unknown == 1 ? "" : "s");
-}
-
-static void write_services(const json_t *document, struct buf *headline, struct buf *subline)
-{
-	size_t services = json_array_size(json_object_get(document, "services"));
-	size_t up = count_items(document, "services", "state", "up");
-
-	if (services == 0) {
-		buf_add_string(headline, "No model servers found yet");
-		buf_add_string(subline, "modelwatch keeps looking");
-		return;
-	}
-	buf_add_string(headline, "All is well");
-	if (up == services)
-		buf_printf(subline, "%zu service%s up", services, services == 1 ? "" : "s");
-	else
-		buf_printf(subline, "%zu of %zu services up, no open incident", up, services);
-}
-
-static void write_roles(const json_t *document, struct buf *headline, struct buf *subline)
-{
-	size_t unknown = count_items(document, "services", "state", "unknown");
-	json_t *role, *webhook;
-	size_t i;
-
-	/* What it does not see comes before why. */
-	if (unknown > 0)
-		buf_printf(headline, "%zu service%s in unknown state", unknown,
-			unknown == 1 ? "" : "s");
-	buf_add_string(unknown > 0 ? subline : headline, "modelwatch itself needs a look");
-	json_array_foreach (json_object_get(document, "roles"), i, role) {
-		const char *state = json_string_value(json_object_get(role, "state"));
-
-		if (state && !text_equal(state, "running") && !text_equal(state, "starting"))
-			buf_printf(subline, "%srole %s is %s", subline->size > 0 ? ", " : "",
-				json_string_value(json_object_get(role, "name")), state);
-	}
-	json_array_foreach (json_object_get(document, "webhooks"), i, webhook)
-		buf_printf(subline, "%swebhook %s takes nothing", subline->size > 0 ? ", " : "",
-			json_string_value(json_object_get(webhook, "name")));
-}
-
-/* What needs a look comes first, however many services there are. */
-static int sort_services(json_t *document)
-{
-	static const char *const states[] = {"down", "unknown", "up"};
-	json_t *services = json_object_get(document, "services"), *sorted = json_array(), *item;
-	size_t n;
-
-	for (size_t i = 0; i < ELEMENTS(states); i++)
-		json_array_foreach (services, n, item) {
-			const char *state = json_string_value(json_object_get(item, "state"));
-
-			if (state && text_equal(state, states[i]))
-				json_list_add(&sorted, json_incref(item));
-		}
-	return json_object_set_new(document, "services", sorted) < 0 ? -ENOMEM : 0;
-}
-
-int presentation_add_headline(json_t *document)
-{
-	_cleanup_buf_ struct buf headline = BUF_INIT, subline = BUF_INIT;
-	const char *mood = json_string_value(json_object_get(document, "status"));
-	size_t open = json_array_size(json_object_get(document, "incidents"));
-	bool empty = json_array_size(json_object_get(document, "services")) == 0;
-	int r = sort_services(document);
-
-	if (r < 0)
-		return r;
-	if (open > 0)
-		write_incidents(document, open, &headline, &subline);
-	else if (mood && !text_equal(mood, "ok"))
-		write_roles(document, &headline, &subline);
-	else {
-		write_services(document, &headline, &subline);
-		mood = empty ? "none" : mood;
-	}
-	if (buf_error(&headline) < 0 || buf_error(&subline) < 0)
-		return -ENOMEM;
-	r = set(document, "headline", "", json_string(headline.data));
-	if (r == 0)
-		r = set(document, "subline", "", json_string(subline.data ? subline.data : ""));
-	if (r == 0)
-		r = set(document, "mood", "", json_string(mood ? mood : "none"));
-	return r < 0 ? r : set(document, "mood_is_", mood ? mood : "none", json_true());
 }

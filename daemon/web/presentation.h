@@ -19,8 +19,3 @@
 
 /* 0 or -ENOMEM. */
 int presentation_add(json_t *document, int64_t now_ms);
-
-/* For the first page: puts services that are down or unknown first, and adds "headline" and
- * "subline", the answer to "is anything wrong?", and "mood": ok, warning, critical or none (there is
- * nothing to watch). */
-int presentation_add_headline(json_t *document);

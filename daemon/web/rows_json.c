@@ -1,35 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/web/rows_json.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alerts/incident_json.h"
+#include "daemon/base/buf.h"
 #include "daemon/base/text.h"
-
-void json_list_add(json_t **list, json_t *item)
-{
-	if (json_array_append_new(*list, item) < 0) {
-		json_decref(*list);
-		*list = NULL;
-	}
-}
-
-void url_segment_write(struct buf *b, const char *name)
-{
-	for (; *name; name++) {
-		unsigned char c = (unsigned char) *name;
-
-		/* "." and ".." would be steps of the path, not names. */
-		if (isalnum(c) || strchr("-_~", c) || (c == '.' && b->size > 0 && name[1]))
-			buf_add_char(b, (char) c);
-		else
-			buf_printf(b, "%%%02X", c);
-	}
-}
+#include "daemon/web/json_list.h"
+#include "daemon/web/url_segment.h"
 
 static json_t *service_url(const struct service_record *s, const char *external_url)
 {
@@ -56,7 +37,7 @@ json_t *service_json(const struct service_record *s, const struct process_record
 		text_or_null_json(s->reason), "url", service_url(s, external_url));
 }
 
-int service_unsee(struct service_record *s, int64_t last_ms)
+int service_mark_unknown(struct service_record *s, int64_t last_ms)
 {
 	char *reason;
 

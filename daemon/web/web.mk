@@ -30,17 +30,20 @@ libweb_a_SOURCES = \
 	daemon/web/connections.c daemon/web/connections.h \
 	daemon/web/content_negotiation.c daemon/web/content_negotiation.h \
 	daemon/web/exposition.c daemon/web/exposition.h schema/metrics.def \
-	daemon/web/facts_json.c \
+	daemon/web/facts_json.c daemon/web/facts_json.h \
 	daemon/web/figures.c daemon/web/figures.h \
 	daemon/web/files.c daemon/web/files.h daemon/web/files.def \
 	daemon/web/head_check.c daemon/web/head_check.h \
+	daemon/web/headline.c daemon/web/headline.h \
 	daemon/web/health.c daemon/web/health.h \
 	daemon/web/host_check.c daemon/web/host_check.h \
+	daemon/web/json_list.c daemon/web/json_list.h \
 	daemon/web/pages.c daemon/web/pages.h \
 	daemon/web/presentation.c daemon/web/presentation.h \
 	daemon/web/route.c daemon/web/route.h daemon/web/routes.def \
 	daemon/web/rows_json.c daemon/web/rows_json.h \
-	daemon/web/sparkline.c daemon/web/sparkline.h
+	daemon/web/sparkline.c daemon/web/sparkline.h \
+	daemon/web/url_segment.c daemon/web/url_segment.h
 
 # The files are part of this object.
 daemon/web/libweb_a-files.$(OBJEXT): $(WEB_FILES)

@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 #include "daemon/base/buf.h"
+#include "daemon/web/facts_json.h"
 #include "daemon/web/files.h"
+#include "daemon/web/headline.h"
 #include "daemon/web/health.h"
 #include "daemon/web/pages.h"
 #include "daemon/web/presentation.h"
@@ -96,7 +98,7 @@ static void test_incident(void **state)
 }
 
 /* Nobody looks any more: what a service was is not what it is. */
-static void test_unseen(void **state)
+static void test_service_mark_unknown(void **state)
 {
 	static const struct {
 		enum service_state state;
@@ -115,7 +117,7 @@ static void test_unseen(void **state)
 			.since_ms = 1,
 			.reason = strdup(cases[i].reason)};
 
-		assert_int_equal(service_unsee(&s, cases[i].last_ms), 0);
+		assert_int_equal(service_mark_unknown(&s, cases[i].last_ms), 0);
 		assert_int_equal(s.state, SERVICE_UNKNOWN);
 		assert_string_equal(s.reason, cases[i].expected);
 		assert_int_equal(
@@ -257,7 +259,7 @@ static void test_presentation(void **state)
 static void test_headlines(void **state)
 {
 	static const struct {
-		const char *document, *headline, *subline, *mood;
+		const char *document, *headline, *subline, *status;
 	} cases[] = {
 		{"{\"status\":\"ok\",\"services\":[],\"incidents\":[]}",
 			"No model servers found yet", "modelwatch keeps looking", "none"},
@@ -292,13 +294,13 @@ static void test_headlines(void **state)
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
 		json_t *document = json_loads(cases[i].document, 0, NULL);
 
-		assert_int_equal(presentation_add_headline(document), 0);
+		assert_int_equal(headline_add(document), 0);
 		assert_string_equal(json_string_value(json_object_get(document, "headline")),
 			cases[i].headline);
 		assert_string_equal(
 			json_string_value(json_object_get(document, "subline")), cases[i].subline);
-		assert_string_equal(
-			json_string_value(json_object_get(document, "mood")), cases[i].mood);
+		assert_string_equal(json_string_value(json_object_get(document, "headline_status")),
+			cases[i].status);
 		json_decref(document);
 	}
 }
@@ -315,7 +317,7 @@ static void test_order(void **state)
 	json_t *service;
 	size_t i;
 
-	assert_int_equal(presentation_add_headline(document), 0);
+	assert_int_equal(headline_add(document), 0);
 	assert_int_equal(json_array_size(json_object_get(document, "services")), 4);
 	json_array_foreach (json_object_get(document, "services"), i, service)
 		assert_int_equal(
@@ -475,7 +477,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_incident),
-		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_service_mark_unknown),
 		cmocka_unit_test(test_rollup),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_facts),

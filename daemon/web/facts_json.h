@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What collectors found out, by subject: /v1/doctor and /v1/discover.
+ *
+ * Layer: daemon/web. Pure. Each returns a new reference, or NULL without memory. */
+#pragma once
+
+#include <jansson.h>
+
+#include "schema/records.h"
+
+/* {"checks":[{"subject","state","text","remedy"}]} from facts of the topic doctor. */
+json_t *doctor_json(const struct fact *facts, size_t count);
+
+/* The webhooks that take nothing, of the same facts: [{"name","state","text"}] */
+json_t *webhooks_json(const struct fact *facts, size_t count);
+
+/* {"services":[...]}: the discovered ones among facts of the topic service, each with a
+ * configuration section ready to paste. */
+json_t *discover_json(const struct fact *facts, size_t count);

@@ -47,8 +47,8 @@ static const struct connection *find_longest_waiting(const struct connections *c
 /* When its time is over; LONGEST_WAITING: it is the one to close for others. */
 static usec_t deadline_of(const struct connection *connection, bool longest_waiting)
 {
-	usec_t timeout = connection->served ? CONNECTION_RESPONSE_TIMEOUT
-					    : CONNECTION_REQUEST_TIMEOUT;
+	usec_t timeout =
+		connection->served ? CONNECTION_RESPONSE_TIMEOUT : CONNECTION_REQUEST_TIMEOUT;
 
 	return usec_add(connection->since, longest_waiting ? CONNECTION_IDLE_MIN : timeout);
 }

@@ -44,18 +44,3 @@ int documents_get(struct documents *d, const struct document_request *q, json_t 
 /* Every current series. Errors as above. */
 int documents_metrics(
 	struct documents *d, int64_t now_ms, enum exposition_format format, struct buf *ret);
-
-/* For the builders of documents in files of their own. */
-int document_service(struct documents *d, const struct document_request *q, json_t **ret);
-int document_health(struct documents *d, const struct document_request *q, json_t **ret);
-
-/* How fresh what is known is. */
-struct look {
-	bool late;          /* a collector has been silent for too long */
-	bool services_late; /* so has the one that watches services */
-	int64_t services_ms; /* its last report; 0 for none within an hour */
-};
-
-int document_look(struct documents *d, const struct document_request *q, struct look *ret);
-int document_incident_list(
-	struct documents *d, enum incident_filter filter, const char *service, json_t **ret);

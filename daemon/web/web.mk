@@ -51,10 +51,18 @@ daemon/web/libweb_a-files.$(OBJEXT): $(WEB_FILES)
 pkglibexec_PROGRAMS += modelwatch-web
 modelwatch_web_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(MICROHTTPD_CFLAGS) $(JANSSON_CFLAGS)
 modelwatch_web_SOURCES = \
+	daemon/web/collector_reports.c daemon/web/collector_reports.h \
 	daemon/web/commands.c daemon/web/commands.h \
+	daemon/web/document_alerts.c \
+	daemon/web/document_builders.h \
+	daemon/web/document_facts.c \
 	daemon/web/document_health.c \
+	daemon/web/document_incidents.c \
 	daemon/web/document_service.c \
+	daemon/web/document_status.c \
 	daemon/web/documents.c daemon/web/documents.h \
+	daemon/web/freshness.c daemon/web/freshness.h \
+	daemon/web/service_charts.c daemon/web/service_charts.h \
 	daemon/web/server.c daemon/web/server.h \
 	daemon/web/web.c
 modelwatch_web_LDADD = libweb.a librole.a libconfig.a libalerts.a libstore.a libschema.a libbase.a \

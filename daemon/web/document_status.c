@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The document of the first page and of /v1/status. */
+#include "alerts/incident_json.h"
+#include "daemon/base/cleanup.h"
+#include "daemon/web/document_builders.h"
+#include "daemon/web/facts_json.h"
+#include "daemon/web/freshness.h"
+#include "daemon/web/json_list.h"
+#include "daemon/web/rows_json.h"
+
+/* What the database says about services and roles, for one document. */
+struct rows {
+	struct service_record *services;
+	struct process_record *processes;
+	struct role_record *roles;
+	struct incident *incidents;
+	size_t service_count, process_count, role_count, incident_count;
+};
+
+static void rows_done(struct rows *r)
+{
+	service_list_free(r->services, r->service_count);
+	process_list_free(r->processes, r->process_count);
+	role_list_free(r->roles, r->role_count);
+	incident_list_free(r->incidents, r->incident_count);
+}
+
+static int rows_read(struct reader *reader, struct rows *rows)
+{
+	int r = reader_services(reader, &rows->services, &rows->service_count);
+
+	if (r == 0)
+		r = reader_processes(reader, &rows->processes, &rows->process_count);
+	if (r == 0)
+		r = reader_roles(reader, &rows->roles, &rows->role_count);
+	if (r == 0)
+		r = reader_incidents(reader, INCIDENTS_OPEN, INCIDENTS_MAX, &rows->incidents,
+			&rows->incident_count);
+	return r;
+}
+
+int document_status(struct documents *d, const struct document_request *q, json_t **ret)
+{
+	_cleanup_(rows_done) struct rows rows = {0};
+	json_t *services, *incidents, *roles, *webhooks = NULL;
+	struct freshness freshness;
+	bool late;
+	int r = rows_read(d->reader, &rows);
+
+	if (r == 0)
+		r = freshness_read(d, q, &freshness);
+	for (size_t i = 0; i < rows.service_count && r == 0 && freshness.services_late; i++)
+		r = service_mark_unknown(&rows.services[i], freshness.services_last_ms);
+	if (r == 0)
+		r = document_facts(d, "doctor", webhooks_json, &webhooks);
+	if (r == 0)
+		r = document_incidents_detailed(d, rows.incidents, rows.incident_count, &incidents);
+	if (r < 0) {
+		json_decref(webhooks);
+		return r;
+	}
+	services = json_array();
+	roles = json_array();
+	for (size_t i = 0; i < rows.service_count; i++)
+		json_list_add(&services, service_json(&rows.services[i], rows.processes,
+						 rows.process_count, d->external_url));
+	for (size_t i = 0; i < rows.role_count; i++)
+		json_list_add(&roles, role_json(&rows.roles[i], q->engine));
+	late = freshness.collector_late || q->trouble || json_array_size(webhooks) > 0;
+	return document_return(json_pack("{s:s,s:o,s:[],s:o,s:o,s:o,s:s?}", "status",
+				       status_rollup(rows.incidents, rows.incident_count,
+					       rows.roles, rows.role_count, q->engine, late),
+				       "services", services, "weights", "incidents", incidents,
+				       "roles", roles, "webhooks", webhooks, "trouble", q->trouble),
+		ret);
+}

@@ -7,7 +7,7 @@
 
 #define PENDING_MAX 32 /* requests that wait for the engine */
 
-struct pending {
+struct pending_command {
 	struct commands *commands;
 	uint64_t number; /* 0 while free */
 	command_done_fn done;
@@ -18,7 +18,7 @@ struct pending {
 struct commands {
 	struct role *role;
 	uint64_t last; /* number given */
-	struct pending pending[PENDING_MAX];
+	struct pending_command pending[PENDING_MAX];
 };
 
 int commands_new(struct role *r, struct commands **ret)
@@ -34,7 +34,7 @@ int commands_new(struct role *r, struct commands **ret)
 	return 0;
 }
 
-static void finish(struct pending *p, unsigned status, const void *body, size_t size)
+static void finish(struct pending_command *p, unsigned status, const void *body, size_t size)
 {
 	p->number = 0;
 	p->timer = sd_event_source_disable_unref(p->timer);
@@ -78,7 +78,7 @@ static int send(struct commands *c, uint64_t number, const struct command_reques
 void commands_send(
 	struct commands *c, const struct command_request *q, command_done_fn done, void *userdata)
 {
-	struct pending *p = c->pending;
+	struct pending_command *p = c->pending;
 	int r;
 
 	while (p < c->pending + PENDING_MAX && p->number > 0)

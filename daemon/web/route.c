@@ -8,7 +8,7 @@
 
 #define ARGUMENT "{}"
 
-static const struct route routes[] = {
+static const struct http_route routes[] = {
 #define ROUTE(identifier, method, pattern, renders, document, name, query)                         \
 	{ROUTE_##identifier, METHOD_##method, pattern, RENDERS_##renders, DOCUMENT_##document,     \
 		name, query},
@@ -114,7 +114,7 @@ static unsigned bad(struct route_match *ret, const char *why)
 	return 400;
 }
 
-static unsigned take_route(const struct route *route, const char *argument, size_t argument_size,
+static unsigned take_route(const struct http_route *route, const char *argument, size_t argument_size,
 	const char *query, struct route_match *ret)
 {
 	bool strict = *route->query && route->renders != RENDERS_PAGE;

@@ -36,7 +36,7 @@ enum route_id {
 	ROUTES,
 };
 
-struct route {
+struct http_route {
 	enum route_id id;
 	enum route_method method;
 	const char *pattern;
@@ -47,7 +47,7 @@ struct route {
 };
 
 struct route_match {
-	const struct route *route;
+	const struct http_route *route;
 	char argument[ROUTE_ARGUMENT_MAX + 1]; /* "" where the pattern has none */
 	char query[ROUTE_ARGUMENT_MAX + 1];    /* the value of the route's query key; "" for none */
 	const char *allow;                     /* with 405: the methods that the path has */

@@ -51,8 +51,10 @@ daemon/web/libweb_a-files.$(OBJEXT): $(WEB_FILES)
 pkglibexec_PROGRAMS += modelwatch-web
 modelwatch_web_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(MICROHTTPD_CFLAGS) $(JANSSON_CFLAGS)
 modelwatch_web_SOURCES = \
+	daemon/web/answer.c daemon/web/answer.h \
 	daemon/web/collector_reports.c daemon/web/collector_reports.h \
 	daemon/web/commands.c daemon/web/commands.h \
+	daemon/web/dispatch.c daemon/web/dispatch.h \
 	daemon/web/document_alerts.c \
 	daemon/web/document_builders.h \
 	daemon/web/document_facts.c \
@@ -62,9 +64,9 @@ modelwatch_web_SOURCES = \
 	daemon/web/document_status.c \
 	daemon/web/documents.c daemon/web/documents.h \
 	daemon/web/freshness.c daemon/web/freshness.h \
+	daemon/web/http_server.c daemon/web/http_server.h \
 	daemon/web/service_charts.c daemon/web/service_charts.h \
-	daemon/web/server.c daemon/web/server.h \
-	daemon/web/web.c
+	daemon/web/web.c daemon/web/web.h
 modelwatch_web_LDADD = libweb.a librole.a libconfig.a libalerts.a libstore.a libschema.a libbase.a \
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) -lm
 

@@ -3,7 +3,7 @@
  * of another out. Each has an epoll descriptor that hangs on our loop; after every turn its timer is
  * armed anew. The library's own list of arguments is not used: a request's target is kept whole, as
  * it came, and read by route.h. */
-#include "daemon/web/server.h"
+#include "daemon/web/http_server.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -19,48 +19,48 @@
 #include "daemon/web/connections.h"
 #include "daemon/web/head_check.h"
 
-#define CONNECTIONS_PER_ADDRESS_MAX 32        /* over TCP */
-#define CONNECTION_MEMORY  (16 * 1024)        /* bytes: request line and headers must fit */
 #define BODY_DISCARDED_MAX (16 * 1024 * 1024) /* bytes read and thrown away to be polite */
 #define ANSWERS_MAX        (64 * 1024 * 1024) /* bytes of all answers that are not sent yet */
+#define CONNECTION_MEMORY  (16 * 1024)        /* bytes: request line and headers must fit */
+#define PER_ADDRESS_MAX    32                 /* connections of one address, over TCP */
 #define LOG_LINE_MAX       256
 /* The library's own limit. */
 #define LIBRARY_TIMEOUT_S ((unsigned) (CONNECTION_REQUEST_TIMEOUT / USEC_PER_SEC))
 
-struct listener {
-	struct server *server;
+struct http_listener {
+	struct http_server *server;
 	struct connections connections;
 	struct MHD_Daemon *daemon;
 	sd_event_source *io, *timer;
 };
 
-struct server {
+struct http_server {
 	sd_event *event;
-	struct server_ops ops;
+	http_request_fn fn;
 	void *userdata;
-	struct listener listeners[LISTENERS_MAX];
+	struct http_listener listeners[LISTENERS_MAX];
 	size_t count;
-	size_t on_way; /* bytes of answers */
+	size_t bytes_in_flight; /* of all answers */
 };
 
-struct exchange {
-	struct listener *listener;
+struct http_exchange {
+	struct http_listener *listener;
 	struct MHD_Connection *connection;
 	struct connection *slot; /* or NULL */
 	char *target;
 	struct buf body;
 	size_t body_size; /* read until now, with what was thrown away */
-	bool begun, asked, suspended;
-	struct server_request request;
+	bool begun, passed_on, suspended;
+	struct http_request request;
 	struct MHD_Response *response; /* NULL until answered */
-	size_t size;                   /* bytes of its body that are counted as on their way */
+	size_t reserved;               /* bytes of its body, counted as in flight */
 	unsigned status;
 };
 
 /* On every answer. Styles and scripts are files of ours alone; nothing may frame or be framed. */
 static const struct {
 	const char *name, *value;
-} headers[] = {
+} security_headers[] = {
 	{"Content-Security-Policy",
 		"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
 		"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
@@ -74,11 +74,10 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct listener *l = userdata;
+	struct http_listener *l = userdata;
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		*slot = info ? connections_add(
-				       &l->connections, info->connect_fd, clock_monotonic())
+		*slot = info ? connections_add(&l->connections, info->connect_fd, clock_monotonic())
 			     : NULL;
 	else if (*slot)
 		connections_remove(&l->connections, *slot);
@@ -116,13 +115,13 @@ static void close_connections(const struct connections *connections)
 	}
 }
 
-static void exchange_free(struct exchange *x)
+static void exchange_free(struct http_exchange *x)
 {
 	if (!x)
 		return;
 	if (x->slot)
 		connection_set_served(x->slot, false, clock_monotonic());
-	x->listener->server->on_way -= x->size;
+	x->listener->server->bytes_in_flight -= x->reserved;
 	if (x->response)
 		MHD_destroy_response(x->response);
 	buf_done(&x->body);
@@ -147,7 +146,7 @@ static void on_log(void *userdata, const char *format, va_list arguments)
  * the connection at the next step. */
 static void *on_target(void *userdata, const char *target, struct MHD_Connection *connection)
 {
-	struct exchange *x = calloc(1, sizeof(*x));
+	struct http_exchange *x = calloc(1, sizeof(*x));
 
 	if (!x)
 		return NULL;
@@ -159,7 +158,7 @@ static void *on_target(void *userdata, const char *target, struct MHD_Connection
 		exchange_free(x);
 		return NULL;
 	}
-	x->body.limit = SERVER_BODY_MAX;
+	x->body.limit = HTTP_BODY_MAX;
 	return x;
 }
 
@@ -177,7 +176,7 @@ static size_t on_unescape(void *userdata, struct MHD_Connection *connection, cha
 }
 
 /* Writes the numeric address at which the connection arrived; "" for a unix socket. */
-static void find_address(int fd, bool *ret_local, char ret[static SERVER_ADDRESS_MAX])
+static void find_address(int fd, bool *ret_local, char ret[static HTTP_ADDRESS_MAX])
 {
 	struct sockaddr_storage address;
 	socklen_t size = sizeof(address);
@@ -188,10 +187,10 @@ static void find_address(int fd, bool *ret_local, char ret[static SERVER_ADDRESS
 		return;
 	if (address.ss_family == AF_INET)
 		inet_ntop(AF_INET, &((struct sockaddr_in *) &address)->sin_addr, ret,
-			SERVER_ADDRESS_MAX);
+			HTTP_ADDRESS_MAX);
 	else if (address.ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &((struct sockaddr_in6 *) &address)->sin6_addr, ret,
-			SERVER_ADDRESS_MAX);
+			HTTP_ADDRESS_MAX);
 	*ret_local = address.ss_family == AF_UNIX;
 }
 
@@ -201,8 +200,8 @@ static enum MHD_Result add_field(void *userdata, enum MHD_ValueKind kind, const 
 	struct head *head = userdata;
 
 	if (head->count < HEAD_FIELDS_MAX)
-		head->fields[head->count] = (struct head_field){
-			name, value ? value : "", name_size, value_size};
+		head->fields[head->count] =
+			(struct head_field){name, value ? value : "", name_size, value_size};
 	head->count++;
 	return MHD_YES;
 }
@@ -210,10 +209,10 @@ static enum MHD_Result add_field(void *userdata, enum MHD_ValueKind kind, const 
 /* libmicrohttpd 0.9 ends each string of the head with a NUL in place, also where the sender put one;
  * later versions refuse such heads. */
 static const char *find_fault(
-	const struct exchange *x, const char *method, const char *url, const char *version)
+	const struct http_exchange *x, const char *method, const char *url, const char *version)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 	struct head head = {.method = method,
 		.target = x->target,
 		.target_place = url,
@@ -224,18 +223,18 @@ static const char *find_fault(
 	return head_find_fault(&head, text_after(MHD_get_version(), "0.9.") != NULL);
 }
 
-static const char *find_value(const struct exchange *x, const char *name)
+static const char *find_value(const struct http_exchange *x, const char *name)
 {
 	return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
 
-static void ask(struct exchange *x, const char *method, const char *fault)
+static void pass_on(struct http_exchange *x, const char *method, const char *fault)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct server *s = x->listener->server;
+	struct http_server *s = x->listener->server;
 
-	x->request = (struct server_request){
+	x->request = (struct http_request){
 		.method = method,
 		.target = x->target,
 		.host = find_value(x, "Host"),
@@ -246,22 +245,22 @@ static void ask(struct exchange *x, const char *method, const char *fault)
 		.fault = fault,
 		.body = x->body.data,
 		.body_size = x->body.size,
-		.body_too_large = x->body_size > SERVER_BODY_MAX,
+		.body_too_large = x->body_size > HTTP_BODY_MAX,
 		.fd = info ? info->connect_fd : -1,
 	};
 	find_address(x->request.fd, &x->request.local, x->request.address);
-	x->asked = true;
+	x->passed_on = true;
 	if (x->slot)
 		connection_set_served(x->slot, true, clock_monotonic());
-	s->ops.request(x, &x->request, s->userdata);
+	s->fn(x, &x->request, s->userdata);
 }
 
-static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *size)
+static enum MHD_Result take_body(struct http_exchange *x, const char *data, size_t *size)
 {
 	if (__builtin_add_overflow(x->body_size, *size, &x->body_size) ||
 		x->body_size > BODY_DISCARDED_MAX)
 		return MHD_NO;
-	if (x->body_size <= SERVER_BODY_MAX)
+	if (x->body_size <= HTTP_BODY_MAX)
 		buf_add(&x->body, data, *size);
 	*size = 0;
 	return buf_error(&x->body) == -ENOMEM ? MHD_NO : MHD_YES;
@@ -273,7 +272,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 	const char *url, const char *method, const char *version, const char *data, size_t *size,
 	void **exchange)
 {
-	struct exchange *x = *exchange;
+	struct http_exchange *x = *exchange;
 	const char *fault;
 
 	if (!x)
@@ -283,12 +282,12 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 		fault = find_fault(x, method, url, version);
 		if (!fault)
 			return MHD_YES;
-		ask(x, method, fault);
+		pass_on(x, method, fault);
 	}
 	if (*size > 0)
 		return take_body(x, data, size);
-	if (!x->asked)
-		ask(x, method, NULL);
+	if (!x->passed_on)
+		pass_on(x, method, NULL);
 	if (x->response)
 		return MHD_queue_response(connection, x->status, x->response);
 	x->suspended = true;
@@ -297,7 +296,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 }
 
 /* When the library or a connection's timeout wants the next turn; USEC_INFINITY for never. */
-static usec_t find_next(const struct listener *l, usec_t now)
+static usec_t find_next_timeout(const struct http_listener *l, usec_t now)
 {
 	usec_t next = connections_next_timeout(&l->connections);
 	MHD_UNSIGNED_LONG_LONG wait_ms;
@@ -309,9 +308,9 @@ static usec_t find_next(const struct listener *l, usec_t now)
 	return next;
 }
 
-static int arm(struct listener *l)
+static int arm_timer(struct http_listener *l)
 {
-	usec_t next = find_next(l, clock_monotonic());
+	usec_t next = find_next_timeout(l, clock_monotonic());
 	int r;
 
 	if (next == USEC_INFINITY)
@@ -320,7 +319,7 @@ static int arm(struct listener *l)
 	return r < 0 ? r : sd_event_source_set_enabled(l->timer, SD_EVENT_ONESHOT);
 }
 
-static int turn(struct listener *l)
+static int run_library(struct http_listener *l)
 {
 	bool full = l->connections.count == CONNECTIONS_MAX;
 
@@ -330,33 +329,33 @@ static int turn(struct listener *l)
 	if (full && l->connections.count < CONNECTIONS_MAX)
 		MHD_run(l->daemon);
 	close_connections(&l->connections);
-	return arm(l);
+	return arm_timer(l);
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	return turn(userdata);
+	return run_library(userdata);
 }
 
 static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
 {
-	return turn(userdata);
+	return run_library(userdata);
 }
 
 /* Reserves SIZE bytes of the room for answers in flight. False where there is none: slow readers fill
  * it. */
-static bool reserve(struct exchange *x, size_t size)
+static bool reserve_bytes(struct http_exchange *x, size_t size)
 {
-	struct server *s = x->listener->server;
+	struct http_server *s = x->listener->server;
 
-	if (size > ANSWERS_MAX - s->on_way)
+	if (size > ANSWERS_MAX - s->bytes_in_flight)
 		return false;
-	s->on_way += size;
-	x->size = size;
+	s->bytes_in_flight += size;
+	x->reserved = size;
 	return true;
 }
 
-static struct MHD_Response *make_response(struct server_answer *a)
+static struct MHD_Response *create_response(struct http_answer *a)
 {
 	struct MHD_Response *response;
 	size_t size = a->body.size;
@@ -374,26 +373,27 @@ static struct MHD_Response *make_response(struct server_answer *a)
 	return response;
 }
 
-static bool add_headers(struct MHD_Response *response, const struct server_answer *a)
+static bool add_header(struct MHD_Response *response, const char *name, const char *value)
 {
-	bool ok = MHD_add_response_header(response, "Content-Type", a->content_type) == MHD_YES;
-
-	for (size_t i = 0; i < ELEMENTS(headers); i++)
-		ok = MHD_add_response_header(response, headers[i].name, headers[i].value) ==
-			     MHD_YES &&
-		     ok;
-	if (*a->allow)
-		ok = MHD_add_response_header(response, "Allow", a->allow) == MHD_YES && ok;
-	if (a->last)
-		ok = MHD_add_response_header(response, "Connection", "close") == MHD_YES && ok;
-	return MHD_add_response_header(response, "Cache-Control",
-		       a->cacheable ? "public, max-age=300" : "no-store") == MHD_YES &&
-	       ok;
+	return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
-void server_answer(struct exchange *x, struct server_answer *answer)
+static bool add_headers(struct MHD_Response *response, const struct http_answer *a)
 {
-	x->response = reserve(x, answer->body.size) ? make_response(answer) : NULL;
+	if (!add_header(response, "Content-Type", a->content_type))
+		return false;
+	for (size_t i = 0; i < ELEMENTS(security_headers); i++)
+		if (!add_header(response, security_headers[i].name, security_headers[i].value))
+			return false;
+	return (!*a->allow || add_header(response, "Allow", a->allow)) &&
+	       (!a->last || add_header(response, "Connection", "close")) &&
+	       add_header(response, "Cache-Control",
+		       a->cacheable ? "public, max-age=300" : "no-store");
+}
+
+void http_exchange_answer(struct http_exchange *x, struct http_answer *answer)
+{
+	x->response = reserve_bytes(x, answer->body.size) ? create_response(answer) : NULL;
 	x->status = answer->status;
 	if (x->response && !add_headers(x->response, answer)) {
 		MHD_destroy_response(x->response);
@@ -415,20 +415,20 @@ void server_answer(struct exchange *x, struct server_answer *answer)
 	sd_event_source_set_enabled(x->listener->timer, SD_EVENT_ONESHOT);
 }
 
-int server_new(sd_event *event, const struct server_ops *ops, void *userdata, struct server **ret)
+int http_server_new(sd_event *event, http_request_fn fn, void *userdata, struct http_server **ret)
 {
-	struct server *s = calloc(1, sizeof(*s));
+	struct http_server *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
 	s->event = event;
-	s->ops = *ops;
+	s->fn = fn;
 	s->userdata = userdata;
 	*ret = s;
 	return 0;
 }
 
-static struct MHD_Daemon *start_daemon(struct listener *l, int fd)
+static struct MHD_Daemon *start_daemon(struct http_listener *l, int fd)
 {
 	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
 		NULL, NULL, on_request, l, MHD_OPTION_EXTERNAL_LOGGER, on_log, l,
@@ -436,14 +436,14 @@ static struct MHD_Daemon *start_daemon(struct listener *l, int fd)
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_NOTIFY_COMPLETED,
 		on_completed, l, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, l,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned) CONNECTIONS_MAX,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) CONNECTIONS_PER_ADDRESS_MAX,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) PER_ADDRESS_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, LIBRARY_TIMEOUT_S, MHD_OPTION_END);
 }
 
-int server_listen(struct server *s, int fd)
+int http_server_listen(struct http_server *s, int fd)
 {
-	struct listener *l = &s->listeners[s->count];
+	struct http_listener *l = &s->listeners[s->count];
 	const union MHD_DaemonInfo *info;
 	int r;
 
@@ -467,7 +467,7 @@ int server_listen(struct server *s, int fd)
 	return r < 0 ? r : 0;
 }
 
-struct server *server_free(struct server *s)
+struct http_server *http_server_free(struct http_server *s)
 {
 	if (!s)
 		return NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP in: the one file that knows libmicrohttpd, on the event loop.
  *
- * Layer: daemon/web. Connections, their memory, their number and their patience are bounded; a body
- * over SERVER_BODY_MAX is read and thrown away, and said to be too large. So are the bytes of all
+ * Layer: daemon/web. Connections, their memory, number and time are bounded; a body
+ * over HTTP_BODY_MAX is read and thrown away, and said to be too large. So are the bytes of all
  * answers that were not taken yet: beyond them, 503. Every request is answered once, at once or
  * later. */
 #pragma once
@@ -13,14 +13,14 @@
 
 #include "daemon/base/buf.h"
 
-#define SERVER_BODY_MAX    65536 /* bytes */
-#define SERVER_ADDRESS_MAX 64 /* bytes of a numeric address, the final NUL included */
+#define HTTP_BODY_MAX    65536 /* bytes */
+#define HTTP_ADDRESS_MAX 64    /* bytes of a numeric address, the final NUL included */
 
-struct server;
-struct exchange; /* a request and its answer */
+struct http_server;
+struct http_exchange; /* a request and its answer */
 
 /* Lives until the request is answered. */
-struct server_request {
+struct http_request {
 	const char *method;
 	const char *target; /* path and query, as they came */
 	const char *host;   /* header, or NULL */
@@ -28,15 +28,16 @@ struct server_request {
 	const char *accept, *content_type, *origin, *fetch_site;
 	const void *body;
 	size_t body_size;
-	const char *fault; /* what is wrong with the head: answer 400 and say so; NULL for nothing */
+	/* What is wrong with the head: answer 400 and say so; NULL for nothing. */
+	const char *fault;
 	bool body_too_large;
 	bool local; /* over a unix socket */
 	/* At which the connection arrived; "" over a unix socket. */
-	char address[SERVER_ADDRESS_MAX];
+	char address[HTTP_ADDRESS_MAX];
 	int fd; /* the connection */
 };
 
-struct server_answer {
+struct http_answer {
 	unsigned status;
 	const char *content_type;
 	const char *allow;    /* the Allow header, or "" */
@@ -47,18 +48,17 @@ struct server_answer {
 	size_t constant_size;
 };
 
-struct server_ops {
-	/* Answers by server_answer(), before it returns or later. */
-	void (*request)(struct exchange *x, const struct server_request *q, void *userdata);
-};
+/* Answers by http_exchange_answer(), before it returns or later. */
+typedef void (*http_request_fn)(
+	struct http_exchange *x, const struct http_request *q, void *userdata);
 
-int server_new(sd_event *event, const struct server_ops *ops, void *userdata, struct server **ret);
+int http_server_new(sd_event *event, http_request_fn fn, void *userdata, struct http_server **ret);
 
 /* Serves what a listening socket accepts; takes FD. */
-int server_listen(struct server *s, int fd);
+int http_server_listen(struct http_server *s, int fd);
 
 /* Unanswered exchanges must be answered before. */
-struct server *server_free(struct server *s);
+struct http_server *http_server_free(struct http_server *s);
 
 /* Takes the body. Once for each exchange, which is not to be used after it. */
-void server_answer(struct exchange *x, struct server_answer *answer);
+void http_exchange_answer(struct http_exchange *x, struct http_answer *answer);

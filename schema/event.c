@@ -6,11 +6,28 @@
 #include <string.h>
 
 #include "daemon/base/cursor.h"
+#include "daemon/base/text.h"
 
 #define EVIDENCE_COUNT_MAX 256		/* texts of one event */
 #define EVIDENCE_NAME_MAX  128		/* bytes of an evidence's name */
 #define EVIDENCE_TEXT_MAX  (256 * 1024) /* bytes of an evidence's text */
 #define EVIDENCE_BYTES_MIN (2 * sizeof(uint32_t)) /* on the wire */
+
+bool process_id_is_valid(int64_t pid)
+{
+	return pid > 0 && pid <= INT32_MAX;
+}
+
+bool event_begins_process(const struct event *e)
+{
+	return text_equal(e->type, EVENT_PROCESS_STARTED);
+}
+
+bool event_ends_process(const struct event *e)
+{
+	return text_equal(e->type, EVENT_PROCESS_EXITED) ||
+	       text_equal(e->type, EVENT_PROCESS_RELEASED);
+}
 
 void evidence_list_free(struct evidence *list, size_t count)
 {

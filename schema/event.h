@@ -40,6 +40,12 @@ struct event {
  * missing may be there, but whether it is cannot be seen. */
 #define EVENT_SERVICE_ENDED "service-ended"
 
+/* What the kernel gives to processes. */
+bool process_id_is_valid(int64_t pid);
+/* What it says of the main process: that it is the service's now, or no longer. */
+bool event_begins_process(const struct event *e);
+bool event_ends_process(const struct event *e);
+
 void evidence_list_free(struct evidence *list, size_t count);
 int evidence_list_copy(const struct evidence *from, size_t count, struct evidence **ret);
 

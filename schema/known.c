@@ -8,6 +8,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/base/cursor.h"
 #include "daemon/base/text.h"
+#include "schema/event.h"
 
 #define KNOWN_PROCESSES_MAX 65536  /* main processes of all services together */
 #define KNOWN_VALUES_MAX    262144 /* counters of all services together */
@@ -55,11 +56,6 @@ void known_write(const struct known *k, struct buf *b)
 		series_write(&k->values[i].series, b);
 		buf_put_f64(b, k->values[i].value);
 	}
-}
-
-bool process_id_is_valid(int64_t pid)
-{
-	return pid > 0 && pid <= INT32_MAX;
 }
 
 static bool is_text(const char *text, size_t limit)

@@ -27,8 +27,6 @@ struct known {
 
 void known_done(struct known *k);
 
-/* What the kernel gives to processes. */
-bool process_id_is_valid(int64_t pid);
 /* True for what known_read() takes. */
 bool known_process_is_valid(const struct known_process *p);
 /* Bytes of what known_write() makes of it. */

@@ -56,7 +56,7 @@ static int answer(struct engine *e, int64_t pid, uint64_t request, unsigned stat
 	return -ENOTCONN;
 }
 
-static int refuse(struct peer *p, uint64_t request, unsigned status, const char *why)
+static int answer_error(struct peer *p, uint64_t request, unsigned status, const char *why)
 {
 	json_t *body = json_pack("{s:s}", "error", why);
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
@@ -197,7 +197,7 @@ static char *identify(struct engine *e, int fd)
 		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
 		return NULL;
 	/* A role that was taken over has our user, but is no person. */
-	if (who.pid == getppid() || engine_is_role(e, who.pid) || !is_alive(fd))
+	if (who.pid == getppid() || role_pids_have(e, who.pid) || !is_alive(fd))
 		return NULL;
 	if (who.uid != 0 && who.uid != geteuid() && !is_member(fd, group) &&
 		(group == (gid_t) -1 || who.gid != group))
@@ -269,16 +269,16 @@ static const struct {
 	{"note", note},
 };
 
-static int refuse_unknown(struct peer *p, uint64_t number, int64_t incident)
+static int answer_unknown(struct peer *p, uint64_t number, int64_t incident)
 {
 	char text[64];
 
 	snprintf(text, sizeof(text), "there is no incident %" PRIi64, incident);
-	return refuse(p, number, 404, text);
+	return answer_error(p, number, 404, text);
 }
 
 /* What is done to an incident twice, or when it is over. */
-static int refuse_repeated(struct peer *p, uint64_t number, int64_t id)
+static int answer_repeated(struct peer *p, uint64_t number, int64_t id)
 {
 	struct incident incident;
 	bool resolved = true;
@@ -290,7 +290,7 @@ static int refuse_repeated(struct peer *p, uint64_t number, int64_t id)
 	}
 	snprintf(text, sizeof(text), "incident %" PRIi64 " is %s already", id,
 		resolved ? "resolved" : "acknowledged");
-	return refuse(p, number, 409, text);
+	return answer_error(p, number, 409, text);
 }
 
 static int run_verb(struct peer *p, uint64_t number,
@@ -303,21 +303,21 @@ static int run_verb(struct peer *p, uint64_t number,
 
 	/* Before anything changes: what is done must be answered. */
 	if (count_commands(p->engine) >= COMMANDS_MAX)
-		return refuse(p, number, 503, "too many requests wait");
+		return answer_error(p, number, 503, "too many requests wait");
 	if (r == 0)
 		r = run(p->engine, &request);
 	if (r == -ENOENT && incidents_recall(p->engine, request.incident) == 0)
 		r = run(p->engine, &request);
 	if (r == -ENOENT)
-		return refuse_unknown(p, number, request.incident);
+		return answer_unknown(p, number, request.incident);
 	if (r == -ERANGE)
-		return refuse(p, number, 404, "there is no such incident");
+		return answer_error(p, number, 404, "there is no such incident");
 	if (r == -EALREADY)
-		return refuse_repeated(p, number, request.incident);
+		return answer_repeated(p, number, request.incident);
 	if (r == -EINVAL)
-		return refuse(p, number, 400, "a comment is needed");
+		return answer_error(p, number, 400, "a comment is needed");
 	if (r < 0)
-		return refuse(p, number, 500, strerror(-r));
+		return answer_error(p, number, 500, strerror(-r));
 	c = add_command(p, number);
 	if (c)
 		c->ready = true;
@@ -334,10 +334,10 @@ static int test_webhook(struct peer *p, uint64_t number, const char *webhook)
 	int r;
 
 	if (!config_find(role_config(e->role), SECTION_WEBHOOK, webhook))
-		return refuse(p, number, 404, "no such webhook");
+		return answer_error(p, number, 404, "no such webhook");
 	c = count_commands(e) < COMMANDS_MAX ? add_command(p, number) : NULL;
 	if (!c)
-		return refuse(p, number, 503, "too many requests wait");
+		return answer_error(p, number, 503, "too many requests wait");
 	/* What is refused must not be stored: it would be sent when there is room. */
 	r = deliveries_have_room(e, webhook) ? alerting_test_notification(e->alerting, webhook,
 						       engine_now(e), &n)
@@ -384,14 +384,14 @@ int commands_message(struct peer *p, struct message *m)
 
 	actor = identify(p->engine, m->fd);
 	if (!actor)
-		return refuse(p, number, 403,
+		return answer_error(p, number, 403,
 			"only root, the daemon's user and members of the group modelwatch may "
 			"change something, over the unix socket");
 	if (text_equal(verb, "test-webhook"))
 		return test_webhook(p, number, argument);
 	r = read_comment(body, &comment, &why);
 	if (r < 0)
-		return refuse(p, number, r == -EBADMSG ? 400 : 500, why);
+		return answer_error(p, number, r == -EBADMSG ? 400 : 500, why);
 	for (size_t i = 0; i < ELEMENTS(verbs); i++)
 		if (text_equal(verbs[i].name, verb))
 			return run_verb(p, number, verbs[i].run, argument, actor, comment);

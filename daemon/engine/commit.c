@@ -12,127 +12,59 @@
 
 #define ROOM_EVERY (5 * USEC_PER_SEC) /* looks for room on a full disk */
 
-static int write_events(struct engine *e)
-{
-	int r = 0;
+/* What has rows of its own, in the order in which they are written. */
+static const struct {
+	bool (*changed)(const struct engine *e);
+	int (*write)(struct engine *e);
+	void (*committed)(struct engine *e);
+} parts[] = {
+	{events_changed, events_write, events_committed},
+	{processes_changed, processes_write, processes_committed},
+	{services_changed, services_write, services_committed},
+	{role_states_changed, role_states_write, role_states_committed},
+	{facts_changed, facts_write, facts_committed},
+};
 
-	for (size_t i = 0; i < e->event_count && r == 0; i++)
-		r = store_put_event(e->store, &e->events[i].event);
-	/* One that came and went within this commit is in both. */
-	for (size_t i = 0; i < e->born_count && r >= 0; i++)
-		r = store_put_process(e->store, &e->born[i]);
-	for (size_t i = 0; i < e->gone_count && r >= 0; i++)
-		r = store_remove_process(e->store, &e->gone[i]);
-	return r < 0 ? r : 0;
+static bool has_changes(const struct engine *e)
+{
+	for (size_t i = 0; i < ELEMENTS(parts); i++)
+		if (parts[i].changed(e))
+			return true;
+	return moments_changed(e) || deliveries_changed(e) || alerting_has_changes(e->alerting);
 }
 
-static int write_services(struct engine *e)
-{
-	struct service_entry *entry;
-	size_t position = 0;
-	int r = 0;
-
-	while (r >= 0 && (entry = map_next(e->services, &position, NULL, NULL))) {
-		if (entry->removed)
-			r = store_remove_service(e->store, entry->record.name);
-		else if (entry->changed)
-			r = store_put_service(e->store, &entry->record);
-	}
-	for (size_t i = 0; i < e->role_count && r >= 0; i++)
-		if (e->roles[i].changed)
-			r = store_put_role(e->store, &e->roles[i].record);
-	return r < 0 ? r : 0;
-}
-
-static int write_facts(struct engine *e)
-{
-	const void *role;
-	struct role_facts *facts;
-	size_t position = 0, size;
-	int r = 0;
-
-	while (r >= 0 && (facts = map_next(e->facts, &position, &role, &size))) {
-		_cleanup_free_ char *name = NULL;
-
-		if (!facts->changed)
-			continue;
-		name = strndup(role, size);
-		r = name ? store_clear_facts(e->store, name) : -ENOMEM;
-		for (size_t i = 0; i < facts->count && r >= 0; i++)
-			r = store_put_fact(e->store, &facts->items[i]);
-	}
-	return r < 0 ? r : 0;
-}
-
-/* Alerts, incidents and the notifications of them; IDS takes the new rows' ids. */
-static int write_alerting(struct engine *e, const struct alerting_changes *c, int64_t *ids)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < c->incident_count && r >= 0; i++)
-		r = store_put_incident(e->store, c->incidents[i]);
-	for (size_t i = 0; i < c->removed_count && r >= 0; i++)
-		r = store_remove_alert(e->store, c->removed[i]);
-	for (size_t i = 0; i < c->alert_count && r >= 0; i++)
-		r = store_put_alert(e->store, c->alerts[i]);
-	for (size_t i = 0; i < c->timeline_count && r >= 0; i++)
-		r = store_add_timeline(e->store, &c->timeline[i]);
-	for (size_t i = 0; i < c->notification_count && r >= 0; i++)
-		r = store_put_notification(e->store, &c->notifications[i], &ids[i]);
-	return r < 0 ? r : 0;
-}
-
-static int write_deliveries(struct engine *e)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < e->delivery_count && r >= 0; i++)
-		if (e->deliveries[i].changed)
-			r = store_put_notification(
-				e->store, &e->deliveries[i].notification, NULL);
-	return r < 0 ? r : 0;
-}
-
-static int write_all(
-	struct engine *e, const struct alerting_changes *changes, int64_t *ids, bool samples)
+/* Everything; or, on a full disk, everything but the samples. */
+static int write_all(struct engine *e, const struct alerting_changes *changes, int64_t *ids)
 {
 	int r = store_begin(e->store);
 
-	if (r == 0 && samples)
+	if (r == 0 && !e->full)
 		r = moments_write(e);
+	for (size_t i = 0; r == 0 && i < ELEMENTS(parts); i++)
+		r = parts[i].write(e);
 	if (r == 0)
-		r = write_events(e);
+		r = incidents_write(e, changes, ids);
 	if (r == 0)
-		r = write_services(e);
-	if (r == 0)
-		r = write_facts(e);
-	if (r == 0)
-		r = write_alerting(e, changes, ids);
-	if (r == 0)
-		r = write_deliveries(e);
+		r = deliveries_write(e);
 	if (r == 0)
 		r = store_commit(e->store);
 	if (r < 0) {
 		store_rollback(e->store);
+		moments_rolled_back(e);
 		e->store_errors++;
 	}
 	return r;
 }
 
-/* Everything; or, on a full disk, everything but the samples. */
 static int write_changes(struct engine *e, const struct alerting_changes *changes, int64_t *ids)
 {
-	int r;
+	int r = write_all(e, changes, ids);
 
-	if (!e->full) {
-		r = write_all(e, changes, ids, true);
-		moments_settle(e, r == 0);
-		if (r != -ENOSPC)
-			return r;
-		e->full = true;
-		reserve_release(e->database);
-	}
-	return write_all(e, changes, ids, false);
+	if (r != -ENOSPC || e->full)
+		return r;
+	e->full = true;
+	reserve_release(e->database);
+	return write_all(e, changes, ids);
 }
 
 void engine_look_for_room(struct engine *e)
@@ -143,86 +75,6 @@ void engine_look_for_room(struct engine *e)
 		return;
 	e->last_room = now;
 	e->full = reserve_make(e->database) == -ENOSPC;
-}
-
-static bool has_changes(struct engine *e)
-{
-	struct service_entry *entry;
-	struct role_facts *facts;
-	size_t position = 0;
-
-	if (e->moment_count > 0 || e->event_count > 0 || e->gone_count > 0 ||
-		e->born_count > 0 || alerting_has_changes(e->alerting))
-		return true;
-	while ((entry = map_next(e->services, &position, NULL, NULL)))
-		if (entry->changed || entry->removed)
-			return true;
-	position = 0;
-	while ((facts = map_next(e->facts, &position, NULL, NULL)))
-		if (facts->changed)
-			return true;
-	for (size_t i = 0; i < e->role_count; i++)
-		if (e->roles[i].changed)
-			return true;
-	for (size_t i = 0; i < e->delivery_count; i++)
-		if (e->deliveries[i].changed)
-			return true;
-	return false;
-}
-
-void event_free(struct event *event)
-{
-	/* Of an event that keep_event() copied the strings are ours. */
-	free((char *) (uintptr_t) event->type);
-	free((char *) (uintptr_t) event->service);
-	free((char *) (uintptr_t) event->reason);
-	evidence_list_free((struct evidence *) (uintptr_t) event->evidence, event->evidence_count);
-}
-
-static void forget_events(struct engine *e)
-{
-	for (size_t i = 0; i < e->event_count; i++) {
-		struct event *event = &e->events[i].event;
-
-		log_debug("committed event %s of %s", event->type, event->service);
-		event_free(event);
-	}
-	free(e->events);
-	e->events = NULL;
-	e->event_count = 0;
-	process_list_free(e->born, e->born_count);
-	process_list_free(e->gone, e->gone_count);
-	e->born = e->gone = NULL;
-	e->born_count = e->gone_count = 0;
-}
-
-void commit_done(struct engine *e)
-{
-	forget_events(e);
-	moments_forget(e);
-	free(e->moments);
-}
-
-static void forget_services(struct engine *e)
-{
-	struct service_entry *entry;
-	struct role_facts *facts;
-	size_t position = 0;
-
-	while ((entry = map_next(e->services, &position, NULL, NULL))) {
-		entry->changed = false;
-		if (!entry->removed)
-			continue;
-		map_remove_string(e->services, entry->record.name);
-		alerting_forget_evidence(e->alerting, entry->record.name);
-		service_entry_free(entry);
-		position--;
-	}
-	position = 0;
-	while ((facts = map_next(e->facts, &position, NULL, NULL)))
-		facts->changed = false;
-	for (size_t i = 0; i < e->role_count; i++)
-		e->roles[i].changed = false;
 }
 
 static void adopt_notifications(
@@ -259,18 +111,6 @@ static void report(struct engine *e, int r)
 	peers_tell_trouble(e);
 }
 
-/* All that was marked is durable, but for samples that wait for room. */
-static void forget_committed(struct engine *e)
-{
-	alerting_committed(e->alerting);
-	forget_events(e);
-	forget_services(e);
-	if (e->full)
-		return;
-	e->samples_total += e->pending_samples;
-	moments_forget(e);
-}
-
 static int commit_changes(struct engine *e)
 {
 	struct alerting_changes changes;
@@ -284,9 +124,14 @@ static int commit_changes(struct engine *e)
 	report(e, r);
 	if (r < 0)
 		return r;
+	/* In this order: what is settled makes room, and the changes hold until alerting forgets them. */
 	deliveries_committed(e);
 	adopt_notifications(e, &changes, ids);
-	forget_committed(e);
+	alerting_committed(e->alerting);
+	for (size_t i = 0; i < ELEMENTS(parts); i++)
+		parts[i].committed(e);
+	if (!e->full)
+		moments_committed(e);
 	return 0;
 }
 

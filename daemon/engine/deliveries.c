@@ -157,7 +157,7 @@ static void count_result(struct engine *e, const char *webhook, const char *resu
 
 	if (values_find(e->values, &series, &value) < 0)
 		return;
-	engine_put_value(e, value, engine_now(e), value->time_ms > 0 ? value->current + 1 : 1);
+	moments_add(e, value, engine_now(e), value->time_ms > 0 ? value->current + 1 : 1);
 }
 
 static void leave(struct engine *e, struct delivery_entry *d)
@@ -167,6 +167,25 @@ static void leave(struct engine *e, struct delivery_entry *d)
 	if (w)
 		w->count--;
 	notification_done(&d->notification);
+}
+
+bool deliveries_changed(const struct engine *e)
+{
+	for (size_t i = 0; i < e->delivery_count; i++)
+		if (e->deliveries[i].changed)
+			return true;
+	return false;
+}
+
+int deliveries_write(struct engine *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < e->delivery_count && r >= 0; i++)
+		if (e->deliveries[i].changed)
+			r = store_put_notification(
+				e->store, &e->deliveries[i].notification, NULL);
+	return r < 0 ? r : 0;
 }
 
 void deliveries_committed(struct engine *e)
@@ -325,7 +344,7 @@ int deliveries_result(struct peer *p, struct message *m)
 
 static int send_one(struct engine *e, struct delivery_entry *d)
 {
-	struct peer *notify = engine_newest(e, ROLE_NOTIFY);
+	struct peer *notify = peers_newest(e, ROLE_NOTIFY);
 	_cleanup_buf_ struct buf packet = BUF_INIT;
 	const struct notification *n = &d->notification;
 	int r;
@@ -464,7 +483,7 @@ void deliveries_measure(struct engine *e, int64_t now_ms)
 	while ((s = config_next(role_config(e->role), SECTION_WEBHOOK, s))) {
 		const struct webhook_entry *w = map_get_string(e->webhooks, section_name(s));
 
-		engine_put(e, "modelwatch_outbox_pending", "webhook", section_name(s), now_ms,
+		moments_add_metric(e, "modelwatch_outbox_pending", "webhook", section_name(s), now_ms,
 			w ? (double) w->count : 0);
 	}
 }

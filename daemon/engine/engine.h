@@ -3,16 +3,28 @@
  * the outbox holds.
  *
  * Layer: daemon; included by the files of this folder alone, each of which has one part:
- *   program.c    start, stop, the loop's timers          peers.c      links to the other roles
- *   ingest.c     what collectors say                      services.c   services, their state and facts
- *   rules.c      configuration to rules and routes        incidents.c  what was open when the daemon ended
- *   commit.c     memory to database, one transaction      deliveries.c the outbox and `notify`
- *   moments.c    samples that wait for it                 webhooks.c   how each webhook is
- *   commands.c   what people ask for
+ *   program.c      start, stop, the loop's timers
+ *   peers.c        links to the other roles
+ *   ingest.c       what collectors say
+ *   handover.c     what a new collector goes on from
+ *   values.c       every series' current value
+ *   moments.c      samples that wait for a commit
+ *   events.c       events that wait for one
+ *   services.c     services and their state
+ *   processes.c    their main processes
+ *   facts.c        what roles say that is true
+ *   role_states.c  what the supervisor says of roles
+ *   rules.c        configuration to rules and routes
+ *   incidents.c    alerting's rows
+ *   deliveries.c   the outbox and `notify`
+ *   webhooks.c     how each webhook is
+ *   commands.c     what people ask for
+ *   commit.c       all of it to the database, in one transaction
  *
- * Everything changes in memory first and is marked; engine_commit() writes all that is marked in one
- * transaction. Nothing is sent, acknowledged or answered before its commit succeeded; what could not be
- * committed stays marked for the next one. */
+ * Everything changes in memory first and is marked by who has it: X_changed() says so, X_write() writes it
+ * within engine_commit()'s one transaction, X_committed() is told that it is durable. Nothing is sent,
+ * acknowledged or answered before its commit succeeded; what could not be committed stays marked for the
+ * next one. */
 #pragma once
 
 #include <stdio.h>
@@ -30,7 +42,6 @@
 #define PEERS_MAX	16	/* links to other roles at one time */
 #define ROLE_PIDS_MAX	1024	/* of roles, also of those that are gone; those that run are told of anew */
 #define PENDING_MAX	200000	/* samples that wait for a commit; then the oldest moment is dropped */
-#define EVENTS_MAX	4096	/* events that wait for a commit */
 #define DELIVERIES_MAX	10000	/* notifications in memory that wait for delivery, shared by the webhooks */
 #define PER_WEBHOOK	4	/* of them under way at once */
 #define EVENT_SERIES_MAX 64	/* series that one event changes */
@@ -61,11 +72,6 @@ struct moment {
 	int64_t time_ms;
 	struct pending_sample *samples;
 	size_t count;
-};
-
-/* An event that waits for a commit: a copy. */
-struct pending_event {
-	struct event event; /* its strings are owned */
 };
 
 /* A fact of a role, as told. */
@@ -129,7 +135,7 @@ struct engine {
 
 	struct moment *moments;
 	size_t moment_count, pending_samples;
-	struct pending_event *events;
+	struct event *events; /* that wait for a commit; copies, which own their strings */
 	size_t event_count;
 
 	struct map *services; /* name -> struct service_entry */
@@ -177,58 +183,89 @@ void engine_look_for_room(struct engine *e);
 /* Evaluates the rules; METRIC as in alerting_evaluate(). */
 void engine_evaluate(struct engine *e, const char *metric);
 
-/* Puts a value into memory and into the moment TIME_MS that waits for the commit. */
-int engine_put_value(struct engine *e, struct value *value, int64_t time_ms, double number);
-/* The same by name: METRIC{LABEL="TEXT"}; LABEL may be NULL. */
-int engine_put(struct engine *e, const char *metric, const char *label, const char *text,
+/* moments.c: puts a value into memory and into the moment TIME_MS that waits for the commit. */
+int moments_add(struct engine *e, struct value *value, int64_t time_ms, double number);
+/* The same by name: METRIC{LABEL="TEXT"}; LABEL may be NULL. One series too many is ignored. */
+int moments_add_metric(struct engine *e, const char *metric, const char *label, const char *text,
 	int64_t time_ms, double number);
-
-/* moments.c: writes all samples that wait, within a transaction; says what became of it; drops them. */
+bool moments_changed(const struct engine *e);
 int moments_write(struct engine *e);
-void moments_settle(struct engine *e, bool committed);
-void moments_forget(struct engine *e);
+void moments_rolled_back(struct engine *e);
+void moments_committed(struct engine *e);
+void moments_done(struct engine *e);
 
-/* Frees the strings of a copied event. */
-void event_free(struct event *event);
-/* Frees what waits for a commit that will not come. */
-void commit_done(struct engine *e);
+/* events.c: adds a copy, without its samples. */
+int events_add(struct engine *e, const struct event *event);
+bool events_have_room(const struct engine *e);
+bool events_changed(const struct engine *e);
+int events_write(struct engine *e);
+void events_committed(struct engine *e); /* also frees them at the end */
 
-/* peers.c */
-int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd);
-void engine_drop_peers(struct engine *e);
+/* peers.c: takes FD. */
+int peers_add(struct engine *e, const char *name, int64_t pid, int fd);
+void peers_drop(struct engine *e);
 /* The newest peer of that role, or NULL: after a reload its predecessor may still be there. */
-struct peer *engine_newest(struct engine *e, enum role_number role);
-/* Remembers the pid of a role, also when that is gone: what it asked for may still come. */
-void engine_remember_role(struct engine *e, int64_t pid);
-/* True for every process that the supervisor told of. A person's whose pid was a role's before is
- * taken for that role; the next process has another. */
-bool engine_is_role(const struct engine *e, int64_t pid);
+struct peer *peers_newest(struct engine *e, enum role_number role);
 int peer_send(struct peer *p, struct buf *packet);
 void peers_acknowledge(struct engine *e);
 /* Tells every `web` whether the database can be written. */
 void peers_tell_trouble(struct engine *e);
 
+/* role_states.c: the supervisor's message about a role. */
+int role_states_told(struct engine *e, struct message *m);
+bool role_states_changed(const struct engine *e);
+int role_states_write(struct engine *e);
+void role_states_committed(struct engine *e);
+void role_states_done(struct engine *e);
+/* Remembers the pid of a role, also when that is gone: what it asked for may still come. */
+void role_pids_add(struct engine *e, int64_t pid);
+/* True for every process that the supervisor told of. A person's whose pid was a role's before is
+ * taken for that role; the next process has another. */
+bool role_pids_have(const struct engine *e, int64_t pid);
+
 /* ingest.c */
 int ingest_message(struct peer *p, struct message *m);
-int ingest_known(struct peer *p);
-/* The main process at INDEX is no more. */
-int ingest_process_gone(struct engine *e, size_t index);
+
+/* handover.c: tells a process collector what it goes on from. */
+int handover_send(struct peer *p);
 
 /* services.c */
 int services_restore(struct engine *e);
-void services_done(struct engine *e);
-struct service_entry *service_entry_free(struct service_entry *entry);
 int services_configure(struct engine *e);
 /* A value of a modelwatch_service_ series changed. */
 int services_value(struct engine *e, const struct value *value, int64_t time_ms);
 int services_event(struct engine *e, const struct event *event, int64_t time_ms);
+/* What a fact about a service changes in its row. */
+int services_fact(struct engine *e, const char *service, const char *key, const char *value);
 /* Judges by restarts that values told of, once for all of them. */
 void services_evaluate(struct engine *e);
 int services_tick(struct engine *e, int64_t now_ms);
+bool services_changed(const struct engine *e);
+int services_write(struct engine *e);
+void services_committed(struct engine *e);
+void services_done(struct engine *e);
+
+/* processes.c: false where the event was known, or is of a process that there is no room for. */
+bool processes_is_news(struct engine *e, const struct event *event);
+/* Keeps the table by an event that is news. */
+int processes_track(struct engine *e, const struct event *event);
+/* The service has none any more. */
+int processes_forget(struct engine *e, const char *service);
+int processes_restore(struct engine *e);
+bool processes_changed(const struct engine *e);
+int processes_write(struct engine *e);
+void processes_committed(struct engine *e);
+void processes_done(struct engine *e);
+
+/* facts.c: an empty VALUE takes the fact back. */
 int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
 	const char *key, const char *value);
 /* A role connects anew: what it said before holds no longer. */
 void facts_forget(struct engine *e, const char *role);
+bool facts_changed(const struct engine *e);
+int facts_write(struct engine *e);
+void facts_committed(struct engine *e);
+void facts_done(struct engine *e);
 
 /* rules.c */
 int rules_configure(struct engine *e);
@@ -237,6 +274,8 @@ int rules_configure(struct engine *e);
 int incidents_restore(struct engine *e);
 /* Makes an incident known to alerting that ended long ago: people may still act on it. -ENOENT. */
 int incidents_recall(struct engine *e, int64_t id);
+/* RET_IDS takes the id of each new notification's row. */
+int incidents_write(struct engine *e, const struct alerting_changes *c, int64_t *ret_ids);
 
 /* deliveries.c */
 int deliveries_restore(struct engine *e);
@@ -250,6 +289,8 @@ bool deliveries_have_room(struct engine *e, const char *webhook);
 int deliveries_result(struct peer *p, struct message *m);
 /* A role is gone: what it had under way is sent again. */
 void deliveries_disconnected(struct engine *e, int64_t pid);
+bool deliveries_changed(const struct engine *e);
+int deliveries_write(struct engine *e);
 /* Settled rows are durable: they leave memory. */
 void deliveries_committed(struct engine *e);
 /* What waits for the webhook is due. */

@@ -6,12 +6,17 @@ libengine_a_SOURCES = \
 	daemon/engine/commit.c \
 	daemon/engine/deliveries.c \
 	daemon/engine/engine.h \
+	daemon/engine/events.c \
+	daemon/engine/facts.c \
+	daemon/engine/handover.c \
 	daemon/engine/incidents.c \
 	daemon/engine/ingest.c \
 	daemon/engine/lock.c daemon/engine/lock.h \
 	daemon/engine/moments.c \
 	daemon/engine/peers.c \
+	daemon/engine/processes.c \
 	daemon/engine/program.c daemon/engine/program.h \
+	daemon/engine/role_states.c \
 	daemon/engine/rules.c \
 	daemon/engine/services.c \
 	daemon/engine/store_clock.h \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Alerting goes on where it was when the daemon ended. */
+/* What alerting decided, to the database and back: it goes on where it was when the daemon ended. */
 #include "daemon/base/log.h"
 #include "daemon/engine/engine.h"
 
@@ -100,4 +100,21 @@ int incidents_recall(struct engine *e, int64_t id)
 	r = restore_incident(e, &incident);
 	incident_done(&incident);
 	return r;
+}
+
+int incidents_write(struct engine *e, const struct alerting_changes *c, int64_t *ret_ids)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < c->incident_count && r >= 0; i++)
+		r = store_put_incident(e->store, c->incidents[i]);
+	for (size_t i = 0; i < c->removed_count && r >= 0; i++)
+		r = store_remove_alert(e->store, c->removed[i]);
+	for (size_t i = 0; i < c->alert_count && r >= 0; i++)
+		r = store_put_alert(e->store, c->alerts[i]);
+	for (size_t i = 0; i < c->timeline_count && r >= 0; i++)
+		r = store_add_timeline(e->store, &c->timeline[i]);
+	for (size_t i = 0; i < c->notification_count && r >= 0; i++)
+		r = store_put_notification(e->store, &c->notifications[i], &ret_ids[i]);
+	return r < 0 ? r : 0;
 }

@@ -8,15 +8,12 @@
 #include "daemon/base/text.h"
 #include "daemon/config/form.h"
 #include "daemon/engine/engine.h"
-#include "schema/known.h"
 
 #define PEER_SERIES_MAX 100000	/* series ids of one collector */
 #define FACT_VALUE_MAX	8192	/* bytes */
 #define FACT_NAME_MAX	512	/* bytes of its topic, its subject and its key */
 #define FACTS_MAX	10000	/* of one role */
-#define PROCESSES_MAX	10000	/* main processes of all services */
 #define EVIDENCE_MAX	32	/* of one event */
-#define KNOWN_BYTES_MAX (MESSAGE_BODY_MAX - 64) /* of what a collector is told that it goes on from */
 
 static int read_series(struct message *m, struct series *ret)
 {
@@ -93,7 +90,7 @@ static int find_series(struct peer *p, uint64_t id, struct value **ret)
 
 static int put(struct engine *e, struct value *value, int64_t time_ms, double number)
 {
-	int r = engine_put_value(e, value, time_ms, number);
+	int r = moments_add(e, value, time_ms, number);
 
 	return r < 0 ? r : services_value(e, value, time_ms);
 }
@@ -126,88 +123,8 @@ static int take_samples(struct peer *p, struct message *m)
 	if (!p->reported)
 		engine_commit_soon(e);
 	p->reported = true;
-	return engine_put(e, COLLECTOR_REPORTED, "collector", collector, time_ms,
+	return moments_add_metric(e, COLLECTOR_REPORTED, "collector", collector, time_ms,
 		(double) now_ms / 1000);
-}
-
-static bool same_process(const struct process_record *p, const struct event *event)
-{
-	return p->pid == event->pid && p->start == event->start &&
-	       text_equal(p->service, event->service);
-}
-
-/* Appends a copy to a list of records. */
-static int add_record(struct process_record **list, size_t *count, const char *service, int64_t pid,
-	uint64_t start, const char *boot)
-{
-	struct process_record *grown = reallocarray(*list, *count + 1, sizeof(*grown));
-	struct process_record new = {.pid = pid, .start = start};
-
-	if (!grown)
-		return -ENOMEM;
-	*list = grown;
-	new.service = strdup(service);
-	new.boot = strdup(boot);
-	if (!new.service || !new.boot) {
-		process_record_done(&new);
-		return -ENOMEM;
-	}
-	grown[(*count)++] = new;
-	return 0;
-}
-
-static int process_started(struct engine *e, const struct event *event)
-{
-	int r;
-
-	r = add_record(&e->born, &e->born_count, event->service, event->pid, event->start, e->boot);
-	return r < 0 ? r
-		     : add_record(&e->processes, &e->process_count, event->service, event->pid,
-			       event->start, e->boot);
-}
-
-int ingest_process_gone(struct engine *e, size_t index)
-{
-	struct process_record *p = &e->processes[index];
-	int r = add_record(&e->gone, &e->gone_count, p->service, p->pid, p->start, p->boot);
-
-	if (r < 0)
-		return r;
-	process_record_done(p);
-	*p = e->processes[--e->process_count];
-	return 0;
-}
-
-static bool is_start(const struct event *event)
-{
-	return text_equal(event->type, EVENT_PROCESS_STARTED);
-}
-
-static bool is_end(const struct event *event)
-{
-	return text_equal(event->type, EVENT_PROCESS_EXITED) ||
-	       text_equal(event->type, EVENT_PROCESS_RELEASED);
-}
-
-/* The number of the event's process in the table; how many are there where it is not among them. */
-static size_t find_process(const struct engine *e, const struct event *event)
-{
-	size_t i = 0;
-
-	while (i < e->process_count && !same_process(&e->processes[i], event))
-		i++;
-	return i;
-}
-
-static bool has_room(struct engine *e, const struct event *event)
-{
-	if (e->process_count < PROCESSES_MAX)
-		return true;
-	if (!e->told_processes)
-		log_warning("more than %d main processes: some of %s and others are not kept",
-			PROCESSES_MAX, event->service);
-	e->told_processes = true;
-	return false;
 }
 
 /* 1 where the event is news, 0 where it was known or is of a process that there is no room for: a
@@ -215,57 +132,10 @@ static bool has_room(struct engine *e, const struct event *event)
  * predecessor did. */
 static int is_news(struct engine *e, const struct event *event)
 {
-	int r = reader_has_event(store_reader(e->store), event);
-	size_t i;
-
 	/* Durable already: the engine that wrote it was gone before it could say so. */
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (!is_start(event) && !is_end(event))
-		return 1;
-	i = find_process(e, event);
-	if (i == e->process_count)
-		return is_start(event) && has_room(e, event);
-	return is_end(event) || !text_equal(e->processes[i].boot, e->boot);
-}
+	int r = reader_has_event(store_reader(e->store), event);
 
-/* Keeps the table of main processes by an event that is news. */
-static int track_process(struct engine *e, const struct event *event)
-{
-	size_t i = is_start(event) || is_end(event) ? find_process(e, event) : e->process_count;
-
-	if (i < e->process_count)
-		return is_end(event) ? ingest_process_gone(e, i) : 0;
-	return is_start(event) ? process_started(e, event) : 0;
-}
-
-/* Copies the event for the commit. */
-static int keep_event(struct engine *e, const struct event *event)
-{
-	struct pending_event *events, new = {.event = *event};
-	int r;
-
-	events = reallocarray(e->events, e->event_count + 1, sizeof(*events));
-	if (!events)
-		return -ENOMEM;
-	e->events = events;
-	new.event.type = strdup(event->type);
-	new.event.service = strdup(event->service);
-	new.event.reason = strdup(event->reason);
-	new.event.samples = NULL;
-	new.event.sample_count = 0;
-	r = evidence_list_copy(event->evidence, event->evidence_count,
-		(struct evidence **) (uintptr_t) &new.event.evidence);
-	if (r < 0) {
-		new.event.evidence = NULL;
-		new.event.evidence_count = 0;
-	}
-	if (r < 0 || !new.event.type || !new.event.service || !new.event.reason) {
-		event_free(&new.event);
-		return -ENOMEM;
-	}
-	e->events[e->event_count++] = new;
-	return 0;
+	return r < 0 ? r : r == 0 && processes_is_news(e, event);
 }
 
 /* Applies the values that the event changes and judges by them at once. */
@@ -303,7 +173,7 @@ static int apply_event(struct peer *p, const struct event *event, int64_t time_m
 {
 	struct engine *e = p->engine;
 	/* Before anything changes: what cannot be kept is repeated when there is room. */
-	int r = e->event_count >= EVENTS_MAX ? -ENOBUFS : is_news(e, event);
+	int r = events_have_room(e) ? is_news(e, event) : -ENOBUFS;
 
 	if (r <= 0)
 		return r;
@@ -316,9 +186,9 @@ static int apply_event(struct peer *p, const struct event *event, int64_t time_m
 		r = apply_samples(p, event->samples, event->sample_count, time_ms);
 	/* Last what makes it known: one that failed before is applied wholly when it is repeated. */
 	if (r == 0)
-		r = keep_event(e, event);
+		r = events_add(e, event);
 	if (r == 0)
-		r = track_process(e, event);
+		r = processes_track(e, event);
 	return r;
 }
 
@@ -334,7 +204,7 @@ static int64_t event_time(struct engine *e, usec_t time)
  * has both. */
 static bool is_sound(const struct event *event)
 {
-	bool of_process = is_start(event) || is_end(event);
+	bool of_process = event_begins_process(event) || event_ends_process(event);
 
 	if (*event->service ? !form_is_section_name(event->service) : of_process)
 		return false;
@@ -408,98 +278,4 @@ int ingest_message(struct peer *p, struct message *m)
 	default:
 		return -EBADMSG;
 	}
-}
-
-/* Gathers what a process collector goes on from. */
-struct gather {
-	struct known known;
-	size_t allocated;
-	size_t bytes; /* that it takes on the wire */
-};
-
-/* What does not fit is left out: a message that cannot be sent would leave every collector without
- * one. */
-static bool fits(struct gather *g, size_t bytes)
-{
-	if (bytes > KNOWN_BYTES_MAX - g->bytes)
-		return false;
-	g->bytes += bytes;
-	return true;
-}
-
-static int gather_value(void *userdata, struct value *value)
-{
-	struct gather *g = userdata;
-	struct known_value *item;
-	const char *name = text_after(value->series.metric, "modelwatch_service_");
-	int r;
-
-	if (!name || value->time_ms == 0 || sample_is_stale(value->current) ||
-		!(text_ends_with(name, "_total") || text_equal(name, "up")))
-		return 0;
-	if (!fits(g, known_value_size(&value->series)))
-		return 0;
-	if (g->known.value_count == g->allocated) {
-		size_t count = g->allocated > 0 ? 2 * g->allocated : 64;
-		struct known_value *values =
-			reallocarray(g->known.values, count, sizeof(*values));
-
-		if (!values)
-			return -ENOMEM;
-		g->known.values = values;
-		g->allocated = count;
-	}
-	item = &g->known.values[g->known.value_count];
-	*item = (struct known_value){.value = value->current};
-	item->series.metric = strdup(value->series.metric);
-	if (!item->series.metric)
-		return -ENOMEM;
-	g->known.value_count++;
-	r = labels_copy(&value->series.labels, &item->series.labels);
-	return r;
-}
-
-static int gather_processes(struct engine *e, struct gather *g)
-{
-	struct known *k = &g->known;
-
-	k->processes = calloc(e->process_count + 1, sizeof(*k->processes));
-	if (!k->processes)
-		return -ENOMEM;
-	for (size_t i = 0; i < e->process_count; i++) {
-		const struct process_record *from = &e->processes[i];
-		struct known_process *to = &k->processes[k->process_count];
-
-		*to = (struct known_process){from->service, from->pid, from->start, from->boot};
-		if (!known_process_is_valid(to) || !fits(g, known_process_size(to)))
-			continue;
-		k->process_count++;
-		to->service = strdup(from->service);
-		to->boot = strdup(from->boot);
-		if (!to->service || !to->boot)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-int ingest_known(struct peer *p)
-{
-	struct gather gather = {0};
-	_cleanup_buf_ struct buf bytes = BUF_INIT, packet = BUF_INIT;
-	int r;
-
-	facts_forget(p->engine, p->row->name);
-	r = gather_processes(p->engine, &gather);
-	if (r == 0)
-		r = values_each(p->engine->values, gather_value, &gather);
-	if (r == 0) {
-		known_write(&gather.known, &bytes);
-		r = buf_error(&bytes);
-	}
-	known_done(&gather.known);
-	if (r < 0)
-		return r;
-	message_begin(&packet, MESSAGE_KNOWN);
-	message_put_bytes(&packet, bytes.data, bytes.size);
-	return peer_send(p, &packet);
 }

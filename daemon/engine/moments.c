@@ -35,7 +35,7 @@ static void drop_oldest(struct engine *e)
 	memmove(e->moments, e->moments + 1, e->moment_count * sizeof(*e->moments));
 }
 
-int engine_put_value(struct engine *e, struct value *value, int64_t time_ms, double number)
+int moments_add(struct engine *e, struct value *value, int64_t time_ms, double number)
 {
 	struct pending_sample *samples;
 	struct moment *moment;
@@ -62,7 +62,7 @@ int engine_put_value(struct engine *e, struct value *value, int64_t time_ms, dou
 	return 0;
 }
 
-int engine_put(struct engine *e, const char *metric, const char *label, const char *text,
+int moments_add_metric(struct engine *e, const char *metric, const char *label, const char *text,
 	int64_t time_ms, double number)
 {
 	struct value *value;
@@ -71,7 +71,7 @@ int engine_put(struct engine *e, const char *metric, const char *label, const ch
 	/* One series too many is ignored. */
 	if (r < 0)
 		return r == -E2BIG ? 0 : r;
-	return engine_put_value(e, value, time_ms, number);
+	return moments_add(e, value, time_ms, number);
 }
 
 static int store_value(struct engine *e, struct value *value)
@@ -117,21 +117,40 @@ int moments_write(struct engine *e)
 	return r;
 }
 
-/* Ids of series that a failed transaction made are no ids. */
-void moments_settle(struct engine *e, bool committed)
+bool moments_changed(const struct engine *e)
+{
+	return e->moment_count > 0;
+}
+
+void moments_rolled_back(struct engine *e)
 {
 	for (size_t i = 0; i < e->moment_count; i++)
 		for (size_t s = 0; s < e->moments[i].count; s++) {
 			struct value *value = e->moments[i].samples[s].value;
 
-			value->stored = value->stored && (committed || !value->fresh);
+			value->stored = value->stored && !value->fresh;
 			value->fresh = false;
 		}
 }
 
-void moments_forget(struct engine *e)
+static void forget(struct engine *e)
 {
 	for (size_t i = 0; i < e->moment_count; i++)
 		free(e->moments[i].samples);
 	e->moment_count = e->pending_samples = 0;
+}
+
+void moments_committed(struct engine *e)
+{
+	for (size_t i = 0; i < e->moment_count; i++)
+		for (size_t s = 0; s < e->moments[i].count; s++)
+			e->moments[i].samples[s].value->fresh = false;
+	e->samples_total += e->pending_samples;
+	forget(e);
+}
+
+void moments_done(struct engine *e)
+{
+	forget(e);
+	free(e->moments);
 }

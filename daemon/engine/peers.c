@@ -104,8 +104,9 @@ static void greet(struct peer *p)
 
 	if (p->row->sender == FROM_COLLECTOR) {
 		r = services_configure(e);
+		facts_forget(e, p->row->name);
 		if (r == 0)
-			r = ingest_known(p);
+			r = handover_send(p);
 	}
 	if (r < 0 && r != -EPIPE) {
 		log_error_errno(r, "cannot tell role %s what is known", p->row->name);
@@ -120,37 +121,14 @@ static void greet(struct peer *p)
 		tell_trouble(p);
 }
 
-void engine_remember_role(struct engine *e, int64_t pid)
-{
-	size_t i = 0;
-
-	while (i < e->role_pid_count && e->role_pids[i] != pid)
-		i++;
-	if (i == ROLE_PIDS_MAX)
-		i = 0;
-	else if (i == e->role_pid_count)
-		e->role_pid_count++;
-	memmove(&e->role_pids[i], &e->role_pids[i + 1],
-		(e->role_pid_count - i - 1) * sizeof(e->role_pids[0]));
-	e->role_pids[e->role_pid_count - 1] = pid;
-}
-
-bool engine_is_role(const struct engine *e, int64_t pid)
-{
-	for (size_t i = 0; i < e->role_pid_count; i++)
-		if (e->role_pids[i] == pid)
-			return true;
-	return false;
-}
-
-int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd)
+int peers_add(struct engine *e, const char *name, int64_t pid, int fd)
 {
 	const struct role_row *row = role_row_find(name);
 	_cleanup_close_ int owned = fd;
 	struct peer *p;
 	int r;
 
-	engine_remember_role(e, pid);
+	role_pids_add(e, pid);
 	if (!row || row->sender == FROM_ENGINE || e->peer_count == PEERS_MAX) {
 		log_error("cannot speak to role %s: %s", name,
 			row ? "too many roles" : "there is no such role");
@@ -171,7 +149,7 @@ int engine_add_peer(struct engine *e, const char *name, int64_t pid, int fd)
 	return 0;
 }
 
-void engine_drop_peers(struct engine *e)
+void peers_drop(struct engine *e)
 {
 	while (e->peer_count > 0) {
 		struct peer *p = e->peers[e->peer_count - 1];
@@ -194,7 +172,7 @@ int peer_send(struct peer *p, struct buf *packet)
 	return r;
 }
 
-struct peer *engine_newest(struct engine *e, enum role_number role)
+struct peer *peers_newest(struct engine *e, enum role_number role)
 {
 	for (size_t i = e->peer_count; i > 0; i--)
 		if (e->peers[i - 1]->row == &role_rows[role])

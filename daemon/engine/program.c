@@ -56,7 +56,7 @@ static int repeat_report(void *userdata, struct value *value)
 		return 0;
 	row = role_row_find(name);
 	return row && row->sender == FROM_COLLECTOR
-		       ? engine_put_value(e, value, now_ms, value->current)
+		       ? moments_add(e, value, now_ms, value->current)
 		       : 0;
 }
 
@@ -68,15 +68,15 @@ static void measure(struct engine *e, int64_t now_ms)
 	if (usec_since(now, e->last_self) < SELF_EVERY && e->last_self > 0)
 		return;
 	e->last_self = now;
-	engine_put(e, "modelwatch_samples_total", NULL, NULL, now_ms, (double) e->samples_total);
-	engine_put(e, "modelwatch_samples_dropped_total", NULL, NULL, now_ms,
+	moments_add_metric(e, "modelwatch_samples_total", NULL, NULL, now_ms, (double) e->samples_total);
+	moments_add_metric(e, "modelwatch_samples_dropped_total", NULL, NULL, now_ms,
 		(double) e->dropped_samples);
-	engine_put(e, "modelwatch_store_bytes", NULL, NULL, now_ms, (double) store_bytes(e->store));
-	engine_put(e, "modelwatch_store_errors_total", NULL, NULL, now_ms,
+	moments_add_metric(e, "modelwatch_store_bytes", NULL, NULL, now_ms, (double) store_bytes(e->store));
+	moments_add_metric(e, "modelwatch_store_errors_total", NULL, NULL, now_ms,
 		(double) e->store_errors);
-	engine_put(e, "modelwatch_rule_evaluation_seconds", NULL, NULL, now_ms,
+	moments_add_metric(e, "modelwatch_rule_evaluation_seconds", NULL, NULL, now_ms,
 		e->evaluation_seconds);
-	engine_put(e, "modelwatch_alerts_refused_total", NULL, NULL, now_ms,
+	moments_add_metric(e, "modelwatch_alerts_refused_total", NULL, NULL, now_ms,
 		(double) alerting_refused(e->alerting));
 	deliveries_measure(e, now_ms);
 	values_each(e->values, repeat_report, e);
@@ -252,6 +252,8 @@ static int restore(struct engine *e)
 	if (r >= 0)
 		r = services_restore(e);
 	if (r >= 0)
+		r = processes_restore(e);
+	if (r >= 0)
 		r = deliveries_restore(e);
 	return r;
 }
@@ -276,13 +278,15 @@ static void engine_free(struct engine *e)
 	sd_event_source_disable_unref(e->upkeep);
 	sd_event_source_disable_unref(e->outbox);
 	sd_event_source_disable_unref(e->soon);
-	commit_done(e);
+	events_committed(e);
+	moments_done(e);
 	commands_done(e);
 	deliveries_done(e);
 	webhooks_done(e);
 	services_done(e);
-	for (size_t i = 0; i < e->role_count; i++)
-		role_record_done(&e->roles[i].record);
+	processes_done(e);
+	facts_done(e);
+	role_states_done(e);
 	alerting_free(e->alerting);
 	values_free(e->values);
 	store_close(e->store);
@@ -301,7 +305,7 @@ static void stop(struct role *role)
 	struct engine *e = role_userdata(role);
 
 	/* What was received counts, also what the links still hold. */
-	engine_drop_peers(e);
+	peers_drop(e);
 	e->full = false; /* the last chance of the samples */
 	engine_commit(e);
 	engine_free(e);
@@ -374,62 +378,12 @@ static int reconfigure(struct role *role, const struct config *old)
 
 static int add_peer(struct role *role, const char *name, int64_t pid, int fd)
 {
-	return engine_add_peer(role_userdata(role), name, pid, fd);
+	return peers_add(role_userdata(role), name, pid, fd);
 }
 
-static struct role_entry *find_role(struct engine *e, const char *name)
-{
-	struct role_entry *entry;
-
-	for (size_t i = 0; i < e->role_count; i++)
-		if (text_equal(e->roles[i].record.name, name))
-			return &e->roles[i];
-	if (e->role_count == ELEMENTS(e->roles))
-		return NULL;
-	entry = &e->roles[e->role_count];
-	entry->record.name = strdup(name);
-	if (!entry->record.name)
-		return NULL;
-	e->role_count++;
-	return entry;
-}
-
-/* What the supervisor tells of a role: a row for the page, and metrics. */
 static int role_told(struct role *role, struct message *m)
 {
-	struct engine *e = role_userdata(role);
-	const char *name = message_string(m);
-	int64_t pid = (int64_t) message_u64(m), now_ms = engine_now(e);
-	const char *state = message_string(m);
-	uint64_t restarts = message_u64(m), resident = message_u64(m);
-	double cpu = message_f64(m);
-	struct role_entry *entry = find_role(e, name);
-	char *copy = strdup(state);
-
-	if (pid > 0)
-		engine_remember_role(e, pid);
-	if (!entry || !copy) {
-		free(copy);
-		return entry ? -ENOMEM : -EBADMSG;
-	}
-	/* A turn is shown at once; what a role uses can wait for the tick. */
-	if (!entry->record.state || !text_equal(entry->record.state, state)) {
-		entry->changed = true;
-		engine_commit_soon(e);
-	}
-	entry->changed |= entry->record.pid != pid || entry->record.restarts != (int64_t) restarts;
-	free(entry->record.state);
-	entry->record.state = copy;
-	entry->record.pid = pid;
-	entry->record.restarts = (int64_t) restarts;
-	engine_put(e, "modelwatch_role_up", "role", name, now_ms, text_equal(state, "running"));
-	engine_put(e, "modelwatch_role_restarts_total", "role", name, now_ms, (double) restarts);
-	if (pid > 0) {
-		engine_put(e, "modelwatch_role_resident_bytes", "role", name, now_ms,
-			(double) resident);
-		engine_put(e, "modelwatch_role_cpu_seconds_total", "role", name, now_ms, cpu);
-	}
-	return 0;
+	return role_states_told(role_userdata(role), m);
 }
 
 const struct role_program engine_program = {

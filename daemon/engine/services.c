@@ -13,34 +13,18 @@
 #define RESTARTS	   "modelwatch_service_restarts_total"
 #define RECENT_RESTARTS	   "modelwatch_service_recent_restarts"
 
-struct service_entry *service_entry_free(struct service_entry *entry)
+static void free_entry(void *p)
 {
-	if (!entry)
-		return NULL;
+	struct service_entry *entry = p;
+
 	service_record_done(&entry->record);
 	free(entry->restarts);
 	free(entry);
-	return NULL;
-}
-
-static void free_entry(void *entry)
-{
-	service_entry_free(entry);
-}
-
-static void free_facts(void *p)
-{
-	struct role_facts *facts = p;
-
-	fact_list_free(facts->items, facts->count);
-	free(facts);
 }
 
 void services_done(struct engine *e)
 {
 	map_free(e->services, free_entry);
-	map_free(e->facts, free_facts);
-	process_list_free(e->processes, e->process_count);
 }
 
 /* Configured services are no more than the sections that there may be: they always have room. */
@@ -84,7 +68,7 @@ static int find(struct engine *e, const char *name, struct service_entry **ret)
 		    ? map_put_string(e->services, name, entry, NULL)
 		    : -ENOMEM;
 	if (r < 0) {
-		service_entry_free(entry);
+		free_entry(entry);
 		return r;
 	}
 	*ret = entry;
@@ -138,7 +122,7 @@ static int put_recent(struct engine *e, struct service_entry *entry, int64_t now
 	if (value->time_ms > 0 && value->current == (double) entry->restart_count &&
 		now_ms - value->time_ms < RECENT_REPEAT_MS)
 		return 0;
-	return engine_put_value(e, value, now_ms, (double) entry->restart_count);
+	return moments_add(e, value, now_ms, (double) entry->restart_count);
 }
 
 static int take_restarts(
@@ -206,7 +190,7 @@ static int end_one(void *userdata, struct value *value)
 	if (!service || !text_equal(service, ending->service) || value->time_ms == 0 ||
 		sample_is_stale(value->current) || !ending->ends(value->series.metric))
 		return 0;
-	return engine_put_value(ending->engine, value, ending->time_ms, sample_stale());
+	return moments_add(ending->engine, value, ending->time_ms, sample_stale());
 }
 
 /* A collector that began after the end does not know which gauges there were. And where no end was told
@@ -259,26 +243,13 @@ int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 				  : set_down(e, entry, time_ms);
 }
 
-static int forget_processes(struct engine *e, const char *service)
-{
-	for (size_t i = e->process_count; i > 0; i--) {
-		int r = text_equal(e->processes[i - 1].service, service)
-				? ingest_process_gone(e, i - 1)
-				: 0;
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int end_service(struct engine *e, struct service_entry *entry)
 {
 	struct ending ending = {e, entry->record.name, engine_now(e), every_series};
 	int r = values_each(e->values, end_one, &ending);
 
 	if (r == 0)
-		r = forget_processes(e, entry->record.name);
+		r = processes_forget(e, entry->record.name);
 	entry->removed = true;
 	return r;
 }
@@ -296,7 +267,7 @@ int services_event(struct engine *e, const struct event *event, int64_t time_ms)
 	if (text_equal(event->type, EVENT_SERVICE_ENDED)) {
 		r = set_state(entry, SERVICE_UNKNOWN, time_ms);
 		if (r == 0 && entry->configured)
-			return forget_processes(e, entry->record.name);
+			return processes_forget(e, entry->record.name);
 		return r < 0 ? r : end_service(e, entry);
 	}
 	entry->removed = false;
@@ -406,21 +377,17 @@ static int restore_service(struct engine *e, const struct service_record *from)
 
 int services_restore(struct engine *e)
 {
-	struct reader *reader = store_reader(e->store);
 	struct service_record *services = NULL;
 	size_t count = 0;
-	int r = reader_services(reader, &services, &count);
+	int r = reader_services(store_reader(e->store), &services, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = restore_service(e, &services[i]);
 	service_list_free(services, count);
-	if (r < 0)
-		return r;
-	return reader_processes(reader, &e->processes, &e->process_count);
+	return r;
 }
 
-/* What a fact about a service changes in its row. */
-static int apply_fact(struct engine *e, const char *service, const char *key, const char *value)
+int services_fact(struct engine *e, const char *service, const char *key, const char *value)
 {
 	bool discovered = text_equal(key, "discovered"), url = text_equal(key, "url");
 	struct service_entry *entry;
@@ -440,79 +407,44 @@ static int apply_fact(struct engine *e, const char *service, const char *key, co
 	return 0;
 }
 
-static int find_facts(struct engine *e, const char *role, struct role_facts **ret)
+bool services_changed(const struct engine *e)
 {
-	struct role_facts *facts = map_get_string(e->facts, role);
+	const struct service_entry *entry;
+	size_t position = 0;
 
-	if (!facts) {
-		facts = calloc(1, sizeof(*facts));
-		if (!facts || map_put_string(e->facts, role, facts, NULL) < 0) {
-			free(facts);
-			return -ENOMEM;
-		}
+	while ((entry = map_next(e->services, &position, NULL, NULL)))
+		if (entry->changed || entry->removed)
+			return true;
+	return false;
+}
+
+int services_write(struct engine *e)
+{
+	struct service_entry *entry;
+	size_t position = 0;
+	int r = 0;
+
+	while (r >= 0 && (entry = map_next(e->services, &position, NULL, NULL))) {
+		if (entry->removed)
+			r = store_remove_service(e->store, entry->record.name);
+		else if (entry->changed)
+			r = store_put_service(e->store, &entry->record);
 	}
-	*ret = facts;
-	return 0;
+	return r < 0 ? r : 0;
 }
 
-static bool is_fact(const struct fact *f, const char *topic, const char *subject, const char *key)
+void services_committed(struct engine *e)
 {
-	return text_equal(f->key, key) && text_equal(f->subject, subject) &&
-	       text_equal(f->topic, topic);
-}
+	struct service_entry *entry;
+	size_t position = 0;
 
-static int add_fact(struct role_facts *facts, const char *role, const char *topic,
-	const char *subject, const char *key, const char *value)
-{
-	struct fact *items = reallocarray(facts->items, facts->count + 1, sizeof(*items));
-	struct fact *f;
-
-	if (!items)
-		return -ENOMEM;
-	facts->items = items;
-	f = &items[facts->count];
-	*f = (struct fact){strdup(role), strdup(topic), strdup(subject), strdup(key), strdup(value)};
-	if (!f->role || !f->topic || !f->subject || !f->key || !f->value) {
-		fact_done(f);
-		return -ENOMEM;
+	while ((entry = map_next(e->services, &position, NULL, NULL))) {
+		entry->changed = false;
+		if (!entry->removed)
+			continue;
+		map_remove_string(e->services, entry->record.name);
+		alerting_forget_evidence(e->alerting, entry->record.name);
+		free_entry(entry);
+		position--;
 	}
-	facts->count++;
-	return 0;
-}
-
-int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
-	const char *key, const char *value)
-{
-	struct role_facts *facts;
-	size_t i = 0;
-	int r = find_facts(e, role, &facts);
-
-	if (r < 0)
-		return r;
-	while (i < facts->count && !is_fact(&facts->items[i], topic, subject, key))
-		i++;
-	if (i < facts->count && text_equal(facts->items[i].value, value))
-		return 0;
-	facts->changed = true;
-	if (i < facts->count) {
-		fact_done(&facts->items[i]);
-		facts->items[i] = facts->items[--facts->count];
-	}
-	if (*value)
-		r = add_fact(facts, role, topic, subject, key, value);
-	if (r == 0 && text_equal(topic, "service"))
-		r = apply_fact(e, subject, key, value);
-	return r;
-}
-
-void facts_forget(struct engine *e, const char *role)
-{
-	struct role_facts *facts = map_get_string(e->facts, role);
-
-	if (!facts && find_facts(e, role, &facts) < 0)
-		return;
-	fact_list_free(facts->items, facts->count);
-	facts->items = NULL;
-	facts->count = 0;
-	facts->changed = true;
 }

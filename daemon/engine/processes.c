@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The main processes that are known: a collector that starts goes on from them, and by them it is
+ * known what was told before. */
+#include <string.h>
+
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "daemon/engine/engine.h"
+
+#define PROCESSES_MAX 10000 /* of all services */
+
+int processes_restore(struct engine *e)
+{
+	return reader_processes(store_reader(e->store), &e->processes, &e->process_count);
+}
+
+static bool same_process(const struct process_record *p, const struct event *event)
+{
+	return p->pid == event->pid && p->start == event->start &&
+	       text_equal(p->service, event->service);
+}
+
+/* Appends a copy to a list of records. */
+static int add_record(struct process_record **list, size_t *count, const char *service, int64_t pid,
+	uint64_t start, const char *boot)
+{
+	struct process_record *grown = reallocarray(*list, *count + 1, sizeof(*grown));
+	struct process_record new = {.pid = pid, .start = start};
+
+	if (!grown)
+		return -ENOMEM;
+	*list = grown;
+	new.service = strdup(service);
+	new.boot = strdup(boot);
+	if (!new.service || !new.boot) {
+		process_record_done(&new);
+		return -ENOMEM;
+	}
+	grown[(*count)++] = new;
+	return 0;
+}
+
+static int process_started(struct engine *e, const struct event *event)
+{
+	int r;
+
+	r = add_record(&e->born, &e->born_count, event->service, event->pid, event->start, e->boot);
+	return r < 0 ? r
+		     : add_record(&e->processes, &e->process_count, event->service, event->pid,
+			       event->start, e->boot);
+}
+
+/* The process at INDEX is no more. */
+static int remove_process(struct engine *e, size_t index)
+{
+	struct process_record *p = &e->processes[index];
+	int r = add_record(&e->gone, &e->gone_count, p->service, p->pid, p->start, p->boot);
+
+	if (r < 0)
+		return r;
+	process_record_done(p);
+	*p = e->processes[--e->process_count];
+	return 0;
+}
+
+int processes_forget(struct engine *e, const char *service)
+{
+	for (size_t i = e->process_count; i > 0; i--) {
+		int r = text_equal(e->processes[i - 1].service, service)
+				? remove_process(e, i - 1)
+				: 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The number of the event's process in the table; how many are there where it is not among them. */
+static size_t find_process(const struct engine *e, const struct event *event)
+{
+	size_t i = 0;
+
+	while (i < e->process_count && !same_process(&e->processes[i], event))
+		i++;
+	return i;
+}
+
+static bool has_room(struct engine *e, const struct event *event)
+{
+	if (e->process_count < PROCESSES_MAX)
+		return true;
+	if (!e->told_processes)
+		log_warning("more than %d main processes: some of %s and others are not kept",
+			PROCESSES_MAX, event->service);
+	e->told_processes = true;
+	return false;
+}
+
+bool processes_is_news(struct engine *e, const struct event *event)
+{
+	size_t i;
+
+	if (!event_begins_process(event) && !event_ends_process(event))
+		return true;
+	i = find_process(e, event);
+	if (i == e->process_count)
+		return event_begins_process(event) && has_room(e, event);
+	return event_ends_process(event) || !text_equal(e->processes[i].boot, e->boot);
+}
+
+int processes_track(struct engine *e, const struct event *event)
+{
+	bool begins = event_begins_process(event), ends = event_ends_process(event);
+	size_t i;
+
+	if (!begins && !ends)
+		return 0;
+	i = find_process(e, event);
+	if (i == e->process_count)
+		return begins ? process_started(e, event) : 0;
+	return ends ? remove_process(e, i) : 0;
+}
+
+bool processes_changed(const struct engine *e)
+{
+	return e->born_count > 0 || e->gone_count > 0;
+}
+
+int processes_write(struct engine *e)
+{
+	int r = 0;
+
+	/* One that came and went within this commit is in both. */
+	for (size_t i = 0; i < e->born_count && r >= 0; i++)
+		r = store_put_process(e->store, &e->born[i]);
+	for (size_t i = 0; i < e->gone_count && r >= 0; i++)
+		r = store_remove_process(e->store, &e->gone[i]);
+	return r < 0 ? r : 0;
+}
+
+void processes_committed(struct engine *e)
+{
+	process_list_free(e->born, e->born_count);
+	process_list_free(e->gone, e->gone_count);
+	e->born = e->gone = NULL;
+	e->born_count = e->gone_count = 0;
+}
+
+void processes_done(struct engine *e)
+{
+	processes_committed(e);
+	process_list_free(e->processes, e->process_count);
+}

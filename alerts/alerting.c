@@ -44,7 +44,7 @@ struct alerting *alerting_new(void)
 	if (!a)
 		return NULL;
 	TAILQ_INIT(&a->changed_alerts);
-	TAILQ_INIT(&a->changed_stories);
+	TAILQ_INIT(&a->changed_incidents);
 	a->random = random_bytes;
 	a->reopen_ms = FLAP_MS;
 	a->next_incident = 1;
@@ -52,16 +52,16 @@ struct alerting *alerting_new(void)
 	a->host_id = strdup("");
 	a->external_url = strdup("");
 	a->live = map_new();
-	a->stories = map_new();
+	a->incidents = map_new();
 	a->keys = map_new();
 	a->evidence = map_new();
-	if (!a->host_name || !a->host_id || !a->external_url || !a->live || !a->stories ||
+	if (!a->host_name || !a->host_id || !a->external_url || !a->live || !a->incidents ||
 		!a->keys || !a->evidence)
 		return NULL;
 	return TAKE_POINTER(a);
 }
 
-struct entry *entry_free(struct entry *e)
+struct alert_entry *alert_entry_free(struct alert_entry *e)
 {
 	if (!e)
 		return NULL;
@@ -73,30 +73,30 @@ struct entry *entry_free(struct entry *e)
 /* Every entry is live, a member, restored or to be stored: all hang in the first list then. */
 static void free_entries(struct alerting *a)
 {
-	struct entry *e, *next;
-	struct story *s;
+	struct alert_entry *e, *next;
+	struct incident_entry *inc;
 	size_t position = 0;
 
 	while (a->live && (e = map_next(a->live, &position, NULL, NULL)))
-		entry_mark(a, e);
+		alert_mark_changed(a, e);
 	position = 0;
-	while (a->stories && (s = map_next(a->stories, &position, NULL, NULL))) {
+	while (a->incidents && (inc = map_next(a->incidents, &position, NULL, NULL))) {
 		size_t member = 0;
 
-		while ((e = map_next(s->members, &member, NULL, NULL)))
-			entry_mark(a, e);
+		while ((e = map_next(inc->members, &member, NULL, NULL)))
+			alert_mark_changed(a, e);
 	}
 	LIST_FOREACH(e, &a->unlinked, siblings)
-		entry_mark(a, e);
+		alert_mark_changed(a, e);
 	for (e = TAILQ_FIRST(&a->changed_alerts); e; e = next) {
 		next = TAILQ_NEXT(e, changes);
-		entry_free(e);
+		alert_entry_free(e);
 	}
 }
 
-static void free_story(void *story)
+static void free_incident(void *entry)
 {
-	story_free(story);
+	incident_entry_free(entry);
 }
 
 struct alerting *alerting_free(struct alerting *a)
@@ -106,11 +106,11 @@ struct alerting *alerting_free(struct alerting *a)
 	free_entries(a);
 	map_free(a->live, NULL);
 	map_free(a->keys, NULL);
-	map_free(a->stories, free_story);
+	map_free(a->incidents, free_incident);
 	map_free(a->evidence, known_evidence_free);
-	for (size_t i = 0; i < a->watch_count; i++)
-		rule_free(a->watches[i].rule);
-	free(a->watches);
+	for (size_t i = 0; i < a->rule_count; i++)
+		rule_free(a->rules[i].rule);
+	free(a->rules);
 	free_routes(a->routes, a->route_count);
 	timeline_list_free(a->timeline, a->timeline_count);
 	notification_list_free(a->notifications, a->notification_count);
@@ -151,20 +151,20 @@ void alerting_set_reopen(struct alerting *a, usec_t reopen)
 	a->reopen_ms = usec_to_ms(reopen);
 }
 
-/* Moves the live entries of one watch to that of the same rule in A, or to the orphans. */
-static void rebind(struct alerting *a, struct watch *from)
+/* Moves the live entries of one rule to the same rule in A, or to the orphans. */
+static void rebind(struct alerting *a, struct rule_entry *from)
 {
-	struct entry *e;
+	struct alert_entry *e;
 
 	while ((e = LIST_FIRST(&from->live))) {
-		struct watch *to = &a->orphans;
+		struct rule_entry *to = &a->orphans;
 
-		for (size_t i = 0; i < a->watch_count && to == &a->orphans; i++)
-			if (strcmp(a->watches[i].rule->name, e->alert.rule) == 0)
-				to = &a->watches[i];
+		for (size_t i = 0; i < a->rule_count && to == &a->orphans; i++)
+			if (strcmp(a->rules[i].rule->name, e->alert.rule) == 0)
+				to = &a->rules[i];
 		LIST_REMOVE(e, siblings);
 		LIST_INSERT_HEAD(&to->live, e, siblings);
-		e->watch = to;
+		e->rule_entry = to;
 		if (to->rule)
 			e->alert.threshold = promql_threshold(to->rule->expr);
 	}
@@ -172,22 +172,22 @@ static void rebind(struct alerting *a, struct watch *from)
 
 int alerting_set_rules(struct alerting *a, struct rule **rules, size_t count)
 {
-	struct watch *watches = calloc(count + 1, sizeof(*watches)), *old = a->watches;
-	struct watch orphans = {.rule = NULL};
-	size_t old_count = a->watch_count;
+	struct rule_entry *entries = calloc(count + 1, sizeof(*entries)), *old = a->rules;
+	struct rule_entry orphans = {.rule = NULL};
+	size_t old_count = a->rule_count;
 
-	if (!watches) {
+	if (!entries) {
 		free_rules(rules, count);
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < count; i++)
-		watches[i].rule = rules[i];
+		entries[i].rule = rules[i];
 	free(rules);
-	a->watches = watches;
-	a->watch_count = count;
+	a->rules = entries;
+	a->rule_count = count;
 	/* Orphans may have their rule again; they pass through a list of their own. */
 	while (!LIST_EMPTY(&a->orphans.live)) {
-		struct entry *e = LIST_FIRST(&a->orphans.live);
+		struct alert_entry *e = LIST_FIRST(&a->orphans.live);
 
 		LIST_REMOVE(e, siblings);
 		LIST_INSERT_HEAD(&orphans.live, e, siblings);
@@ -208,7 +208,7 @@ void alerting_set_routes(struct alerting *a, struct route *routes, size_t count)
 	a->route_count = count;
 }
 
-void entry_mark(struct alerting *a, struct entry *e)
+void alert_mark_changed(struct alerting *a, struct alert_entry *e)
 {
 	if (e->changed)
 		return;
@@ -216,25 +216,25 @@ void entry_mark(struct alerting *a, struct entry *e)
 	TAILQ_INSERT_TAIL(&a->changed_alerts, e, changes);
 }
 
-void story_mark(struct alerting *a, struct story *s)
+void incident_mark_changed(struct alerting *a, struct incident_entry *inc)
 {
-	if (s->changed)
+	if (inc->changed)
 		return;
-	s->changed = true;
-	TAILQ_INSERT_TAIL(&a->changed_stories, s, changes);
+	inc->changed = true;
+	TAILQ_INSERT_TAIL(&a->changed_incidents, inc, changes);
 }
 
-void entry_release(struct alerting *a, struct entry *e)
+void alert_release(struct alerting *a, struct alert_entry *e)
 {
-	if (!e->watch && !e->story && !e->changed)
-		entry_free(e);
+	if (!e->rule_entry && !e->incident && !e->changed)
+		alert_entry_free(e);
 }
 
-void entry_unlive(struct alerting *a, struct entry *e)
+void alert_unlive(struct alerting *a, struct alert_entry *e)
 {
 	map_remove_string(a->live, e->alert.fingerprint);
 	LIST_REMOVE(e, siblings);
-	e->watch = NULL;
+	e->rule_entry = NULL;
 }
 
 int list_reserve(void **list, size_t *allocated, size_t wanted, size_t size)
@@ -256,7 +256,7 @@ int list_reserve(void **list, size_t *allocated, size_t wanted, size_t size)
 
 static int collect_alerts(struct alerting *a, struct alerting_changes *ret)
 {
-	struct entry *e;
+	struct alert_entry *e;
 	size_t count = 1;
 
 	TAILQ_FOREACH(e, &a->changed_alerts, changes)
@@ -279,17 +279,17 @@ static int collect_alerts(struct alerting *a, struct alerting_changes *ret)
 
 static int collect_incidents(struct alerting *a, struct alerting_changes *ret)
 {
-	struct story *s;
+	struct incident_entry *inc;
 	size_t count = 1;
 
-	TAILQ_FOREACH(s, &a->changed_stories, changes)
+	TAILQ_FOREACH(inc, &a->changed_incidents, changes)
 		count++;
 	free(a->given_incidents);
 	a->given_incidents = calloc(count, sizeof(*a->given_incidents));
 	if (!a->given_incidents)
 		return -ENOMEM;
-	TAILQ_FOREACH(s, &a->changed_stories, changes)
-		a->given_incidents[ret->incident_count++] = &s->incident;
+	TAILQ_FOREACH(inc, &a->changed_incidents, changes)
+		a->given_incidents[ret->incident_count++] = &inc->incident;
 	ret->incidents = a->given_incidents;
 	return 0;
 }
@@ -313,17 +313,17 @@ int alerting_changes(struct alerting *a, struct alerting_changes *ret)
 
 void alerting_committed(struct alerting *a)
 {
-	struct entry *e;
-	struct story *s;
+	struct alert_entry *e;
+	struct incident_entry *inc;
 
 	while ((e = TAILQ_FIRST(&a->changed_alerts))) {
 		TAILQ_REMOVE(&a->changed_alerts, e, changes);
 		e->changed = false;
-		entry_release(a, e);
+		alert_release(a, e);
 	}
-	while ((s = TAILQ_FIRST(&a->changed_stories))) {
-		TAILQ_REMOVE(&a->changed_stories, s, changes);
-		s->changed = false;
+	while ((inc = TAILQ_FIRST(&a->changed_incidents))) {
+		TAILQ_REMOVE(&a->changed_incidents, inc, changes);
+		inc->changed = false;
 	}
 	for (size_t i = 0; i < a->timeline_count; i++)
 		timeline_entry_done(&a->timeline[i]);
@@ -334,7 +334,7 @@ void alerting_committed(struct alerting *a)
 
 bool alerting_has_changes(const struct alerting *a)
 {
-	return !TAILQ_EMPTY(&a->changed_alerts) || !TAILQ_EMPTY(&a->changed_stories) ||
+	return !TAILQ_EMPTY(&a->changed_alerts) || !TAILQ_EMPTY(&a->changed_incidents) ||
 	       a->timeline_count > 0 || a->notification_count > 0;
 }
 

@@ -13,7 +13,7 @@
 /* One rule, at one time. */
 struct pass {
 	struct alerting *a;
-	struct watch *watch;
+	struct rule_entry *rule_entry;
 	int64_t now_ms;
 };
 
@@ -42,10 +42,10 @@ static int identify(const struct rule *rule, const struct labels *labels, struct
 }
 
 /* A pending alert that has not been seen; takes the labels. */
-static int make_entry(struct alerting *a, struct watch *w, struct labels *labels,
-	const char *fingerprint, struct entry **ret)
+static int make_entry(struct alerting *a, struct rule_entry *w, struct labels *labels,
+	const char *fingerprint, struct alert_entry **ret)
 {
-	_cleanup_(entry_free_pointer) struct entry *e = calloc(1, sizeof(*e));
+	_cleanup_(alert_entry_free_pointer) struct alert_entry *e = calloc(1, sizeof(*e));
 	const struct rule *rule = w->rule;
 
 	if (!e)
@@ -68,34 +68,34 @@ static int make_entry(struct alerting *a, struct watch *w, struct labels *labels
 		return -ENOMEM;
 	e->alert.labels = *labels;
 	*labels = (struct labels){0};
-	e->watch = w;
+	e->rule_entry = w;
 	LIST_INSERT_HEAD(&w->live, e, siblings);
 	*ret = TAKE_POINTER(e);
 	return 0;
 }
 
-static void end_pending(struct alerting *a, struct entry *e)
+static void end_pending(struct alerting *a, struct alert_entry *e)
 {
 	e->alert.state = ALERT_INACTIVE;
-	entry_mark(a, e);
-	entry_unlive(a, e);
+	alert_mark_changed(a, e);
+	alert_unlive(a, e);
 }
 
 /* A value is stored now and then: each time would be a write for each alert and evaluation. */
-static void save_value(struct alerting *a, struct entry *e, int64_t now_ms)
+static void save_value(struct alerting *a, struct alert_entry *e, int64_t now_ms)
 {
 	bool same = e->alert.value == e->saved_value ||
 		    (isnan(e->alert.value) && isnan(e->saved_value));
 
 	if (!same && now_ms - e->saved_ms >= SAVE_VALUE_MS)
-		entry_mark(a, e);
+		alert_mark_changed(a, e);
 	if (!e->changed)
 		return;
 	e->saved_ms = now_ms;
 	e->saved_value = e->alert.value;
 }
 
-static int advance(struct alerting *a, const struct rule *rule, struct entry *e,
+static int advance(struct alerting *a, const struct rule *rule, struct alert_entry *e,
 	const struct observation *seen, int64_t now_ms)
 {
 	bool first = e->restored;
@@ -106,14 +106,14 @@ static int advance(struct alerting *a, const struct rule *rule, struct entry *e,
 	case ALERT_SAME:
 		break;
 	case ALERT_CHANGED:
-		entry_mark(a, e);
+		alert_mark_changed(a, e);
 		break;
 	case ALERT_FIRES:
-		r = story_fire(a, e, now_ms);
-		entry_mark(a, e);
+		r = incident_alert_fires(a, e, now_ms);
+		alert_mark_changed(a, e);
 		break;
 	case ALERT_RESOLVES:
-		story_end(a, e, now_ms);
+		incident_alert_ended(a, e, now_ms);
 		return 0;
 	case ALERT_DROPS:
 		end_pending(a, e);
@@ -124,7 +124,8 @@ static int advance(struct alerting *a, const struct rule *rule, struct entry *e,
 }
 
 /* Two alerts of one fingerprint are told apart by what it was made of. */
-static bool is_same(const struct entry *e, const struct rule *rule, const struct labels *labels)
+static bool is_same(const struct alert_entry *e, const struct rule *rule,
+	const struct labels *labels)
 {
 	return strcmp(e->alert.rule, rule->name) == 0 &&
 	       labels_compare(&e->alert.labels, labels) == 0;
@@ -139,32 +140,33 @@ static int refused(struct alerting *a, int r)
 	return 0;
 }
 
-static int find_entry(struct pass *p, const struct labels *element, bool make, struct entry **ret)
+static int find_entry(struct pass *p, const struct labels *element, bool make,
+	struct alert_entry **ret)
 {
 	_cleanup_(labels_done) struct labels labels = {0};
 	char fingerprint[FINGERPRINT_MAX];
-	int r = identify(p->watch->rule, element, &labels, fingerprint);
+	int r = identify(p->rule_entry->rule, element, &labels, fingerprint);
 
 	if (r < 0)
 		return r;
 	*ret = map_get_string(p->a->live, fingerprint);
 	if (*ret)
-		return is_same(*ret, p->watch->rule, &labels) ? 0 : -EEXIST;
+		return is_same(*ret, p->rule_entry->rule, &labels) ? 0 : -EEXIST;
 	if (!make)
 		return 0;
 	if (map_size(p->a->live) >= ALERTS_MAX)
 		return -E2BIG;
-	return make_entry(p->a, p->watch, &labels, fingerprint, ret);
+	return make_entry(p->a, p->rule_entry, &labels, fingerprint, ret);
 }
 
 static int on_subject(void *userdata, const struct labels *labels, double value, bool holds)
 {
 	struct pass *p = userdata;
-	struct entry *e = NULL;
+	struct alert_entry *e = NULL;
 	struct observation seen = {.present = true, .holds = holds, .value = value};
 	int r;
 
-	if (!holds && LIST_EMPTY(&p->watch->live))
+	if (!holds && LIST_EMPTY(&p->rule_entry->live))
 		return 0;
 	r = find_entry(p, labels, holds, &e);
 	if (r < 0)
@@ -174,13 +176,13 @@ static int on_subject(void *userdata, const struct labels *labels, double value,
 		return 0;
 	e->seen = p->a->evaluation;
 	seen.cleared = e->cleared == p->a->evaluation;
-	return advance(p->a, p->watch->rule, e, &seen, p->now_ms);
+	return advance(p->a, p->rule_entry->rule, e, &seen, p->now_ms);
 }
 
 static int on_clear(void *userdata, const struct labels *labels, double value)
 {
 	struct pass *p = userdata;
-	struct entry *e = NULL;
+	struct alert_entry *e = NULL;
 	int r = find_entry(p, labels, false, &e);
 
 	if (r < 0)
@@ -194,21 +196,21 @@ static int on_clear(void *userdata, const struct labels *labels, double value)
 static void end_unseen(struct pass *p)
 {
 	static const struct observation gone = {.present = false};
-	struct entry *e, *next;
+	struct alert_entry *e, *next;
 
-	for (e = LIST_FIRST(&p->watch->live); e; e = next) {
+	for (e = LIST_FIRST(&p->rule_entry->live); e; e = next) {
 		next = LIST_NEXT(e, siblings);
 		if (e->seen != p->a->evaluation)
-			advance(p->a, p->watch->rule, e, &gone, p->now_ms);
+			advance(p->a, p->rule_entry->rule, e, &gone, p->now_ms);
 	}
 }
 
-static int evaluate_watch(struct pass *p, const struct promql_source *source)
+static int evaluate_rule(struct pass *p, const struct promql_source *source)
 {
-	const struct rule *rule = p->watch->rule;
+	const struct rule *rule = p->rule_entry->rule;
 	int r = 0;
 
-	if (rule->clear && !LIST_EMPTY(&p->watch->live))
+	if (rule->clear && !LIST_EMPTY(&p->rule_entry->live))
 		r = promql_evaluate(rule->clear, source, p->now_ms, on_clear, p);
 	if (r >= 0)
 		r = promql_subjects(rule->expr, source, p->now_ms, on_subject, p);
@@ -225,11 +227,11 @@ static bool reads(const struct rule *rule, const char *metric)
 
 static void end_orphans(struct alerting *a, int64_t now_ms)
 {
-	struct entry *e;
+	struct alert_entry *e;
 
 	while ((e = LIST_FIRST(&a->orphans.live))) {
 		if (e->alert.state == ALERT_FIRING)
-			story_end(a, e, now_ms);
+			incident_alert_ended(a, e, now_ms);
 		else
 			end_pending(a, e);
 	}
@@ -243,15 +245,15 @@ int alerting_evaluate(struct alerting *a, const struct promql_source *source, co
 	if (error < 0)
 		return error;
 	a->evaluation++;
-	stories_settle(a, now_ms);
+	incidents_settle(a, now_ms);
 	end_orphans(a, now_ms);
-	for (size_t i = 0; i < a->watch_count; i++) {
-		struct pass p = {.a = a, .watch = &a->watches[i], .now_ms = now_ms};
+	for (size_t i = 0; i < a->rule_count; i++) {
+		struct pass p = {.a = a, .rule_entry = &a->rules[i], .now_ms = now_ms};
 
-		if (reads(p.watch->rule, metric))
-			keep_first(&error, evaluate_watch(&p, source));
+		if (reads(p.rule_entry->rule, metric))
+			keep_first(&error, evaluate_rule(&p, source));
 	}
-	keep_first(&error, stories_finish(a, now_ms));
+	keep_first(&error, incidents_finish(a, now_ms));
 	keep_first(&error, announce(a, now_ms));
 	return error;
 }

@@ -39,42 +39,42 @@ static int make_id(struct alerting *a, char ret[static 2 * ID_BYTES + 1])
 	return 0;
 }
 
-static size_t find_told(const struct story *s, const char *webhook)
+static size_t find_told(const struct incident_entry *inc, const char *webhook)
 {
 	size_t i = 0;
 
-	while (i < s->told_count && !text_equal(s->told[i], webhook))
+	while (i < inc->told_count && !text_equal(inc->told[i], webhook))
 		i++;
 	return i;
 }
 
-int story_tell(struct story *s, const char *webhook)
+int incident_add_told(struct incident_entry *inc, const char *webhook)
 {
 	char **told, *copy;
 
-	s->told_known = true;
-	if (find_told(s, webhook) < s->told_count)
+	inc->told_known = true;
+	if (find_told(inc, webhook) < inc->told_count)
 		return 0;
-	told = reallocarray(s->told, s->told_count + 1, sizeof(*told));
+	told = reallocarray(inc->told, inc->told_count + 1, sizeof(*told));
 	if (!told)
 		return -ENOMEM;
-	s->told = told;
+	inc->told = told;
 	copy = strdup(webhook);
 	if (!copy)
 		return -ENOMEM;
-	s->told[s->told_count++] = copy;
+	inc->told[inc->told_count++] = copy;
 	return 0;
 }
 
-void story_untell(struct story *s, const char *webhook)
+void incident_remove_told(struct incident_entry *inc, const char *webhook)
 {
-	size_t i = find_told(s, webhook);
+	size_t i = find_told(inc, webhook);
 
-	s->told_known = true;
-	if (i == s->told_count)
+	inc->told_known = true;
+	if (i == inc->told_count)
 		return;
-	free(s->told[i]);
-	s->told[i] = s->told[--s->told_count];
+	free(inc->told[i]);
+	inc->told[i] = inc->told[--inc->told_count];
 }
 
 /* A matcher sees the alert's labels, and as labels its rule and its severity. */
@@ -102,55 +102,56 @@ static bool route_takes_alert(const struct route *route, const struct alert *ale
 }
 
 /* True where the incident is for this route by an alert that fires (or, with ENDED, did). */
-static bool route_takes(const struct route *route, const struct story *s, bool ended)
+static bool route_takes(const struct route *route, const struct incident_entry *inc, bool ended)
 {
-	const struct entry *e;
+	const struct alert_entry *e;
 	size_t position = 0;
 
-	if (s->incident.severity < route->severity)
+	if (inc->incident.severity < route->severity)
 		return false;
-	while ((e = map_next(s->members, &position, NULL, NULL)))
+	while ((e = map_next(inc->members, &position, NULL, NULL)))
 		if ((ended || e->alert.state == ALERT_FIRING) &&
 			route_takes_alert(route, &e->alert))
 			return true;
 	return false;
 }
 
-static bool was_told(const struct route *route, const struct story *s)
+static bool was_told(const struct route *route, const struct incident_entry *inc)
 {
-	if (!s->told_known)
-		return route_takes(route, s, true);
-	return find_told(s, route->webhook) < s->told_count;
+	if (!inc->told_known)
+		return route_takes(route, inc, true);
+	return find_told(inc, route->webhook) < inc->told_count;
 }
 
 /* The type that the route is told, or NULL. One that hears of it late hears that it was opened. */
 static const char *choose_type(
-	const struct telling *telling, const struct route *route, const struct story *s)
+	const struct telling *telling, const struct route *route, const struct incident_entry *inc)
 {
 	if (telling->to_matching) {
 		/* Told late, after its end, none of its alerts fires any more. */
-		if (!route_takes(route, s, s->incident.state == INCIDENT_RESOLVED))
+		if (!route_takes(route, inc, inc->incident.state == INCIDENT_RESOLVED))
 			return NULL;
-		return telling->mark == ANNOUNCE_UPDATED && !was_told(route, s)
+		return telling->mark == ANNOUNCE_UPDATED && !was_told(route, inc)
 			       ? "incident.opened"
 			       : telling->type;
 	}
-	if (!was_told(route, s))
+	if (!was_told(route, inc))
 		return NULL;
 	return telling->mark == ANNOUNCE_RESOLVED && !route->send_resolved ? NULL : telling->type;
 }
 
 /* What a body lists: those that fire by their severity, then those that ended. */
-static size_t choose_alerts(const struct story *s, const struct alert *ret[static BODY_ALERTS_MAX])
+static size_t choose_alerts(const struct incident_entry *inc,
+	const struct alert *ret[static BODY_ALERTS_MAX])
 {
 	size_t count = 0;
 
 	for (int rank = SEVERITY_CRITICAL; rank >= -1; rank--) {
-		const struct entry *e;
+		const struct alert_entry *e;
 		size_t position = 0;
 
 		while (count < BODY_ALERTS_MAX &&
-			(e = map_next(s->members, &position, NULL, NULL))) {
+			(e = map_next(inc->members, &position, NULL, NULL))) {
 			bool firing = e->alert.state == ALERT_FIRING;
 
 			if (rank >= 0 ? firing && (int) e->alert.severity == rank : !firing)
@@ -200,12 +201,12 @@ static struct webhook_message make_message(const struct alerting *a, int64_t now
 }
 
 /* Makes the rows of one mark behind those that are there, and says how many. */
-static int make_rows(struct alerting *a, const struct story *s, const struct telling *telling,
-	int64_t now_ms, size_t *ret_count)
+static int make_rows(struct alerting *a, const struct incident_entry *inc,
+	const struct telling *telling, int64_t now_ms, size_t *ret_count)
 {
 	const struct alert *alerts[BODY_ALERTS_MAX];
 	struct webhook_message m = make_message(a, now_ms);
-	struct incident told = s->incident; /* shallow */
+	struct incident told = inc->incident; /* shallow */
 
 	/* An opening that is told late, after its end, says how it was. */
 	if (telling->mark == ANNOUNCE_OPENED) {
@@ -214,12 +215,12 @@ static int make_rows(struct alerting *a, const struct story *s, const struct tel
 	}
 	m.incident = &told;
 	m.alerts = alerts;
-	m.alert_count = choose_alerts(s, alerts);
-	m.more_alerts = map_size(s->members) - m.alert_count;
+	m.alert_count = choose_alerts(inc, alerts);
+	m.more_alerts = map_size(inc->members) - m.alert_count;
 	for (size_t i = 0; i < a->route_count; i++) {
 		int r;
 
-		m.type = choose_type(telling, &a->routes[i], s);
+		m.type = choose_type(telling, &a->routes[i], inc);
 		if (!m.type)
 			continue;
 		r = make_notification(a, &m, a->routes[i].webhook,
@@ -232,10 +233,11 @@ static int make_rows(struct alerting *a, const struct story *s, const struct tel
 }
 
 static int remember_told(
-	struct story *s, const struct telling *telling, const struct notification *list, size_t count)
+	struct incident_entry *inc, const struct telling *telling, const struct notification *list,
+	size_t count)
 {
 	for (size_t i = 0; telling->to_matching && i < count; i++) {
-		int r = story_tell(s, list[i].webhook);
+		int r = incident_add_told(inc, list[i].webhook);
 
 		if (r < 0)
 			return r;
@@ -243,7 +245,8 @@ static int remember_told(
 	return 0;
 }
 
-static int tell(struct alerting *a, struct story *s, const struct telling *telling, int64_t now_ms)
+static int tell(struct alerting *a, struct incident_entry *inc, const struct telling *telling,
+	int64_t now_ms)
 {
 	size_t count = 0, before = a->notification_count;
 	void *list = a->notifications;
@@ -252,33 +255,33 @@ static int tell(struct alerting *a, struct story *s, const struct telling *telli
 
 	a->notifications = list;
 	if (r >= 0)
-		r = make_rows(a, s, telling, now_ms, &count);
+		r = make_rows(a, inc, telling, now_ms, &count);
 	if (r >= 0 && count > 0)
-		r = remember_told(s, telling, a->notifications + before, count);
+		r = remember_told(inc, telling, a->notifications + before, count);
 	if (r < 0) {
 		for (size_t i = 0; i < count; i++)
 			notification_done(&a->notifications[before + i]);
 		return r;
 	}
 	a->notification_count += count;
-	s->announce &= ~((unsigned) telling->mark | telling->covers);
-	s->told_known = true;
+	inc->announce &= ~((unsigned) telling->mark | telling->covers);
+	inc->told_known = true;
 	/* Who was told of the end knows of nothing that is open. */
-	while (telling->mark == ANNOUNCE_RESOLVED && s->told_count > 0)
-		free(s->told[--s->told_count]);
+	while (telling->mark == ANNOUNCE_RESOLVED && inc->told_count > 0)
+		free(inc->told[--inc->told_count]);
 	return 0;
 }
 
-static int announce_story(struct alerting *a, struct story *s, int64_t now_ms)
+static int announce_incident(struct alerting *a, struct incident_entry *inc, int64_t now_ms)
 {
-	for (size_t i = 0; i < ELEMENTS(tellings) && s->announce != 0; i++) {
+	for (size_t i = 0; i < ELEMENTS(tellings) && inc->announce != 0; i++) {
 		int r;
 
-		if (!(s->announce & tellings[i].mark))
+		if (!(inc->announce & tellings[i].mark))
 			continue;
 		if (a->notification_count + a->route_count > NOTIFICATIONS_MAX)
 			return 0;
-		r = tell(a, s, &tellings[i], now_ms);
+		r = tell(a, inc, &tellings[i], now_ms);
 		if (r < 0)
 			return r;
 	}
@@ -287,21 +290,21 @@ static int announce_story(struct alerting *a, struct story *s, int64_t now_ms)
 
 int announce(struct alerting *a, int64_t now_ms)
 {
-	struct story *s;
+	struct incident_entry *inc;
 	size_t position = 0;
 	int error = 0;
 
-	while ((s = map_next(a->stories, &position, NULL, NULL)))
-		keep_first(&error, announce_story(a, s, now_ms));
+	while ((inc = map_next(a->incidents, &position, NULL, NULL)))
+		keep_first(&error, announce_incident(a, inc, now_ms));
 	return error;
 }
 
 void alerting_not_told(struct alerting *a, int64_t incident, const char *webhook)
 {
-	struct story *s = story_get(a, incident);
+	struct incident_entry *inc = incident_entry_get(a, incident);
 
-	if (s)
-		story_untell(s, webhook);
+	if (inc)
+		incident_remove_told(inc, webhook);
 }
 
 int alerting_test_notification(

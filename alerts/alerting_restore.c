@@ -11,18 +11,18 @@ static bool is_live(const struct alert *alert)
 	return alert->state == ALERT_PENDING || alert->state == ALERT_FIRING;
 }
 
-static struct watch *find_watch(struct alerting *a, const char *rule)
+static struct rule_entry *find_rule(struct alerting *a, const char *rule)
 {
-	for (size_t i = 0; i < a->watch_count; i++)
-		if (text_equal(a->watches[i].rule->name, rule))
-			return &a->watches[i];
+	for (size_t i = 0; i < a->rule_count; i++)
+		if (text_equal(a->rules[i].rule->name, rule))
+			return &a->rules[i];
 	return &a->orphans;
 }
 
 int alerting_restore_alert(struct alerting *a, const struct alert *alert)
 {
-	_cleanup_(entry_free_pointer) struct entry *e = NULL;
-	struct entry *kept;
+	_cleanup_(alert_entry_free_pointer) struct alert_entry *e = NULL;
+	struct alert_entry *kept;
 
 	if (alert->state == ALERT_INACTIVE || map_get_string(a->live, alert->fingerprint))
 		return 0;
@@ -35,8 +35,8 @@ int alerting_restore_alert(struct alerting *a, const struct alert *alert)
 		if (map_put_string(a->live, alert->fingerprint, e, NULL) < 0)
 			return -ENOMEM;
 		kept = TAKE_POINTER(e);
-		kept->watch = find_watch(a, alert->rule);
-		LIST_INSERT_HEAD(&kept->watch->live, kept, siblings);
+		kept->rule_entry = find_rule(a, alert->rule);
+		LIST_INSERT_HEAD(&kept->rule_entry->live, kept, siblings);
 	} else {
 		kept = TAKE_POINTER(e);
 		LIST_INSERT_HEAD(&a->unlinked, kept, siblings);
@@ -47,16 +47,16 @@ int alerting_restore_alert(struct alerting *a, const struct alert *alert)
 
 int alerting_restore_incident(struct alerting *a, const struct incident *incident)
 {
-	struct story *s;
+	struct incident_entry *inc;
 
-	if (story_get(a, incident->id))
+	if (incident_entry_get(a, incident->id))
 		return 0;
 	/* Where there is no service the rule groups: known when its alerts are. */
-	s = story_new(a, incident->service, incident);
-	if (!s)
+	inc = incident_entry_new(a, incident->service, incident);
+	if (!inc)
 		return -ENOMEM;
 	if (incident->resolved_ms > 0)
-		s->turned_ms = incident->resolved_ms;
+		inc->turned_ms = incident->resolved_ms;
 	if (incident->id >= a->next_incident)
 		a->next_incident = incident->id + 1;
 	a->restoring = true;
@@ -71,85 +71,85 @@ void alerting_set_next_incident(struct alerting *a, int64_t id)
 
 int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *t)
 {
-	struct story *s = story_get(a, t->incident);
+	struct incident_entry *inc = incident_entry_get(a, t->incident);
 	bool reopened = text_equal(t->type, "reopened"), resolved = text_equal(t->type, "resolved");
 
-	if (!s)
+	if (!inc)
 		return 0;
 	/* So long without a turn: it had settled. */
-	if ((reopened || resolved) && s->flapping && t->time_ms - s->turned_ms >= FLAP_MS) {
-		s->flapping = false;
-		s->reopened = 0;
+	if ((reopened || resolved) && inc->flapping && t->time_ms - inc->turned_ms >= FLAP_MS) {
+		inc->flapping = false;
+		inc->reopened = 0;
 	}
 	if (reopened) {
-		story_count_reopening(s, t->time_ms);
+		incident_count_reopening(inc, t->time_ms);
 	} else if (resolved) {
-		s->turned_ms = t->time_ms;
+		inc->turned_ms = t->time_ms;
 		if (!text_equal(t->actor, MODELWATCH)) {
-			s->flapping = false;
-			s->reopened = 0;
+			inc->flapping = false;
+			inc->reopened = 0;
 		}
 	} else if (text_equal(t->type, "flapping")) {
-		s->flapping = true;
+		inc->flapping = true;
 	}
 	return 0;
 }
 
 int alerting_restore_notification(struct alerting *a, const struct notification *n)
 {
-	struct story *s = story_get(a, n->incident);
+	struct incident_entry *inc = incident_entry_get(a, n->incident);
 
-	if (!s)
+	if (!inc)
 		return 0;
 	if (text_equal(n->type, "incident.resolved")) {
-		story_untell(s, n->webhook);
+		incident_remove_told(inc, n->webhook);
 		return 0;
 	}
 	/* Who takes nothing knows of nothing. */
 	if (n->state == NOTIFICATION_FAILED) {
-		s->told_known = true;
+		inc->told_known = true;
 		return 0;
 	}
-	return story_tell(s, n->webhook);
+	return incident_add_told(inc, n->webhook);
 }
 
 /* A firing alert whose incident is not known fires anew. */
-static void start_again(struct alerting *a, struct entry *e)
+static void start_again(struct alerting *a, struct alert_entry *e)
 {
 	e->alert.state = ALERT_PENDING;
 	e->alert.incident = 0;
-	entry_mark(a, e);
+	alert_mark_changed(a, e);
 }
 
 /* Makes the alert a member of its incident; -ENOENT where that is not known. */
-static int link_entry(struct alerting *a, struct entry *e)
+static int link_entry(struct alerting *a, struct alert_entry *e)
 {
-	struct story *s = story_get(a, e->alert.incident);
+	struct incident_entry *inc = incident_entry_get(a, e->alert.incident);
 	int r;
 
-	if (!s)
+	if (!inc)
 		return -ENOENT;
-	r = *s->incident.service ? 0 : story_rekey(a, s, e->alert.rule);
+	r = *inc->incident.service ? 0 : incident_rekey(a, inc, e->alert.rule);
 	if (r < 0)
 		return r;
 	/* An alert that fires takes the place of what it was before. */
-	if (!is_live(&e->alert) && map_get_string(s->members, e->alert.fingerprint))
+	if (!is_live(&e->alert) && map_get_string(inc->members, e->alert.fingerprint))
 		return -ENOENT;
-	r = story_add_member(a, s, e);
+	r = incident_add_alert(a, inc, e);
 	if (r >= 0 && e->alert.state == ALERT_FIRING)
-		s->firing++;
+		inc->firing++;
 	return r;
 }
 
 static int link_live(struct alerting *a)
 {
-	struct entry *e;
+	struct alert_entry *e;
 	size_t position = 0;
 
 	while ((e = map_next(a->live, &position, NULL, NULL))) {
 		int r;
 
-		if (e->story || e->alert.state != ALERT_FIRING)
+		if (e->incident || e->alert.state != ALERT_FIRING)
 			continue;
 		r = link_entry(a, e);
 		if (r == -ENOENT)
@@ -162,7 +162,7 @@ static int link_live(struct alerting *a)
 
 int restored_link(struct alerting *a)
 {
-	struct entry *e;
+	struct alert_entry *e;
 	int r;
 
 	if (!a->restoring)
@@ -175,7 +175,7 @@ int restored_link(struct alerting *a)
 		if (r < 0 && r != -ENOENT)
 			return r;
 		LIST_REMOVE(e, siblings);
-		entry_release(a, e);
+		alert_release(a, e);
 	}
 	a->restoring = false;
 	return 0;

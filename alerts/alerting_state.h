@@ -32,22 +32,22 @@
 #define MODELWATCH   "modelwatch" /* the actor where no person acts */
 
 /* A rule and its alerts that are pending or firing. */
-struct watch {
+struct rule_entry {
 	struct rule *rule; /* NULL: of those whose rule is gone */
-	LIST_HEAD(, entry) live;
+	LIST_HEAD(, alert_entry) live;
 };
 
-struct entry {
+struct alert_entry {
 	struct alert alert;
-	struct watch *watch; /* NULL once it is not live */
-	LIST_ENTRY(entry) siblings;
-	struct story *story; /* NULL while it belongs to none */
+	struct rule_entry *rule_entry; /* NULL once it is not live */
+	LIST_ENTRY(alert_entry) siblings;
+	struct incident_entry *incident; /* NULL while it belongs to none */
 	uint64_t seen, cleared; /* numbers of the evaluations in which its series, its clear was there */
 	int64_t saved_ms;	/* the value was marked to be stored then */
 	double saved_value;
 	bool restored; /* not evaluated since */
 	bool changed;
-	TAILQ_ENTRY(entry) changes;
+	TAILQ_ENTRY(alert_entry) changes;
 };
 
 /* Who is to be told what, in the order of telling. */
@@ -60,10 +60,10 @@ enum announcement {
 };
 
 /* An incident with what belongs to it. */
-struct story {
+struct incident_entry {
 	struct incident incident;
 	char *key;	     /* what groups: the service, or the rule where there is none */
-	struct story *older; /* of the same key */
+	struct incident_entry *older; /* of the same key */
 	struct map *members; /* fingerprint -> entry */
 	size_t firing;
 	size_t joined;
@@ -71,13 +71,13 @@ struct story {
 	size_t reopened;
 	int64_t turned_ms; /* opened, reopened or resolved last */
 	bool flapping;
-	bool faded;	   /* an alert of it ended: another may give it its title and severity now */
+	bool headline_stale; /* an alert of it ended: another may give it its headline now */
 	bool told_known;   /* false: restored, without its notifications */
 	unsigned announce; /* of enum announcement */
 	char **told;	   /* webhooks that know that it is open */
 	size_t told_count;
 	bool changed;
-	TAILQ_ENTRY(story) changes;
+	TAILQ_ENTRY(incident_entry) changes;
 };
 
 struct known_evidence {
@@ -91,24 +91,24 @@ struct alerting {
 	alerting_random_fn random;
 	void *random_userdata;
 
-	struct watch *watches;
-	size_t watch_count;
-	struct watch orphans; /* of rules that are gone */
+	struct rule_entry *rules;
+	size_t rule_count;
+	struct rule_entry orphans; /* of rules that are gone */
 	struct route *routes;
 	size_t route_count;
 
 	struct map *live;     /* fingerprint -> entry: pending and firing */
-	struct map *stories;  /* incident's id -> story */
-	struct map *keys;     /* key -> its newest story */
+	struct map *incidents;  /* incident's id -> incident_entry */
+	struct map *keys;     /* key -> its newest incident_entry */
 	struct map *evidence; /* service -> known_evidence */
-	LIST_HEAD(, entry) unlinked; /* restored members of incidents that have ended */
+	LIST_HEAD(, alert_entry) unlinked; /* restored members of incidents that have ended */
 	bool restoring;		     /* something restored is not in its place yet */
 	int64_t next_incident;
 	uint64_t evaluation;
 	uint64_t refused;
 
-	TAILQ_HEAD(, entry) changed_alerts;
-	TAILQ_HEAD(, story) changed_stories;
+	TAILQ_HEAD(, alert_entry) changed_alerts;
+	TAILQ_HEAD(, incident_entry) changed_incidents;
 	struct timeline_entry *timeline;
 	size_t timeline_count, timeline_room;
 	struct notification *notifications;
@@ -121,13 +121,13 @@ struct alerting {
 };
 
 /* alerting.c */
-void entry_mark(struct alerting *a, struct entry *e);
-void story_mark(struct alerting *a, struct story *s);
-struct entry *entry_free(struct entry *e);
-DEFINE_CLEANUP(struct entry *, entry_free);
+void alert_mark_changed(struct alerting *a, struct alert_entry *e);
+void incident_mark_changed(struct alerting *a, struct incident_entry *inc);
+struct alert_entry *alert_entry_free(struct alert_entry *e);
+DEFINE_CLEANUP(struct alert_entry *, alert_entry_free);
 /* Frees the entry unless it is live, a member or to be stored. */
-void entry_release(struct alerting *a, struct entry *e);
-void entry_unlive(struct alerting *a, struct entry *e);
+void alert_release(struct alerting *a, struct alert_entry *e);
+void alert_unlive(struct alerting *a, struct alert_entry *e);
 /* Of work that goes on after an error: the first is the one to tell. */
 static inline void keep_first(int *error, int r)
 {
@@ -138,32 +138,33 @@ static inline void keep_first(int *error, int r)
 int list_reserve(void **list, size_t *allocated, size_t wanted, size_t size);
 
 /* alerting_incident.c: the alert fires, with its texts; it joins, reopens or opens an incident. */
-int story_fire(struct alerting *a, struct entry *e, int64_t now_ms);
+int incident_alert_fires(struct alerting *a, struct alert_entry *e, int64_t now_ms);
 /* The alert is resolved. */
-void story_end(struct alerting *a, struct entry *e, int64_t now_ms);
-int story_resolve(struct alerting *a, struct story *s, const char *actor, const char *comment,
-	int64_t now_ms);
+void incident_alert_ended(struct alerting *a, struct alert_entry *e, int64_t now_ms);
+int incident_resolve(struct alerting *a, struct incident_entry *inc, const char *actor,
+	const char *comment, int64_t now_ms);
 /* Before an evaluation: what was quiet for long enough flaps no longer. */
-void stories_settle(struct alerting *a, int64_t now_ms);
+void incidents_settle(struct alerting *a, int64_t now_ms);
 /* After it: resolves whose alerts have all cleared, forgets what cannot reopen any more. */
-int stories_finish(struct alerting *a, int64_t now_ms);
-void story_count_reopening(struct story *s, int64_t now_ms);
-struct story *story_new(struct alerting *a, const char *key, const struct incident *incident);
+int incidents_finish(struct alerting *a, int64_t now_ms);
+void incident_count_reopening(struct incident_entry *inc, int64_t now_ms);
+struct incident_entry *incident_entry_new(struct alerting *a, const char *key,
+	const struct incident *incident);
 /* Groups it by the rule, where it has no service. */
-int story_rekey(struct alerting *a, struct story *s, const char *rule);
-struct story *story_get(const struct alerting *a, int64_t incident);
-struct story *story_free(struct story *s);
+int incident_rekey(struct alerting *a, struct incident_entry *inc, const char *rule);
+struct incident_entry *incident_entry_get(const struct alerting *a, int64_t incident);
+struct incident_entry *incident_entry_free(struct incident_entry *inc);
 /* Makes E a member in place of an older one of its fingerprint. */
-int story_add_member(struct alerting *a, struct story *s, struct entry *e);
+int incident_add_alert(struct alerting *a, struct incident_entry *inc, struct alert_entry *e);
 /* A timeline entry that is made first and added when all else is sure. */
-int timeline_make(struct alerting *a, const struct story *s, const char *type, const char *actor,
-	const char *text, int64_t now_ms, struct timeline_entry *ret);
+int timeline_make(struct alerting *a, const struct incident_entry *inc, const char *type,
+	const char *actor, const char *text, int64_t now_ms, struct timeline_entry *ret);
 void timeline_push(struct alerting *a, struct timeline_entry *t);
 
 /* alerting_notify.c */
 int announce(struct alerting *a, int64_t now_ms);
-int story_tell(struct story *s, const char *webhook);
-void story_untell(struct story *s, const char *webhook);
+int incident_add_told(struct incident_entry *inc, const char *webhook);
+void incident_remove_told(struct incident_entry *inc, const char *webhook);
 
 /* alerting_text.c: renders what the rule says of the alert into its texts, with the evidence of its
  * service. */

@@ -50,7 +50,8 @@ static int64_t backoff(int64_t attempts, uint64_t random)
 	return 1 + (int64_t) (random % (uint64_t) longest);
 }
 
-static int64_t wait_for(const struct notification *n, const struct delivery *d, uint64_t random)
+static int64_t wait_for(const struct notification *n, const struct delivery_answer *d,
+	uint64_t random)
 {
 	int64_t wait = backoff(n->attempts + 1, random), asked = 0;
 
@@ -69,8 +70,8 @@ int64_t outbox_restored_age(const struct notification *n, int64_t now_ms)
 	return age < RESTORED_MS ? age : RESTORED_MS;
 }
 
-int outbox_settle(struct notification *n, const struct delivery *d, int64_t now_ms, int64_t age_ms,
-	uint64_t random, enum delivery_result *ret)
+int outbox_settle(struct notification *n, const struct delivery_answer *d, int64_t now_ms,
+	int64_t age_ms, uint64_t random, enum delivery_result *ret)
 {
 	enum delivery_result result = classify(d->status);
 	int64_t wait = wait_for(n, d, random);

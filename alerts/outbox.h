@@ -21,7 +21,7 @@ enum delivery_result {
 };
 
 /* What the receiver said. */
-struct delivery {
+struct delivery_answer {
 	unsigned status;     /* HTTP status, or 0 after a transport error */
 	int64_t retry_after; /* seconds; -1 where it gave none */
 	const char *text;    /* what went wrong, for people, without secrets; "" after success */
@@ -30,8 +30,8 @@ struct delivery {
 /* Settles a try that ended at NOW_MS: sets state, attempts, due_ms, delivered_ms and last_error of N.
  * AGE_MS: how long N has been waiting, by a clock that nobody sets, so that a step of the wall clock
  * gives nothing up. RANDOM is a uniformly random number for the jitter. -ENOMEM leaves N as it was. */
-int outbox_settle(struct notification *n, const struct delivery *d, int64_t now_ms, int64_t age_ms,
-	uint64_t random, enum delivery_result *ret);
+int outbox_settle(struct notification *n, const struct delivery_answer *d, int64_t now_ms,
+	int64_t age_ms, uint64_t random, enum delivery_result *ret);
 
 /* The age of one that the database held at start. Over the time in which nothing ran only the wall
  * clock tells, and it may have been set: it counts for 23 h at most, so that whatever it says, what

@@ -23,7 +23,7 @@ struct group {
 	bool any_empty;	     /* an alternative before did */
 };
 
-struct reader {
+struct pattern {
 	const char *pattern, *p;
 	struct group groups[DEPTH_MAX + 1];
 	size_t depth;
@@ -33,7 +33,7 @@ struct reader {
 	char **ret_why;
 };
 
-static int complain(const struct reader *s, const char *what)
+static int complain(const struct pattern *s, const char *what)
 {
 	return refuse(s->ret_why, "regular expression: %s at byte %zu", what,
 		(size_t) (s->p - s->pattern) + 1);
@@ -44,7 +44,7 @@ static bool is_alphanumeric(char c)
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-static void add_atom(struct reader *s, size_t weight, bool empty)
+static void add_atom(struct pattern *s, size_t weight, bool empty)
 {
 	s->last = weight;
 	s->last_empty = empty;
@@ -54,7 +54,7 @@ static void add_atom(struct reader *s, size_t weight, bool empty)
 }
 
 /* In POSIX a backslash in brackets stands for itself, in RE2 it escapes. */
-static int read_bracket(struct reader *s)
+static int read_bracket(struct pattern *s)
 {
 	const char *p = s->p + 1;
 	bool first = true;
@@ -79,7 +79,7 @@ static int read_bracket(struct reader *s)
 }
 
 /* GNU's \w \b \< \` mean something else in RE2, or nothing; \1 is a back-reference. */
-static int read_escape(struct reader *s)
+static int read_escape(struct pattern *s)
 {
 	char c = s->p[1];
 
@@ -92,7 +92,7 @@ static int read_escape(struct reader *s)
 	return 0;
 }
 
-static int open_group(struct reader *s)
+static int open_group(struct pattern *s)
 {
 	if (s->p[1] == '?')
 		return complain(s, "groups with (? are not supported");
@@ -105,7 +105,7 @@ static int open_group(struct reader *s)
 	return 0;
 }
 
-static int close_group(struct reader *s)
+static int close_group(struct pattern *s)
 {
 	const struct group *closed = s->group;
 
@@ -117,7 +117,7 @@ static int close_group(struct reader *s)
 	return 0;
 }
 
-static void next_alternative(struct reader *s)
+static void next_alternative(struct pattern *s)
 {
 	s->group->any_empty = s->group->any_empty || s->group->empty;
 	s->group->empty = true;
@@ -143,7 +143,7 @@ struct repetition {
 };
 
 /* {2} {2,} {2,5} */
-static int read_counts(struct reader *s, struct repetition *ret)
+static int read_counts(struct pattern *s, struct repetition *ret)
 {
 	const char *p = s->p + 1;
 	size_t min, max;
@@ -164,7 +164,7 @@ static int read_counts(struct reader *s, struct repetition *ret)
 	return 0;
 }
 
-static int read_repetition(struct reader *s)
+static int read_repetition(struct pattern *s)
 {
 	/* "+" is written out as once, and then any number of times. */
 	struct repetition repetition = {*s->p == '+' ? 2 : 1, *s->p != '?', *s->p != '+'};
@@ -194,7 +194,7 @@ static int read_repetition(struct reader *s)
 	return s->group->weight > WEIGHT_MAX ? complain(s, "repetitions too large") : 0;
 }
 
-static int read_one(struct reader *s)
+static int read_one(struct pattern *s)
 {
 	switch (*s->p) {
 	case '[':
@@ -229,7 +229,7 @@ static int read_one(struct reader *s)
 /* Refuses what libc would read otherwise than RE2, and what would grow too large in it. */
 static int check(const char *pattern, char **ret_why)
 {
-	struct reader s = {.pattern = pattern, .p = pattern, .ret_why = ret_why};
+	struct pattern s = {.pattern = pattern, .p = pattern, .ret_why = ret_why};
 
 	s.group = &s.groups[0];
 	s.group->empty = true;

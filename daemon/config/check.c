@@ -16,7 +16,7 @@
 /* True where a file gave it, or tried to: what was refused has its problem already. */
 static bool is_there(const struct section *s, enum option option)
 {
-	const struct value *v = value_of(s, option);
+	const struct option_value *v = value_of(s, option);
 
 	return v->count > 0 || v->refused;
 }
@@ -24,7 +24,7 @@ static bool is_there(const struct section *s, enum option option)
 /* Where the option was given last, or the section. */
 static const struct place *place_of(const struct section *s, enum option option)
 {
-	const struct value *v = value_of(s, option);
+	const struct option_value *v = value_of(s, option);
 
 	return v->count > 0 ? &v->places[v->count - 1] : &s->place;
 }
@@ -33,7 +33,7 @@ static const struct place *place_of(const struct section *s, enum option option)
 static void report_missing(const struct config *c, const struct section *s, enum option o,
 	struct problems *p)
 {
-	const char *kind = kind_rows[s->kind].name, *names[CONFIG_SECTIONS_MAX];
+	const char *kind = section_rows[s->kind].name, *names[CONFIG_SECTIONS_MAX];
 	char hint[PROBLEM_HINT_MAX];
 	size_t count = 0;
 
@@ -70,7 +70,7 @@ static bool can_be_found(const struct section *s)
 /* The path of a program begins with a slash, which a glob has to match. */
 static void check_executables(const struct section *s, struct problems *p)
 {
-	const struct value *v = value_of(s, OPTION_SERVICE_EXECUTABLE);
+	const struct option_value *v = value_of(s, OPTION_SERVICE_EXECUTABLE);
 
 	for (size_t i = 0; i < v->count; i++)
 		if (!strchr("/*?[\\", v->texts[i][0]))
@@ -127,7 +127,7 @@ static void check_weights_name(const struct config *c, const char *name, const s
 static void check_weights(const struct config *c, struct problems *p)
 {
 	for (const struct section *s = c->first[SECTION_SERVICE]; s; s = s->next) {
-		const struct value *v = value_of(s, OPTION_SERVICE_WEIGHTS);
+		const struct option_value *v = value_of(s, OPTION_SERVICE_WEIGHTS);
 
 		for (size_t i = 0; i < v->count; i++)
 			if (v->texts[i][0] != '/')
@@ -154,7 +154,7 @@ static void check_address(const struct section *page, const char *address, const
 static void check_listen(const struct config *c, struct problems *p)
 {
 	const struct section *page = c->first[SECTION_PAGE];
-	const struct value *v = value_of(page, OPTION_PAGE_LISTEN);
+	const struct option_value *v = value_of(page, OPTION_PAGE_LISTEN);
 
 	/* One is our own socket. */
 	if (v->count > LISTENERS_MAX - 1)
@@ -201,7 +201,7 @@ static void check_pairs(const struct config *c, struct problems *p)
 static void check_webhooks(const struct config *c, struct problems *p)
 {
 	for (const struct section *s = c->first[SECTION_WEBHOOK]; s; s = s->next) {
-		const struct value *urls = value_of(s, OPTION_WEBHOOK_URL);
+		const struct option_value *urls = value_of(s, OPTION_WEBHOOK_URL);
 		const char *type = section_string(s, OPTION_WEBHOOK_TYPE);
 
 		if (urls->count > 1 && !text_equal(type, "alertmanager"))

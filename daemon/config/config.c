@@ -21,7 +21,7 @@ const struct option_row option_rows[OPTIONS] = {
 #undef OPTION
 };
 
-const struct kind_row kind_rows[SECTION_KINDS] = {
+const struct section_row section_rows[SECTION_KINDS] = {
 	[SECTION_DAEMON] = {"daemon", false, AVAILABLE},
 	[SECTION_PAGE] = {"page", false, AVAILABLE},
 	[SECTION_SERVICE] = {"service", true, AVAILABLE},
@@ -54,7 +54,7 @@ size_t kind_count(enum section_kind kind)
 int kind_find(const char *name, enum section_kind *ret)
 {
 	for (enum section_kind kind = 0; kind < SECTION_KINDS; kind++)
-		if (text_equal(kind_rows[kind].name, name)) {
+		if (text_equal(section_rows[kind].name, name)) {
 			*ret = kind;
 			return 0;
 		}
@@ -167,7 +167,7 @@ static size_t text_cost(const char *text)
 	return text ? strlen(text) + VALUE_OVERHEAD : 0;
 }
 
-static void value_clear(struct config *c, struct value *v)
+static void value_clear(struct config *c, struct option_value *v)
 {
 	for (size_t i = 0; i < v->count; i++) {
 		c->total -= text_cost(v->texts[i]) + text_cost(v->contents[i]);
@@ -177,7 +177,7 @@ static void value_clear(struct config *c, struct value *v)
 	v->count = 0;
 }
 
-static void value_done(struct config *c, struct value *v)
+static void value_done(struct config *c, struct option_value *v)
 {
 	value_clear(c, v);
 	free(v->texts);
@@ -225,7 +225,7 @@ struct config *config_new(unsigned roles)
 	for (enum section_kind kind = 0; kind < SECTION_KINDS; kind++) {
 		struct section *s;
 
-		if (!kind_rows[kind].named &&
+		if (!section_rows[kind].named &&
 			config_add_section(c, kind, "", &(struct place){0}, &s) < 0)
 			return NULL;
 	}
@@ -233,7 +233,7 @@ struct config *config_new(unsigned roles)
 }
 
 /* The defaults' numbers; an empty default is zero. */
-static int set_fallback(struct value *v, enum option option)
+static int set_fallback(struct option_value *v, enum option option)
 {
 	const char *fallback = option_rows[option].fallback;
 
@@ -282,19 +282,19 @@ struct section *config_section(const struct config *c, enum section_kind kind, c
 	return NULL;
 }
 
-const struct value *value_of(const struct section *s, enum option option)
+const struct option_value *value_of(const struct section *s, enum option option)
 {
 	assert(option < OPTIONS && option_rows[option].kind == s->kind);
 	return &s->values[option - kind_first(s->kind)];
 }
 
-struct value *section_value(struct section *s, enum option option)
+struct option_value *section_value(struct section *s, enum option option)
 {
-	return (struct value *) (uintptr_t) value_of(s, option);
+	return (struct option_value *) (uintptr_t) value_of(s, option);
 }
 
 /* Room for one more element. */
-static int value_grow(struct value *v)
+static int value_grow(struct option_value *v)
 {
 	char **texts = reallocarray(v->texts, v->count + 1, sizeof(*texts)), **contents;
 	struct place *places;
@@ -316,7 +316,7 @@ static int value_grow(struct value *v)
 int section_put(struct config *c, struct section *s, enum option option, const char *text,
 	const struct number *number, const struct place *place)
 {
-	struct value *v = section_value(s, option);
+	struct option_value *v = section_value(s, option);
 	char *copy;
 
 	if (c->total + text_cost(text) > CONFIG_TOTAL_MAX || v->count >= CONFIG_LIST_MAX)
@@ -340,7 +340,7 @@ int section_put(struct config *c, struct section *s, enum option option, const c
 	return 0;
 }
 
-int value_set_content(struct config *c, struct value *v, size_t i, char *content)
+int value_set_content(struct config *c, struct option_value *v, size_t i, char *content)
 {
 	if (c->total + text_cost(content) > CONFIG_TOTAL_MAX) {
 		free_erased(content);
@@ -353,7 +353,7 @@ int value_set_content(struct config *c, struct value *v, size_t i, char *content
 
 void section_clear(struct config *c, struct section *s, enum option option)
 {
-	struct value *v = section_value(s, option);
+	struct option_value *v = section_value(s, option);
 
 	value_clear(c, v);
 	/* An empty list was asked for; an empty scalar asks for the default, which cannot fail: it
@@ -380,7 +380,7 @@ const char *section_name(const struct section *s)
 
 /* Asking for an option of another kind or of another role's slice is a mistake of ours: the row in
  * options.def must name the role. */
-static const struct value *read_value(const struct section *s, enum option option)
+static const struct option_value *read_value(const struct section *s, enum option option)
 {
 	assert(s->roles == FOR_ALL || (option_rows[option].roles & s->roles));
 	return value_of(s, option);
@@ -393,7 +393,7 @@ bool section_has(const struct section *s, enum option option)
 
 const char *section_string(const struct section *s, enum option option)
 {
-	const struct value *v = read_value(s, option);
+	const struct option_value *v = read_value(s, option);
 
 	if (v->given)
 		return v->count > 0 ? v->texts[0] : "";
@@ -428,7 +428,7 @@ usec_t section_duration(const struct section *s, enum option option)
 
 const char *const *section_list(const struct section *s, enum option option, size_t *ret_count)
 {
-	const struct value *v = read_value(s, option);
+	const struct option_value *v = read_value(s, option);
 	const char *const *fallback = &option_rows[option].fallback;
 
 	if (v->given) {

@@ -55,7 +55,7 @@ void config_check_host(const struct config *c, bool check_only, struct problems 
 		enum section_kind kind = option_rows[option].kind;
 
 		for (const struct section *s = c->first[kind]; s; s = s->next) {
-			const struct value *v = value_of(s, option);
+			const struct option_value *v = value_of(s, option);
 
 			for (size_t i = 0; i < v->count; i++) {
 				const char *fault = rows[row].fault(v->texts[i], check_only);

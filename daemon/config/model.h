@@ -89,12 +89,12 @@ struct option_row {
 };
 extern const struct option_row option_rows[OPTIONS];
 
-struct kind_row {
+struct section_row {
 	const char *name;
 	bool named; /* [kind NAME]; the others are there once, always */
 	enum option_stage stage;
 };
-extern const struct kind_row kind_rows[SECTION_KINDS];
+extern const struct section_row section_rows[SECTION_KINDS];
 
 /* Where a value stands: "FILE:LINE". FILE belongs to the config; NULL in a slice. */
 struct place {
@@ -108,7 +108,7 @@ struct number {
 	double ratio;
 };
 
-struct value {
+struct option_value {
 	bool given;
 	bool refused; /* what a file gave was reported as wrong: it is not missing */
 	size_t count; /* one for a scalar that was given */
@@ -124,7 +124,7 @@ struct section {
 	unsigned roles; /* whose options may be asked for */
 	char *name;
 	struct place place; /* of its last header */
-	struct value values[]; /* one for each option of the kind */
+	struct option_value values[]; /* one for each option of the kind */
 };
 
 struct config {
@@ -162,13 +162,13 @@ int config_add_section(struct config *c, enum section_kind kind, const char *nam
 struct section *config_section(const struct config *c, enum section_kind kind, const char *name);
 
 /* The place of an option of the section's kind. */
-const struct value *value_of(const struct section *s, enum option option);
-struct value *section_value(struct section *s, enum option option);
+const struct option_value *value_of(const struct section *s, enum option option);
+struct option_value *section_value(struct section *s, enum option option);
 /* Puts the value of a scalar, or one more of a list; TEXT was accepted by config_parse() with
  * NUMBER. -ENOMEM, -E2BIG (list or configuration too large). */
 int section_put(struct config *c, struct section *s, enum option option, const char *text,
 	const struct number *number, const struct place *place);
 /* What the secret text I of V names. Takes CONTENT, also on failure; -E2BIG. */
-int value_set_content(struct config *c, struct value *v, size_t i, char *content);
+int value_set_content(struct config *c, struct option_value *v, size_t i, char *content);
 /* A list becomes empty, a scalar its default. */
 void section_clear(struct config *c, struct section *s, enum option option);

@@ -180,7 +180,7 @@ static int check_content(enum option option, const char *content, char **ret_why
 	return content ? value_check(option, content, &number, ret_why) : 0;
 }
 
-static void read_value(struct config *c, struct value *v, enum option option, size_t i,
+static void read_value(struct config *c, struct option_value *v, enum option option, size_t i,
 	bool check_only, struct problems *p)
 {
 	_cleanup_free_ char *why = NULL, *wrong = NULL;
@@ -208,7 +208,7 @@ void config_read_secrets(struct config *c, bool check_only, struct problems *p)
 		if (!(option_rows[option].flags & IS_SECRET))
 			continue;
 		for (struct section *s = c->first[option_rows[option].kind]; s; s = s->next) {
-			struct value *v = section_value(s, option);
+			struct option_value *v = section_value(s, option);
 
 			for (size_t i = 0; i < v->count; i++)
 				read_value(c, v, option, i, check_only, p);

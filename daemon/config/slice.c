@@ -27,7 +27,7 @@ static bool is_kind_for(enum section_kind kind, unsigned role)
 	return false;
 }
 
-static void put_option(const struct value *v, enum option option, struct buf *b)
+static void put_option(const struct option_value *v, enum option option, struct buf *b)
 {
 	buf_put_string(b, option_rows[option].key);
 	buf_put_u32(b, (uint32_t)v->count);
@@ -36,9 +36,10 @@ static void put_option(const struct value *v, enum option option, struct buf *b)
 }
 
 /* The value of an option that a file gave and the role gets, or NULL. */
-static const struct value *given_for(const struct section *s, enum option option, unsigned role)
+static const struct option_value *given_for(const struct section *s, enum option option,
+	unsigned role)
 {
-	const struct value *v = value_of(s, option);
+	const struct option_value *v = value_of(s, option);
 
 	return v->given && is_for(option, role) ? v : NULL;
 }
@@ -145,7 +146,7 @@ static int read_section(struct cursor *from, struct config *c)
 		return -EBADMSG;
 	s = config_section(c, kind, name);
 	/* The sections without a name are there already. */
-	if (!!s == kind_rows[kind].named)
+	if (!!s == section_rows[kind].named)
 		return -EBADMSG;
 	r = s ? 0 : config_add_section(c, kind, name, &(struct place){0}, &s);
 	for (uint16_t i = 0; i < count && r == 0; i++)

@@ -33,7 +33,7 @@ static void report_unknown_kind(struct loader *l, const char *kind)
 	char hint[PROBLEM_HINT_MAX];
 
 	for (size_t i = 0; i < SECTION_KINDS; i++)
-		names[i] = kind_rows[i].name;
+		names[i] = section_rows[i].name;
 	problem_add(l->problems, LOG_ERR, &l->place, "unknown section [%.*s]%s", SHOWN_MAX, kind,
 		problem_hint(kind, names, SECTION_KINDS, hint));
 }
@@ -48,17 +48,17 @@ static void report_unknown_key(struct loader *l, enum section_kind kind, const c
 	for (size_t i = 0; i < count; i++)
 		names[i] = option_rows[first + i].key;
 	problem_add(l->problems, LOG_ERR, &l->place, "unknown key '%.*s' in [%s]%s", SHOWN_MAX, key,
-		kind_rows[kind].name, problem_hint(key, names, count, hint));
+		section_rows[kind].name, problem_hint(key, names, count, hint));
 }
 
 /* False, and a problem, where the kind does not go with such a name. */
 static bool check_name(struct loader *l, enum section_kind kind, const char *name)
 {
-	const char *what = kind_rows[kind].name;
+	const char *what = section_rows[kind].name;
 
-	if (!kind_rows[kind].named && *name)
+	if (!section_rows[kind].named && *name)
 		problem_add(l->problems, LOG_ERR, &l->place, "[%s] takes no name", what);
-	else if (kind_rows[kind].named && !*name)
+	else if (section_rows[kind].named && !*name)
 		problem_add(l->problems, LOG_ERR, &l->place, "[%s] needs a name: [%s NAME]", what,
 			what);
 	else if (*name && !form_is_section_name(name))
@@ -74,9 +74,9 @@ static bool check_name(struct loader *l, enum section_kind kind, const char *nam
 /* A section that this or an earlier file has already. */
 static void open_again(struct loader *l, struct section *s)
 {
-	if (s->place.number == l->place.number && kind_rows[s->kind].named)
+	if (s->place.number == l->place.number && section_rows[s->kind].named)
 		problem_add(l->problems, LOG_ERR, &l->place,
-			"[%s %s] is in this file already, on line %u", kind_rows[s->kind].name,
+			"[%s %s] is in this file already, on line %u", section_rows[s->kind].name,
 			s->name, s->place.line);
 	s->place = l->place;
 }
@@ -139,7 +139,7 @@ static int check_value(struct loader *l, enum option option, const char *text, s
 }
 
 /* The last value counts; one that another line of the same section hides is probably a mistake. */
-static void warn_of_hidden(struct loader *l, const struct value *v, enum option option)
+static void warn_of_hidden(struct loader *l, const struct option_value *v, enum option option)
 {
 	if (v->count > 0 && v->places[0].number == l->place.number &&
 		!(option_rows[option].flags & IS_LIST))
@@ -148,7 +148,7 @@ static void warn_of_hidden(struct loader *l, const struct value *v, enum option 
 			v->places[0].line);
 }
 
-static void report_excess(struct loader *l, const struct value *v, const char *key)
+static void report_excess(struct loader *l, const struct option_value *v, const char *key)
 {
 	if (v->count >= CONFIG_LIST_MAX)
 		problem_add(l->problems, LOG_ERR, &l->place, "'%s' has more than %d values", key,

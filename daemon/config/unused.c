@@ -10,15 +10,15 @@ static void report_section(const struct section *s, struct problems *p)
 	enum option first = kind_first(s->kind);
 	size_t count = kind_count(s->kind);
 
-	if (kind_rows[s->kind].stage == LATER) {
+	if (section_rows[s->kind].stage == LATER) {
 		problem_add(p, LOG_NOTICE, &s->place,
 			"[%s %s] is accepted, but this version does not use it yet",
-			kind_rows[s->kind].name, s->name);
+			section_rows[s->kind].name, s->name);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct option_row *row = &option_rows[first + i];
-		const struct value *v = value_of(s, first + (enum option) i);
+		const struct option_value *v = value_of(s, first + (enum option) i);
 
 		if (row->stage == LATER && v->count > 0)
 			problem_add(p, LOG_NOTICE, &v->places[0],

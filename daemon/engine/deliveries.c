@@ -284,7 +284,7 @@ static int64_t age(const struct delivery_entry *d)
 	return d->age_ms + usec_to_ms(usec_since(clock_monotonic(), d->since));
 }
 
-static void settle(struct engine *e, struct delivery_entry *d, const struct delivery *result)
+static void settle(struct engine *e, struct delivery_entry *d, const struct delivery_answer *result)
 {
 	enum delivery_result outcome;
 	uint64_t random = 0;
@@ -319,7 +319,7 @@ int deliveries_result(struct peer *p, struct message *m)
 	struct engine *e = p->engine;
 	uint64_t id = message_u64(m), status = message_u64(m), retry_after = message_u64(m);
 	const char *text = message_string(m);
-	struct delivery result = {.status = (unsigned) status, .text = text};
+	struct delivery_answer result = {.status = (unsigned) status, .text = text};
 
 	if (status > STATUS_MAX || strlen(text) > ERROR_MAX)
 		return -EBADMSG;

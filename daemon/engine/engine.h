@@ -305,7 +305,7 @@ void webhooks_done(struct engine *e);
 /* How many of one webhook's notifications memory takes: a dead one leaves the others their room. */
 size_t webhook_share(struct engine *e);
 /* What came of a try at one of its notifications; kept for `doctor`. */
-void webhook_settled(struct engine *e, const char *name, const struct delivery *said,
+void webhook_settled(struct engine *e, const char *name, const struct delivery_answer *said,
 	enum delivery_result outcome);
 /* N waited for it when the engine before this one ended. */
 void webhook_restored(struct engine *e, const struct notification *n);

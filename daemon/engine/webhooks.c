@@ -79,7 +79,7 @@ static void clear(struct engine *e, const char *name, struct webhook_entry *w)
 	w->failed_ms = 0;
 }
 
-void webhook_settled(struct engine *e, const char *name, const struct delivery *said,
+void webhook_settled(struct engine *e, const char *name, const struct delivery_answer *said,
 	enum delivery_result outcome)
 {
 	struct webhook_entry *w = webhook_get(e, name);

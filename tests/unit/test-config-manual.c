@@ -44,11 +44,11 @@ static const char *find_section(const char *manual, enum section_kind kind)
 	char heading[64];
 	const char *found;
 
-	snprintf(heading, sizeof(heading), "\n.Ss [%s%s]\\&\n", kind_rows[kind].name,
-		kind_rows[kind].named ? " NAME" : "");
+	snprintf(heading, sizeof(heading), "\n.Ss [%s%s]\\&\n", section_rows[kind].name,
+		section_rows[kind].named ? " NAME" : "");
 	found = strstr(manual, heading);
 	if (!found)
-		fail_msg("the manual lacks [%s]", kind_rows[kind].name);
+		fail_msg("the manual lacks [%s]", section_rows[kind].name);
 	return found;
 }
 
@@ -64,7 +64,7 @@ static void check_entry(const char *manual, enum option o)
 	snprintf(text, sizeof(text), ".It Ic %s Ns = Ns Ar ", row->key);
 	found = strstr(section, text);
 	if (!found || found > section + strlen(whole))
-		fail_msg("the manual lacks %s of [%s]", row->key, kind_rows[row->kind].name);
+		fail_msg("the manual lacks %s of [%s]", row->key, section_rows[row->kind].name);
 	entry = part(found, "\n.It ", "\n.El\n");
 	snprintf(text, sizeof(text), " %c%s.", toupper((unsigned char) helps[o][0]), helps[o] + 1);
 	if (!strstr(entry, text))
@@ -74,7 +74,7 @@ static void check_entry(const char *manual, enum option o)
 		fail_msg("the entry of %s and its default '%s'", row->key, row->fallback);
 	if (!strstr(entry, " ... ") == is_list)
 		fail_msg("the entry of %s and whether it is a list", row->key);
-	if (kind_rows[row->kind].stage == AVAILABLE &&
+	if (section_rows[row->kind].stage == AVAILABLE &&
 		!strstr(entry, "Not used by this version yet.") == (row->stage == LATER))
 		fail_msg("the entry of %s and whether it is in use", row->key);
 }
@@ -98,8 +98,8 @@ static void test_every_section(void **state)
 		_cleanup_free_ char *begin = part(section, "\n.Bl ", "\n.Sh ");
 
 		if (!strstr(begin, " This version accepts the section and does not use it yet.") ==
-			(kind_rows[kind].stage == LATER))
-			fail_msg("the text of [%s] and whether it is in use", kind_rows[kind].name);
+			(section_rows[kind].stage == LATER))
+			fail_msg("the text of [%s] and whether it is in use", section_rows[kind].name);
 	}
 }
 

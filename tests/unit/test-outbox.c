@@ -44,7 +44,7 @@ static void test_statuses(void **state)
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
 		struct notification n = make(1, "w", NOW);
-		struct delivery d = {cases[i].status, -1, "why"};
+		struct delivery_answer d = {cases[i].status, -1, "why"};
 		enum delivery_result result;
 
 		assert_int_equal(outbox_settle(&n, &d, NOW, 0, 5, &result), 0);
@@ -85,7 +85,7 @@ static void test_waits(void **state)
 
 		for (size_t k = 0; k < 2000 + ELEMENTS(randoms); k++) {
 			struct notification n = make(1, "w", NOW);
-			struct delivery d = {503, cases[i].retry_after, ""};
+			struct delivery_answer d = {503, cases[i].retry_after, ""};
 			enum delivery_result result;
 			uint64_t random = k < ELEMENTS(randoms) ? randoms[k] : k * 7919 + 13;
 			int64_t wait;
@@ -123,7 +123,7 @@ static void test_gives_up(void **state)
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
 		struct notification n = make(cases[i].incident, "w", NOW);
-		struct delivery d = {503, -1, "busy"};
+		struct delivery_answer d = {503, -1, "busy"};
 		enum delivery_result result;
 
 		assert_int_equal(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The web role as it runs: what its visitors get, and what the engine hears of it. */
+/* The web role as it runs: what its clients get, and what the engine hears of it. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 static void test_without_a_database(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(answer_done) struct answer health = get(f, "/healthz"), page = get(f, "/");
+	_cleanup_(response_done) struct response health = get(f, "/healthz"), page = get(f, "/");
 
 	assert_int_equal(health.status, 503);
 	assert_string_equal(health.body,
@@ -35,8 +35,8 @@ static void test_without_a_database(void **state)
 static void test_without_an_engine(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(answer_done) struct answer a =
-		visit(f, "POST /v1/incidents/17/acknowledge", NULL, "", "", 0);
+	_cleanup_(response_done) struct response a =
+		send_request(f, "POST /v1/incidents/17/acknowledge", NULL, "", "", 0);
 	json_t *status = get_json(f, "/v1/status");
 
 	assert_int_equal(a.status, 503);
@@ -59,7 +59,7 @@ static void test_pages(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ELEMENTS(targets); i++) {
-		_cleanup_(answer_done) struct answer a = get(f, targets[i]);
+		_cleanup_(response_done) struct response a = get(f, targets[i]);
 
 		print_message("%s\n", targets[i]);
 		assert_int_equal(a.status, 200);
@@ -75,7 +75,7 @@ static void test_pages(void **state)
 
 static void test_rules(void **state)
 {
-	_cleanup_(answer_done) struct answer a = get(*state, "/alerts");
+	_cleanup_(response_done) struct response a = get(*state, "/alerts");
 
 	assert_non_null(strstr(a.body, "ServiceDown"));
 	assert_non_null(strstr(a.body, "modelwatch_service_up == 0"));
@@ -121,7 +121,7 @@ static void tell_trouble(struct fixture *f, const char *text)
 static void test_trouble(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(answer_done) struct answer health = {0}, page = {0}, about = {0};
+	_cleanup_(response_done) struct response health = {0}, page = {0}, about = {0};
 	json_t *status;
 
 	tell_trouble(f, "the database cannot be written: because");
@@ -145,7 +145,7 @@ static void test_trouble(void **state)
 static void test_silence(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(answer_done) struct answer health = {0};
+	_cleanup_(response_done) struct response health = {0};
 	char name[] = "collector", process[] = "process";
 	char metric[] = "modelwatch_collector_last_success_timestamp_seconds";
 	struct label label = {name, process};
@@ -167,9 +167,9 @@ static void test_silence(void **state)
 static void test_metrics(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(answer_done) struct answer text = get(f, "/metrics");
-	_cleanup_(answer_done) struct answer open =
-		visit(f, "GET /metrics", NULL, "Accept: application/openmetrics-text\r\n", "", 0);
+	_cleanup_(response_done) struct response text = get(f, "/metrics");
+	_cleanup_(response_done) struct response open =
+		send_request(f, "GET /metrics", NULL, "Accept: application/openmetrics-text\r\n", "", 0);
 
 	assert_int_equal(text.status, 200);
 	assert_non_null(strstr(text.body, "modelwatch_service_up{service=\"" SERVICE "\"} 1\n"));
@@ -203,8 +203,8 @@ static void test_errors(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		_cleanup_(answer_done) struct answer a =
-			visit(f, cases[i].request, NULL, "", "", 0);
+		_cleanup_(response_done) struct response a =
+			send_request(f, cases[i].request, NULL, "", "", 0);
 
 		print_message("%s\n", cases[i].request);
 		assert_int_equal(a.status, cases[i].status);
@@ -218,7 +218,7 @@ static void test_errors(void **state)
 static void test_head(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(answer_done) struct answer a = visit(f, "HEAD /v1/status", NULL, "", "", 0);
+	_cleanup_(response_done) struct response a = send_request(f, "HEAD /v1/status", NULL, "", "", 0);
 
 	assert_int_equal(a.status, 200);
 	assert_int_equal(strlen(a.body), 0);
@@ -228,9 +228,10 @@ static void test_head(void **state)
 static void test_hosts(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(answer_done) struct answer own = visit(f, "GET /v1/status", "gpu7:80", "", "", 0);
-	_cleanup_(answer_done) struct answer other =
-		visit(f, "GET /v1/status", "evil.example", "", "", 0);
+	_cleanup_(response_done) struct response own =
+		send_request(f, "GET /v1/status", "gpu7:80", "", "", 0);
+	_cleanup_(response_done) struct response other =
+		send_request(f, "GET /v1/status", "evil.example", "", "", 0);
 
 	assert_int_equal(own.status, 200);
 	assert_int_equal(other.status, 421);
@@ -241,11 +242,11 @@ static void test_commands(void **state)
 {
 	static const char body[] = "{\"comment\":\"mine\"}";
 	struct fixture *f = *state;
-	_cleanup_(answer_done) struct answer done = {0}, again = {0}, test = {0};
+	_cleanup_(response_done) struct response done = {0}, again = {0}, test = {0};
 	json_t *incident;
 
 	f->status = 200;
-	done = visit(f, "POST /v1/incidents/17/acknowledge", NULL, "", body, strlen(body));
+	done = send_request(f, "POST /v1/incidents/17/acknowledge", NULL, "", body, strlen(body));
 	assert_int_equal(done.status, 200);
 	assert_string_equal(f->command, "acknowledge 17 {\"comment\":\"mine\"}");
 	assert_int_equal(f->peer, getpid());
@@ -256,12 +257,12 @@ static void test_commands(void **state)
 	json_decref(incident);
 
 	f->status = 409;
-	again = visit(f, "POST /v1/incidents/17/acknowledge", NULL, "", "", 0);
+	again = send_request(f, "POST /v1/incidents/17/acknowledge", NULL, "", "", 0);
 	assert_int_equal(again.status, 409);
 	assert_string_equal(again.body, "{\"error\":\"so already\"}\n");
 
 	f->status = 200;
-	test = visit(f, "POST /v1/webhooks/on%20call/test", NULL, "", "{}", 2);
+	test = send_request(f, "POST /v1/webhooks/on%20call/test", NULL, "", "{}", 2);
 	assert_int_equal(test.status, 200);
 	assert_string_equal(f->command, "test-webhook on call {}");
 }
@@ -271,20 +272,20 @@ static void test_refused_commands(void **state)
 	struct fixture *f = *state;
 	unsigned before = f->commands;
 	_cleanup_free_ char *large = malloc(5000000);
-	_cleanup_(answer_done) struct answer tcp = {0}, huge = {0};
+	_cleanup_(response_done) struct response tcp = {0}, huge = {0};
 
-	tcp = visit(f, "POST /v1/incidents/17/acknowledge", "localhost", "", "{}", 2);
+	tcp = send_request(f, "POST /v1/incidents/17/acknowledge", "localhost", "", "{}", 2);
 	assert_int_equal(tcp.status, 403);
 	assert_non_null(strstr(tcp.body, "{\"error\":\""));
 	memset(large, '[', 5000000);
-	huge = visit(f, "POST /v1/incidents/17/note", NULL, "", large, 5000000);
+	huge = send_request(f, "POST /v1/incidents/17/note", NULL, "", large, 5000000);
 	assert_int_equal(huge.status, 400);
 	assert_non_null(strstr(huge.body, "larger than"));
 	assert_int_equal(f->commands, before);
 }
 
 /* Sends the request and the end of it, which `web` sees at once: it was stopped after it accepted. */
-static void say_and_end(struct fixture *f, bool tcp, const char *request, struct answer *ret)
+static void say_and_end(struct fixture *f, bool tcp, const char *request, struct response *ret)
 {
 	_cleanup_close_ int fd = dial(f, tcp);
 	sd_event_source *source;
@@ -308,7 +309,7 @@ static void test_half_requests(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ELEMENTS(requests); i++) {
-		_cleanup_(answer_done) struct answer a = {.text = BUF_INIT};
+		_cleanup_(response_done) struct response a = {.text = BUF_INIT};
 
 		say_and_end(f, false, requests[i], &a);
 		assert_int_equal(a.text.size, 0);
@@ -325,7 +326,7 @@ static void test_half_closed(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ELEMENTS(requests); i++) {
-		_cleanup_(answer_done) struct answer a = {.text = BUF_INIT};
+		_cleanup_(response_done) struct response a = {.text = BUF_INIT};
 
 		say_and_end(f, i % 2, requests[i], &a);
 		assert_int_equal(strncmp(a.text.data, "HTTP/1.1 ", 9), 0);

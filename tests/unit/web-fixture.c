@@ -201,14 +201,14 @@ int teardown(void **state)
 	return 0;
 }
 
-void answer_done(struct answer *a)
+void response_done(struct response *a)
 {
 	buf_done(&a->text);
 }
 
 int on_answer(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	struct answer *a = userdata;
+	struct response *a = userdata;
 	char part[4096];
 	ssize_t size = read(fd, part, sizeof(part));
 
@@ -237,10 +237,10 @@ int dial(struct fixture *f, bool tcp)
 	return fd;
 }
 
-struct answer visit(struct fixture *f, const char *request, const char *host, const char *headers,
-	const char *body, size_t size)
+struct response send_request(struct fixture *f, const char *request, const char *host,
+	const char *headers, const char *body, size_t size)
 {
-	struct answer a = {.text = BUF_INIT};
+	struct response a = {.text = BUF_INIT};
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	_cleanup_close_ int fd = dial(f, host != NULL);
 	sd_event_source *source;
@@ -265,17 +265,17 @@ struct answer visit(struct fixture *f, const char *request, const char *host, co
 	return a;
 }
 
-struct answer get(struct fixture *f, const char *target)
+struct response get(struct fixture *f, const char *target)
 {
 	char request[256];
 
 	snprintf(request, sizeof(request), "GET %s", target);
-	return visit(f, request, NULL, "", "", 0);
+	return send_request(f, request, NULL, "", "", 0);
 }
 
 void assert_status(struct fixture *f, const char *target, unsigned status)
 {
-	_cleanup_(answer_done) struct answer a = get(f, target);
+	_cleanup_(response_done) struct response a = get(f, target);
 
 	print_message("%s: %u\n", target, a.status);
 	assert_int_equal(a.status, status);
@@ -283,7 +283,7 @@ void assert_status(struct fixture *f, const char *target, unsigned status)
 
 json_t *get_json(struct fixture *f, const char *target)
 {
-	_cleanup_(answer_done) struct answer a = get(f, target);
+	_cleanup_(response_done) struct response a = get(f, target);
 	json_t *json = json_loads(a.body, 0, NULL);
 
 	assert_int_equal(a.status, 200);

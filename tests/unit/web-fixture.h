@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The web role as it runs, sandbox and all, for its tests: the program in a child process, and the
- * test as its supervisor, its engine and its visitors. Failures here fail the test; so does a link
+ * test as its supervisor, its engine and its clients. Failures here fail the test; so does a link
  * that the role closes. Include after cmocka.h. */
 #pragma once
 
@@ -13,7 +13,7 @@
 #include "daemon/link.h"
 #include "schema/store.h"
 
-/* Shorter than the patience of the server with a silent connection. */
+/* Shorter than the timeout of a silent connection. */
 #define DEADLINE (10 * USEC_PER_SEC)
 /* What fill_store() calls the service, and where its page is. */
 #define SERVICE   "a b<i>"
@@ -24,13 +24,13 @@ struct fixture {
 	struct link *supervisor, *engine; /* our ends; no engine before connect_engine() */
 	pid_t web;
 	char directory[64], path[96], database[96]; /* PATH: of the Unix socket */
-	unsigned port; /* on 127.0.0.1 */
+	unsigned port;                              /* on 127.0.0.1 */
 	bool ready;
 	struct store *store; /* NULL before fill_store() */
-	unsigned status; /* what the engine answers; at 200 it does what it is told */
+	unsigned status;     /* what the engine answers; at 200 it does what it is told */
 	unsigned commands;
 	char command[256]; /* the last: verb, argument, body */
-	pid_t peer; /* who asked */
+	pid_t peer;        /* who asked */
 };
 
 /* Runs the loop until CONDITION holds; heartbeats alone do not put the end off. */
@@ -52,14 +52,14 @@ void connect_engine(struct fixture *f);
 void fill_store(struct fixture *f);
 
 /* An answer, read to its end. */
-struct answer {
+struct response {
 	struct buf text;
 	bool done;
 	unsigned status;
 	const char *body; /* inside TEXT */
 };
 
-void answer_done(struct answer *a);
+void response_done(struct response *a);
 
 /* Reads on into the answer that USERDATA is; as a sd_event_io_handler_t. */
 int on_answer(sd_event_source *source, int fd, uint32_t events, void *userdata);
@@ -69,11 +69,11 @@ int dial(struct fixture *f, bool tcp);
 
 /* Sends REQUEST (method and target) with HEADERS (whole lines) and the SIZE bytes of BODY, and
  * awaits the answer; over TCP where HOST is given, else over the Unix socket. */
-struct answer visit(struct fixture *f, const char *request, const char *host, const char *headers,
-	const char *body, size_t size);
+struct response send_request(struct fixture *f, const char *request, const char *host,
+	const char *headers, const char *body, size_t size);
 
 /* GET over the Unix socket. */
-struct answer get(struct fixture *f, const char *target);
+struct response get(struct fixture *f, const char *target);
 
 /* GET has to be answered with STATUS. */
 void assert_status(struct fixture *f, const char *target, unsigned status);

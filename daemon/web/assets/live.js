@@ -4,7 +4,7 @@
 "use strict";
 
 const EVERY_MS = 2000;
-const PATIENCE_MS = 10000; /* without an answer for so long the page says that it is old */
+const STALE_AFTER_MS = 10000; /* without an answer for so long the page says that it is old */
 
 function sameElement(a, b) {
 	return a.nodeType === b.nodeType && a.nodeName === b.nodeName && a.id === b.id;
@@ -44,7 +44,7 @@ let answered = Date.now();
 
 async function refresh() {
 	try {
-		const answer = await fetch(location.href, { signal: AbortSignal.timeout(PATIENCE_MS) });
+		const answer = await fetch(location.href, { signal: AbortSignal.timeout(STALE_AFTER_MS) });
 		const page = new DOMParser().parseFromString(await answer.text(), "text/html");
 		const main = page.getElementById("main");
 		if (!main)
@@ -55,7 +55,7 @@ async function refresh() {
 		document.title = page.title;
 		answered = Date.now();
 	} catch {
-		document.getElementById("stale").hidden = Date.now() - answered < PATIENCE_MS;
+		document.getElementById("stale").hidden = Date.now() - answered < STALE_AFTER_MS;
 	}
 }
 

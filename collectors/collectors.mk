@@ -23,6 +23,7 @@ libprocess_a_SOURCES = \
 	collectors/process/glob.c collectors/process/glob.h \
 	collectors/process/match.c collectors/process/match.h \
 	collectors/process/memory.c \
+	collectors/process/pace.c collectors/process/pace.h \
 	collectors/process/private.h \
 	collectors/process/proc_reader.c collectors/process/proc_reader.h \
 	collectors/process/proc_sockets.c collectors/process/proc_sockets.h \

@@ -60,8 +60,9 @@ struct service {
 	bool unseen;	    /* told to be perhaps there, where we lack the rights to see */
 	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
 	usec_t down_since;  /* monotonic */
-	usec_t orphans_due; /* monotonic: what a crash left is taken on; 0 for nothing */
-	struct crash crash; /* while that is not 0 */
+	usec_t orphans_due; /* monotonic: what an end left is taken on; 0 for nothing */
+	usec_t successors_due; /* monotonic: they are looked for again when one ends in order */
+	struct crash crash; /* while that is not 0; all 0 after an end in order */
 	uint64_t restarts, oom_kills;
 	uint64_t exits[EXIT_REASONS];
 	struct usage gone; /* of processes that ended and that no living one counts */
@@ -228,8 +229,6 @@ void search_all(struct collector *c);
 /* The process is of the service if its other keys hold, too; unless LISTENING says so, its port is looked
  * for. A configured service takes it from a discovered one, which is over then. */
 bool search_take(struct service *s, struct process *p, bool listening);
-/* After a turn that took so long. */
-usec_t search_rest(usec_t took);
 /* True where the service is configured to be found by a port that a process listens to. */
 bool search_by_port(const struct service *s);
 bool search_wants_port(const struct service_match *m, uint16_t port);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collectors/process/pace.h"
 #include "collectors/process/private.h"
 #include "collectors/process/proc_sockets.h"
 #include "daemon/base/file.h"
@@ -18,7 +19,7 @@
 #define TURN_MAX     (10 * USEC_PER_MSEC) /* then others have theirs */
 #define TURN_FIRST   (300 * USEC_PER_MSEC) /* at the start nobody waits, but a heartbeat */
 #define TURN_AT_ONCE (50 * USEC_PER_MSEC) /* where the answer is needed now */
-#define REST_SHARE   9 /* a turn rests for so many times as long as it took */
+#define REST_TIMES   9 /* a turn rests for so many times as long as it took */
 #define REST_MAX     USEC_PER_SEC
 #define FILES_MAX     65536 /* open files that are looked at where there is no turn to wait for */
 
@@ -169,11 +170,6 @@ void search_service(struct service *s)
 	}
 }
 
-usec_t search_rest(usec_t took)
-{
-	return took < REST_MAX / REST_SHARE ? REST_SHARE * took : REST_MAX;
-}
-
 static int on_rested(sd_event_source *source, uint64_t now, void *userdata);
 
 /* What is left goes on after the rest, not at the next tick only. */
@@ -198,7 +194,7 @@ static void search_turn(struct collector *c, usec_t length)
 	t.until = clock_monotonic() + length;
 	more |= search_servers(&t);
 	socket_tables_done(&t.tables);
-	rest = search_rest(usec_since(clock_monotonic(), begin));
+	rest = pace_rest(usec_since(clock_monotonic(), begin), REST_TIMES, REST_MAX);
 	c->search_due = clock_monotonic() + rest;
 	if (more)
 		go_on_after(c, rest);

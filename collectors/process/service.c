@@ -4,7 +4,13 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "collectors/process/pace.h"
 #include "collectors/process/private.h"
+
+/* A main process that ends in order again and again takes no more than a fiftieth of the time for the
+ * look at all processes that each end calls for. */
+#define SUCCESSOR_REST	   49 /* times as long as the last look took */
+#define SUCCESSOR_REST_MAX (10 * USEC_PER_SEC)
 
 struct service *service_get(struct collector *c, const char *name)
 {
@@ -175,16 +181,34 @@ void service_take_orphans(struct collector *c)
 	}
 }
 
+/* The look that is not made now is made by a tick, at once for all that ended until then. */
+static void put_off_successors(struct service *s)
+{
+	s->collector->listed = 0;
+	if (s->orphans_due > 0)
+		return;
+	s->crash = (struct crash){0};
+	s->orphans_due = s->successors_due;
+}
+
 /* A server that put itself into the background, or was replaced by its successor, ends its first process
  * with success. True where anybody goes on in its place. */
 static bool find_successors(struct service *s)
 {
 	unsigned before = s->mains;
+	usec_t begin = clock_monotonic(), end;
 
+	if (begin < s->successors_due) {
+		put_off_successors(s);
+		return false;
+	}
 	scan_list(s->collector);
 	if (s->match)
 		search_service(s);
 	promote_orphans(s);
+	end = clock_monotonic();
+	s->successors_due =
+		end + pace_rest(usec_since(end, begin), SUCCESSOR_REST, SUCCESSOR_REST_MAX);
 	return s->mains > before;
 }
 

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/process/private.h"
 #include "daemon/base/cleanup.h"
 #include "tests/unit/collector-fixture.h"
 
@@ -77,15 +78,21 @@ static void test_into_the_background(void **state)
 
 /* A server of three processes: itself, a child that matches, too, and that one's child. The child's number
  * is returned. */
-static pid_t begin_forking(struct collector_fixture *f, struct server **ret)
+static pid_t fork_again(struct collector_fixture *f, struct server **ret)
 {
 	static const char *const script[] = {
 		"-c", "echo ready; ( sleep 1000; : ) & echo $!; read x", NULL};
+
+	*ret = fixture_server(f, script);
+	return server_hear(*ret);
+}
+
+static pid_t begin_forking(struct collector_fixture *f, struct server **ret)
+{
 	pid_t child;
 
 	fixture_program(f, "/bin/sh", "forks");
-	*ret = fixture_server(f, script);
-	child = server_hear(*ret);
+	child = fork_again(f, ret);
 	fixture_service(f, "llama");
 	fixture_begin(f, NULL);
 	fixture_await_value(f, PROCESSES, 3);
@@ -161,6 +168,35 @@ static void await_next_clock_tick(pid_t pid)
 	do
 		clock_gettime(CLOCK_BOOTTIME, &now);
 	while (((double) now.tv_sec + (double) now.tv_nsec / 1e9) * ticks < start + 2);
+}
+
+/* Each look for successors lists all processes: what ends in order in a fast loop rests between them, and
+ * a tick makes up for what it left out. */
+static void test_ends_in_order_in_a_loop(void **state)
+{
+	struct collector_fixture *f = *state;
+	const struct told_event *e;
+	struct service *llama;
+	struct server *s;
+	pid_t child = begin_forking(f, &s);
+
+	llama = service_get(f->collector, "llama");
+	server_say(s, "\n");
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, child);
+	assert_true(llama->successors_due > f->collector->listed);
+
+	llama->successors_due = USEC_INFINITY - 1;
+	child = fork_again(f, &s);
+	fixture_await(f, STARTED, "llama", 3);
+	server_say(s, "\n");
+	fixture_await(f, EXITED, "llama", 2);
+	assert_int_equal(fixture_events(f, STARTED, "llama"), 3);
+	assert_int_equal(f->collector->listed, 0);
+	llama->orphans_due = clock_monotonic();
+	e = fixture_await(f, STARTED, "llama", 4);
+	assert_int_equal(e->pid, child);
+	assert_true(f->collector->listed > 0);
 }
 
 /* It began before the crash, although it is seen after it. */
@@ -243,6 +279,7 @@ int main(void)
 		BOTH(test_crash_of_a_forking_one),
 		BOTH(test_child_that_goes_on_after_a_crash),
 		BOTH(test_children_that_die_of_a_crash),
+		BOTH(test_ends_in_order_in_a_loop),
 		WITH(test_child_that_is_seen_after_a_crash),
 		BOTH(test_counters_over_children),
 		BOTH(test_member_that_is_left),

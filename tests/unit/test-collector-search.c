@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/process/pace.h"
 #include "collectors/process/private.h"
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
@@ -199,7 +200,7 @@ static void test_rest(void **state)
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)
-		assert_int_equal(search_rest(cases[i].took), cases[i].rest);
+		assert_int_equal(pace_rest(cases[i].took, 9, USEC_PER_SEC), cases[i].rest);
 }
 
 static void server_forks(struct server *s, size_t count)

@@ -8,7 +8,8 @@
 #include "daemon/cli/show.h"
 #include "daemon/cli/table.h"
 
-#define PIDS_SHOWN 3
+#define PIDS_SHOWN  3
+#define NAMES_SHOWN 3
 
 /* The words of the API, what a monitoring plugin says for each, and its colour. */
 static const struct {
@@ -138,10 +139,34 @@ static void show_webhooks(const json_t *body, const struct style *style, struct 
 	}
 }
 
-void show_status(const json_t *body, const struct style *style, struct buf *b)
+/* ", 5 services down (a, b, c and 2 more)"; nothing where none is. */
+static void show_count(const json_t *body, const char *state, const struct style *style, struct buf *b)
 {
-	const char *word = show_string(body, "status"), *trouble = show_string(body, "trouble");
+	const json_t *services = json_object_get(body, "services");
+	_cleanup_buf_ struct buf names = BUF_INIT;
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		const json_t *service = json_array_get(services, i);
+
+		if (text_equal(show_string(service, "state"), state) && count++ < NAMES_SHOWN)
+			buf_printf(&names, "%s%s", names.size > 0 ? ", " : "",
+				show_string(service, "name"));
+	}
+	if (count == 0)
+		return;
+	buf_printf(b, ", %zu service%s %s (", count, count == 1 ? "" : "s", state);
+	show_paint(b, style, PLAIN, names.data ? names.data : "");
+	if (count > NAMES_SHOWN)
+		buf_printf(b, " and %zu more", count - NAMES_SHOWN);
+	buf_add_char(b, ')');
+}
+
+/* The one line that a monitoring plugin shows: how it is, and of what. */
+static void show_summary(const json_t *body, const struct style *style, struct buf *b)
+{
 	size_t open = json_array_size(json_object_get(body, "incidents"));
+	const char *word = show_string(body, "status");
 	const char *text = word;
 	enum colour colour = YELLOW;
 
@@ -151,10 +176,22 @@ void show_status(const json_t *body, const struct style *style, struct buf *b)
 			text = conditions[i].text;
 		}
 	show_paint(b, style, colour, text);
+	show_count(body, "down", style, b);
+	/* Where all is well, what is unknown is none of those that should be there. */
+	if (!text_equal(word, conditions[0].word))
+		show_count(body, "unknown", style, b);
 	if (open == 0)
 		buf_add_string(b, ", no open incident\n");
 	else
 		buf_printf(b, ", %zu open incident%s\n", open, open == 1 ? "" : "s");
+}
+
+void show_status(const json_t *body, const struct style *style, struct buf *b)
+{
+	size_t open = json_array_size(json_object_get(body, "incidents"));
+	const char *trouble = show_string(body, "trouble");
+
+	show_summary(body, style, b);
 	if (*trouble) {
 		show_paint(b, style, RED, trouble);
 		buf_add_char(b, '\n');

@@ -24,6 +24,8 @@ static int get_document(struct web_request *q, json_t **ret)
 			.trouble = q->web->trouble,
 			.trouble_of_samples = q->web->trouble_of_samples,
 			.now_ms = usec_to_ms(clock_wall()),
+			.running_ms = usec_to_ms(
+				usec_since(clock_monotonic(), q->web->started)),
 		},
 		ret);
 }

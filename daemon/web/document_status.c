@@ -2,9 +2,11 @@
 /* The document of the first page and of /v1/status. */
 #include "alerts/incident_json.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/config/config.h"
 #include "daemon/web/document_builders.h"
 #include "daemon/web/facts_json.h"
 #include "daemon/web/freshness.h"
+#include "daemon/web/health.h"
 #include "daemon/web/json_list.h"
 #include "daemon/web/rows_json.h"
 
@@ -39,12 +41,43 @@ static int rows_read(struct reader *reader, struct rows *rows)
 	return r;
 }
 
+/* True where S should be there, and nobody has known whether it is for longer than its collector needs
+ * to begin. */
+static bool is_missed(
+	struct documents *d, const struct document_request *q, const struct service_record *s)
+{
+	const struct section *section = config_find(d->config, SECTION_SERVICE, s->name);
+
+	if (s->state != SERVICE_UNKNOWN || !section ||
+		!section_bool(section, OPTION_SERVICE_EXPECTED))
+		return false;
+	return s->since_ms > 0 ? health_is_late(s->since_ms, d->interval_ms, q->now_ms)
+			       : health_is_late(0, d->interval_ms, q->running_ms);
+}
+
+static const char *rollup(struct documents *d, const struct document_request *q,
+	const struct rows *rows, bool limited)
+{
+	for (size_t i = 0; i < rows->service_count && !limited; i++)
+		limited = is_missed(d, q, &rows->services[i]);
+	return status_rollup(&(struct overview){
+		.services = rows->services,
+		.service_count = rows->service_count,
+		.incidents = rows->incidents,
+		.incident_count = rows->incident_count,
+		.roles = rows->roles,
+		.role_count = rows->role_count,
+		.engine = q->engine,
+		.limited = limited,
+	});
+}
+
 int document_status(struct documents *d, const struct document_request *q, json_t **ret)
 {
 	_cleanup_(rows_done) struct rows rows = {0};
 	json_t *services, *incidents, *roles, *webhooks = NULL;
 	struct freshness freshness;
-	bool late;
+	bool limited;
 	int r = rows_read(d->reader, &rows);
 
 	if (r == 0)
@@ -66,11 +99,10 @@ int document_status(struct documents *d, const struct document_request *q, json_
 						 rows.process_count, d->external_url));
 	for (size_t i = 0; i < rows.role_count; i++)
 		json_list_add(&roles, role_json(&rows.roles[i], q->engine));
-	late = freshness.collector_late || q->trouble || json_array_size(webhooks) > 0;
+	limited = freshness.collector_late || q->trouble || json_array_size(webhooks) > 0;
 	return document_return(json_pack("{s:s,s:o,s:[],s:o,s:o,s:o,s:s?}", "status",
-				       status_rollup(rows.incidents, rows.incident_count,
-					       rows.roles, rows.role_count, q->engine, late),
-				       "services", services, "weights", "incidents", incidents,
-				       "roles", roles, "webhooks", webhooks, "trouble", q->trouble),
+				       rollup(d, q, &rows, limited), "services", services,
+				       "weights", "incidents", incidents, "roles", roles,
+				       "webhooks", webhooks, "trouble", q->trouble),
 		ret);
 }

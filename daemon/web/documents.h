@@ -30,6 +30,7 @@ struct document_request {
 	const char *trouble; /* why it cannot write the database, or NULL */
 	bool trouble_of_samples; /* ...but all else than samples: what the rows say is fresh */
 	int64_t now_ms;
+	int64_t running_ms; /* for how long the configuration has been this one, at least */
 };
 
 /* Keeps the pointers. -ENOMEM. */

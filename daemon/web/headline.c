@@ -23,28 +23,48 @@ static size_t count_items(
 	return count;
 }
 
+static size_t count_state(const json_t *document, const char *state)
+{
+	return count_items(document, "services", "state", state);
+}
+
+/* Begins another part of a line. */
+static void separate(struct buf *line)
+{
+	if (line->size > 0)
+		buf_add_string(line, ", ");
+}
+
+/* "2 services down"; nothing of none. */
+static void write_count(struct buf *line, size_t count, const char *state)
+{
+	if (count == 0)
+		return;
+	separate(line);
+	buf_printf(line, "%zu service%s %s", count, count == 1 ? "" : "s", state);
+}
+
 static void write_incidents(
 	const json_t *document, size_t open, struct buf *headline, struct buf *subline)
 {
 	size_t critical = count_items(document, "incidents", "severity", "critical");
 	size_t warning = count_items(document, "incidents", "severity", "warning");
 	size_t acknowledged = count_items(document, "incidents", "acknowledged_at", NULL);
-	size_t unknown = count_items(document, "services", "state", "unknown");
 
 	buf_printf(headline, "%zu open incident%s", open, open == 1 ? "" : "s");
 	if (critical > 0)
 		buf_printf(subline, "%zu critical", critical);
-	if (warning > 0)
-		buf_printf(subline, "%s%zu warning%s", subline->size > 0 ? ", " : "", warning,
-			warning == 1 ? "" : "s");
+	if (warning > 0) {
+		separate(subline);
+		buf_printf(subline, "%zu warning%s", warning, warning == 1 ? "" : "s");
+	}
+	separate(subline);
 	if (acknowledged == open)
-		buf_printf(subline, "%sacknowledged", subline->size > 0 ? ", " : "");
+		buf_add_string(subline, "acknowledged");
 	else
-		buf_printf(subline, "%s%zu not acknowledged", subline->size > 0 ? ", " : "",
-			open - acknowledged);
-	if (unknown > 0)
-		buf_printf(subline, ", %zu service%s in unknown state", unknown,
-			unknown == 1 ? "" : "s");
+		buf_printf(subline, "%zu not acknowledged", open - acknowledged);
+	write_count(subline, count_state(document, "down"), "down");
+	write_count(subline, count_state(document, "unknown"), "in unknown state");
 }
 
 static void write_services(const json_t *document, struct buf *headline, struct buf *subline)
@@ -64,27 +84,63 @@ static void write_services(const json_t *document, struct buf *headline, struct 
 		buf_printf(subline, "%zu of %zu services up, no open incident", up, services);
 }
 
-static void write_roles(const json_t *document, struct buf *headline, struct buf *subline)
+/* The name of the first service that is down. */
+static const char *find_down(const json_t *document)
 {
-	size_t unknown = count_items(document, "services", "state", "unknown");
+	const char *name = NULL;
+	json_t *service;
+	size_t i;
+
+	json_array_foreach (json_object_get(document, "services"), i, service) {
+		const char *state = json_string_value(json_object_get(service, "state"));
+
+		if (!name && state && text_equal(state, "down"))
+			name = json_string_value(json_object_get(service, "name"));
+	}
+	return name ? name : "a service";
+}
+
+/* Which of its parts keep modelwatch from its work. */
+static void write_parts(const json_t *document, struct buf *subline)
+{
 	json_t *role, *webhook;
 	size_t i;
 
-	/* What it does not see comes before why. */
-	if (unknown > 0)
-		buf_printf(headline, "%zu service%s in unknown state", unknown,
-			unknown == 1 ? "" : "s");
-	buf_add_string(unknown > 0 ? subline : headline, "modelwatch itself needs a look");
 	json_array_foreach (json_object_get(document, "roles"), i, role) {
 		const char *state = json_string_value(json_object_get(role, "state"));
 
-		if (state && !text_equal(state, "running") && !text_equal(state, "starting"))
-			buf_printf(subline, "%srole %s is %s", subline->size > 0 ? ", " : "",
-				json_string_value(json_object_get(role, "name")), state);
+		if (!state || text_equal(state, "running") || text_equal(state, "starting"))
+			continue;
+		separate(subline);
+		buf_printf(subline, "role %s is %s",
+			json_string_value(json_object_get(role, "name")), state);
 	}
-	json_array_foreach (json_object_get(document, "webhooks"), i, webhook)
-		buf_printf(subline, "%swebhook %s takes nothing", subline->size > 0 ? ", " : "",
+	json_array_foreach (json_object_get(document, "webhooks"), i, webhook) {
+		separate(subline);
+		buf_printf(subline, "webhook %s takes nothing",
 			json_string_value(json_object_get(webhook, "name")));
+	}
+}
+
+/* What is wrong without an open incident: what is down, then what is not seen, then why. */
+static void write_trouble(const json_t *document, struct buf *headline, struct buf *subline)
+{
+	size_t down = count_state(document, "down"), unknown = count_state(document, "unknown");
+
+	if (down > 0) {
+		if (down == 1)
+			buf_printf(headline, "%s is down", find_down(document));
+		else
+			write_count(headline, down, "down");
+		write_count(subline, unknown, "in unknown state");
+		separate(subline);
+		buf_add_string(subline, "no open incident");
+	} else {
+		write_count(headline, unknown, "in unknown state");
+		buf_add_string(
+			unknown > 0 ? subline : headline, "modelwatch itself needs a look");
+	}
+	write_parts(document, subline);
 }
 
 /* What needs a look comes first, however many services there are. */
@@ -122,7 +178,7 @@ int headline_add(json_t *document)
 	if (open > 0)
 		write_incidents(document, open, &headline, &subline);
 	else if (status && !text_equal(status, "ok"))
-		write_roles(document, &headline, &subline);
+		write_trouble(document, &headline, &subline);
 	else {
 		write_services(document, &headline, &subline);
 		status = empty ? "none" : status;

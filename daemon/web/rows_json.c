@@ -86,16 +86,27 @@ static bool is_in_trouble(const struct role_record *r, bool engine)
 	return !text_equal(state, "running") && !text_equal(state, "starting");
 }
 
-const char *status_rollup(const struct incident *incidents, size_t incident_count,
-	const struct role_record *roles, size_t role_count, bool engine, bool late)
+static enum severity worst_incident(const struct overview *o)
 {
-	enum severity worst = late ? SEVERITY_WARNING : SEVERITY_INFO;
+	enum severity worst = SEVERITY_INFO;
 
-	for (size_t i = 0; i < incident_count; i++)
-		if (incidents[i].state == INCIDENT_OPEN && incidents[i].severity > worst)
-			worst = incidents[i].severity;
-	for (size_t i = 0; i < role_count && worst < SEVERITY_WARNING; i++)
-		if (is_in_trouble(&roles[i], engine))
+	for (size_t i = 0; i < o->incident_count; i++)
+		if (o->incidents[i].state == INCIDENT_OPEN && o->incidents[i].severity > worst)
+			worst = o->incidents[i].severity;
+	return worst;
+}
+
+const char *status_rollup(const struct overview *o)
+{
+	enum severity worst = worst_incident(o);
+
+	for (size_t i = 0; i < o->service_count; i++)
+		if (o->services[i].state == SERVICE_DOWN)
+			worst = SEVERITY_CRITICAL;
+	if (o->limited && worst < SEVERITY_WARNING)
+		worst = SEVERITY_WARNING;
+	for (size_t i = 0; i < o->role_count && worst < SEVERITY_WARNING; i++)
+		if (is_in_trouble(&o->roles[i], o->engine))
 			worst = SEVERITY_WARNING;
 	return worst == SEVERITY_INFO ? "ok" : severity_name(worst);
 }

@@ -22,7 +22,17 @@ json_t *role_json(const struct role_record *r, bool engine);
 json_t *timeline_entry_json(const struct timeline_entry *t);
 json_t *notification_json(const struct notification *n);
 
-/* "ok", "warning" or "critical": the worst of the open incidents and of the roles, of which one that
- * starts is no trouble. LATE: a collector is silent, so that what is shown may be over. */
-const char *status_rollup(const struct incident *incidents, size_t incident_count,
-	const struct role_record *roles, size_t role_count, bool engine, bool late);
+/* What the state of the host as a whole follows from. */
+struct overview {
+	const struct service_record *services;
+	const struct incident *incidents;
+	const struct role_record *roles;
+	size_t service_count, incident_count, role_count;
+	bool engine;  /* we are connected to it */
+	bool limited; /* what is shown may be over, or is not all there should be to see */
+};
+
+/* "ok", "warning" or "critical": the worst of the open incidents, of a service that is down (critical,
+ * whatever became of its incident), of roles in trouble (a warning, but one that starts is none), and
+ * of being limited (a warning). */
+const char *status_rollup(const struct overview *o);

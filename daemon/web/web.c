@@ -83,6 +83,7 @@ static int web_start(struct role *role)
 	if (!w)
 		return -ENOMEM;
 	w->role = role;
+	w->started = clock_monotonic();
 	role_set_userdata(role, w);
 	r = start(w);
 	if (r < 0)

@@ -18,6 +18,7 @@ struct web {
 	struct commands *commands;
 	struct documents documents;
 	struct host_names names;
+	usec_t started; /* monotonic */
 	char *external_url;
 	char *trouble;           /* why the engine cannot write the database; NULL while it can */
 	bool trouble_of_samples; /* ...but all else than samples */

@@ -66,6 +66,20 @@ def test_resolve(site, incident):
     assert again.status == 409
 
 
+def test_resolved_while_it_is_down(site, incident):
+    """Nobody's word makes a service be up."""
+    assert site.cli("resolve", str(incident)).returncode == 0
+    status = site.cli("status")
+    assert status.returncode == 2
+    assert status.stdout.splitlines()[0] == "CRITICAL, 1 service down (llama), no open incident"
+    assert site.status()["status"] == "critical"
+    page = site.tcp.get("/").text
+    assert "<h1>llama is down</h1>" in page and 'class="hero critical"' in page
+    site.servers["llama"].start()
+    site.wait_service("llama")
+    assert site.cli("status").returncode == 0
+
+
 def test_note(site, incident):
     assert site.cli("note", str(incident), "-m", "<b>the fan & co</b>").returncode == 0
     entry, = [t for t in site.incident(incident)["timeline"] if t["type"] == "note"]

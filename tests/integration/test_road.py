@@ -168,6 +168,21 @@ def test_not_expected_is_not_missed(site):
     assert [i["service"] for i in site.incidents()] == ["llama"]
 
 
+def test_expected_and_never_found(site):
+    """What nobody can find is not well."""
+    site.service("llama")
+    site.service("lost", start=False, user="nosuch")
+    site.start()
+    site.wait_service("llama")
+    status = eventually(lambda: (s := site.cli("status")).returncode and s, "a warning")
+    assert status.returncode == 1
+    assert status.stdout.startswith("WARNING, 1 service unknown (lost), no open incident\n")
+    assert "<h1>1 service in unknown state</h1>" in site.tcp.get("/").text
+    site.section("service", "lost", expected="no")
+    site.reload()
+    eventually(lambda: site.cli("status").returncode == 0, "all is well")
+
+
 @pytest.mark.parametrize("how", ["gone", "replaced"])
 def test_died_unobserved(site, how):
     server = site.service("llama")

@@ -206,7 +206,7 @@ static const char status_json[] =
 	"{'name':'web','pid':6,'state':'hung','restarts':2}]}";
 
 static const char status_text[] =
-	"CRITICAL, 1 open incident\n"
+	"CRITICAL, 1 service down (llama), 1 service unknown (new), 1 open incident\n"
 	"\n"
 	"Services\n"
 	"  llama      down     5min ago                          3 restarts  killed by ?[31m SIGKILL\n"
@@ -316,47 +316,60 @@ static const char doctor_text[] =
 	"Fine\n"
 	"  ok  store: writable\n";
 
+static const struct {
+	show_fn show;
+	const char *json; /* with ' for " */
+	const char *text;
+} shown_pages[] = {
+	{show_status, status_json, status_text},
+	{show_status, "{'status':'ok','services':[],'incidents':[],'roles':[]}",
+		"ok, no open incident\n\nServices\n"
+		"  none: no model server was found here. A [service NAME] section\n"
+		"  of modelwatch.conf names one.\n"},
+	{show_status,
+		"{'status':'critical','services':[{'name':'a\\u001b','state':'down'},"
+		"{'name':'b','state':'down'},{'name':'c','state':'down'},"
+		"{'name':'d','state':'down'},{'name':'e','state':'down'}],"
+		"'incidents':[],'roles':[]}",
+		"CRITICAL, 5 services down (a?, b, c and 2 more), no open incident\n"
+		"\nServices\n  a?  down\n  b   down\n  c   down\n  d   down\n  e   down\n"},
+	/* It is not expected to be there. */
+	{show_status,
+		"{'status':'ok','services':[{'name':'spare','state':'unknown'}],"
+		"'incidents':[],'roles':[]}",
+		"ok, no open incident\n\nServices\n  spare  unknown\n"},
+	{show_status,
+		"{'status':'warning','services':[],'incidents':[],'roles':[],"
+		"'trouble':'the database cannot be written: \\u001b[31m',"
+		"'webhooks':[{'name':'oncall','text':'It takes nothing.'}]}",
+		"WARNING, no open incident\nthe database cannot be written: ?[31m\n"
+		"Webhook oncall: It takes nothing.\n"
+		"\nServices\n"
+		"  none: no model server was found here. A [service NAME] section\n"
+		"  of modelwatch.conf names one.\n"},
+	{show_incidents, incidents_json, incidents_text},
+	{show_incidents, "{'incidents':[]}", "No incident.\n"},
+	{show_incident, incident_json, incident_text},
+	{show_incident, resolved_json, resolved_text},
+	{show_discover,
+		"{'services':[{'name':'vllm-8000',"
+		"'config':'[service vllm-8000]\\nlisten-port = 8000\\n'}]}",
+		"# 1 model server was found on this host. Paste what you want to keep\n"
+		"# into " MW_SYSCONFDIR "/modelwatch.conf.\n"
+		"\n[service vllm-8000]\nlisten-port = 8000\n"},
+	{show_discover, "{'services':[]}",
+		"# No model server was found on this host. A [service NAME] section\n"
+		"# of modelwatch.conf(5) names one that is not recognised.\n"},
+	{show_doctor, doctor_json, doctor_text},
+	{show_doctor, "{'checks':[]}", "Nothing is limited.\n"},
+};
+
 static void test_pages(void **state)
 {
-	static const struct {
-		show_fn show;
-		const char *json; /* with ' for " */
-		const char *text;
-	} cases[] = {
-		{show_status, status_json, status_text},
-		{show_status, "{'status':'ok','services':[],'incidents':[],'roles':[]}",
-			"ok, no open incident\n\nServices\n"
-			"  none: no model server was found here. A [service NAME] section\n"
-			"  of modelwatch.conf names one.\n"},
-		{show_status,
-			"{'status':'warning','services':[],'incidents':[],'roles':[],"
-			"'trouble':'the database cannot be written: \\u001b[31m',"
-			"'webhooks':[{'name':'oncall','text':'It takes nothing.'}]}",
-			"WARNING, no open incident\nthe database cannot be written: ?[31m\n"
-			"Webhook oncall: It takes nothing.\n"
-			"\nServices\n"
-			"  none: no model server was found here. A [service NAME] section\n"
-			"  of modelwatch.conf names one.\n"},
-		{show_incidents, incidents_json, incidents_text},
-		{show_incidents, "{'incidents':[]}", "No incident.\n"},
-		{show_incident, incident_json, incident_text},
-		{show_incident, resolved_json, resolved_text},
-		{show_discover,
-			"{'services':[{'name':'vllm-8000',"
-			"'config':'[service vllm-8000]\\nlisten-port = 8000\\n'}]}",
-			"# 1 model server was found on this host. Paste what you want to keep\n"
-			"# into " MW_SYSCONFDIR "/modelwatch.conf.\n"
-			"\n[service vllm-8000]\nlisten-port = 8000\n"},
-		{show_discover, "{'services':[]}",
-			"# No model server was found on this host. A [service NAME] section\n"
-			"# of modelwatch.conf(5) names one that is not recognised.\n"},
-		{show_doctor, doctor_json, doctor_text},
-		{show_doctor, "{'checks':[]}", "Nothing is limited.\n"},
-	};
 	const struct style style = {.now = NOW};
 
-	for (size_t n = 0; n < ELEMENTS(cases); n++) {
-		_cleanup_free_ char *json = strdup(cases[n].json);
+	for (size_t n = 0; n < ELEMENTS(shown_pages); n++) {
+		_cleanup_free_ char *json = strdup(shown_pages[n].json);
 		_cleanup_buf_ struct buf b = BUF_INIT;
 		json_t *body;
 
@@ -364,8 +377,8 @@ static void test_pages(void **state)
 			*c = *c == '\'' ? '"' : *c;
 		body = json_loads(json, 0, NULL);
 		assert_non_null(body);
-		cases[n].show(body, &style, &b);
-		assert_string_equal(b.data, cases[n].text);
+		shown_pages[n].show(body, &style, &b);
+		assert_string_equal(b.data, shown_pages[n].text);
 		json_decref(body);
 	}
 }

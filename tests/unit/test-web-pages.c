@@ -136,32 +136,49 @@ static void test_rollup(void **state)
 	struct incident warning = {.severity = SEVERITY_WARNING};
 	struct incident critical = {.severity = SEVERITY_CRITICAL};
 	struct incident over = {.severity = SEVERITY_CRITICAL, .state = INCIDENT_RESOLVED};
+	struct service_record up = {.state = SERVICE_UP}, down = {.state = SERVICE_DOWN};
+	struct service_record unknown = {.state = SERVICE_UNKNOWN};
 	const struct {
+		const struct service_record *service;
 		const struct incident *incident;
 		const struct role_record *role;
-		bool engine;
+		bool engine, limited;
 		const char *expected;
 	} cases[] = {
-		{NULL, &running, true, "ok"},
-		{&info, &running, true, "ok"},
-		{&over, &running, true, "ok"},
-		{&warning, &running, true, "warning"},
-		{&critical, &running, true, "critical"},
-		{&critical, &hung, true, "critical"},
-		{NULL, &hung, true, "warning"},
-		{NULL, &starting, true, "ok"},
-		{NULL, &engine, true, "ok"},
-		{NULL, &engine, false, "warning"},
-		{&over, &engine, false, "warning"},
+		{&up, NULL, &running, true, false, "ok"},
+		{&up, &info, &running, true, false, "ok"},
+		{&up, &over, &running, true, false, "ok"},
+		{&up, &warning, &running, true, false, "warning"},
+		{&up, &critical, &running, true, false, "critical"},
+		{&up, &critical, &hung, true, false, "critical"},
+		{&up, NULL, &hung, true, false, "warning"},
+		{&up, NULL, &starting, true, false, "ok"},
+		{&up, NULL, &engine, true, false, "ok"},
+		{&up, NULL, &engine, false, false, "warning"},
+		{&up, &over, &engine, false, false, "warning"},
+		/* Nothing is wrong that is known, but nothing newer is known either. */
+		{&up, NULL, &running, true, true, "warning"},
+		{&up, &critical, &running, true, true, "critical"},
+		/* It is down, whatever was said about its incident. */
+		{&down, NULL, &running, true, false, "critical"},
+		{&down, &over, &running, true, true, "critical"},
+		{&down, &warning, &running, true, false, "critical"},
+		{&unknown, NULL, &running, true, false, "ok"},
+		{&unknown, NULL, &running, true, true, "warning"},
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++)
-		assert_string_equal(status_rollup(cases[i].incident, cases[i].incident != NULL,
-					    cases[i].role, 1, cases[i].engine, false),
+		assert_string_equal(status_rollup(&(struct overview){
+					    .services = cases[i].service,
+					    .service_count = 1,
+					    .incidents = cases[i].incident,
+					    .incident_count = cases[i].incident != NULL,
+					    .roles = cases[i].role,
+					    .role_count = 1,
+					    .engine = cases[i].engine,
+					    .limited = cases[i].limited,
+				    }),
 			cases[i].expected);
-	/* Nothing is wrong that is known, but nothing newer is known either. */
-	assert_string_equal(status_rollup(NULL, 0, &running, 1, true, true), "warning");
-	assert_string_equal(status_rollup(&critical, 1, &running, 1, true, true), "critical");
 }
 
 static void test_health(void **state)
@@ -256,51 +273,68 @@ static void test_presentation(void **state)
 		"\"labels_list\":[{\"name\":\"a\",\"value\":\"b\"}]}");
 }
 
+static const struct {
+	const char *document, *headline, *subline, *status;
+} headlines[] = {
+	{"{\"status\":\"ok\",\"services\":[],\"incidents\":[]}",
+		"No model servers found yet", "modelwatch keeps looking", "none"},
+	{"{\"status\":\"ok\",\"services\":[{\"state\":\"up\"}],\"incidents\":[]}",
+		"All is well", "1 service up", "ok"},
+	{"{\"status\":\"ok\",\"services\":[{\"state\":\"up\"},{\"state\":\"unknown\"}],"
+	 "\"incidents\":[]}",
+		"All is well", "1 of 2 services up, no open incident", "ok"},
+	{"{\"status\":\"warning\",\"services\":[],\"incidents\":[],\"roles\":[{\"name\":"
+	 "\"notify\",\"state\":\"hung\"},{\"name\":\"web\",\"state\":\"running\"}]}",
+		"modelwatch itself needs a look", "role notify is hung", "warning"},
+	{"{\"status\":\"warning\",\"services\":[{\"state\":\"up\"}],\"incidents\":[],"
+	 "\"webhooks\":[{\"name\":\"oncall\"}]}",
+		"modelwatch itself needs a look", "webhook oncall takes nothing", "warning"},
+	{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"}],\"incidents\":[],"
+	 "\"roles\":[{\"name\":\"process\",\"state\":\"hung\"}]}",
+		"1 service in unknown state",
+		"modelwatch itself needs a look, role process is hung", "warning"},
+	{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"},{\"state\":"
+	 "\"unknown\"}],\"incidents\":[{\"severity\":\"warning\"}]}",
+		"1 open incident",
+		"1 warning, 1 not acknowledged, 2 services in unknown state", "warning"},
+	/* Somebody resolved the incident of what is down still. */
+	{"{\"status\":\"critical\",\"services\":[{\"name\":\"llama\",\"state\":\"down\"}],"
+	 "\"incidents\":[]}",
+		"llama is down", "no open incident", "critical"},
+	{"{\"status\":\"critical\",\"services\":[{\"name\":\"a\",\"state\":\"down\"},"
+	 "{\"name\":\"b\",\"state\":\"down\"},{\"name\":\"c\",\"state\":\"unknown\"}],"
+	 "\"incidents\":[],\"webhooks\":[{\"name\":\"oncall\"}]}",
+		"2 services down",
+		"1 service in unknown state, no open incident, webhook oncall takes nothing",
+		"critical"},
+	{"{\"status\":\"critical\",\"services\":[{\"name\":\"a\",\"state\":\"down\"},"
+	 "{\"name\":\"b\",\"state\":\"down\"}],\"incidents\":[{\"severity\":\"critical\","
+	 "\"acknowledged_at\":\"x\"}]}",
+		"1 open incident", "1 critical, acknowledged, 2 services down", "critical"},
+	{"{\"status\":\"warning\",\"services\":[{\"name\":\"new\",\"state\":\"unknown\"}],"
+	 "\"incidents\":[]}",
+		"1 service in unknown state", "modelwatch itself needs a look", "warning"},
+	{"{\"status\":\"critical\",\"incidents\":[{\"severity\":\"critical\"},"
+	 "{\"severity\":\"warning\",\"acknowledged_at\":\"x\"}]}",
+		"2 open incidents", "1 critical, 1 warning, 1 not acknowledged",
+		"critical"},
+	{"{\"status\":\"warning\",\"incidents\":[{\"severity\":\"warning\","
+	 "\"acknowledged_at\":\"x\"}]}",
+		"1 open incident", "1 warning, acknowledged", "warning"},
+};
+
 static void test_headlines(void **state)
 {
-	static const struct {
-		const char *document, *headline, *subline, *status;
-	} cases[] = {
-		{"{\"status\":\"ok\",\"services\":[],\"incidents\":[]}",
-			"No model servers found yet", "modelwatch keeps looking", "none"},
-		{"{\"status\":\"ok\",\"services\":[{\"state\":\"up\"}],\"incidents\":[]}",
-			"All is well", "1 service up", "ok"},
-		{"{\"status\":\"ok\",\"services\":[{\"state\":\"up\"},{\"state\":\"down\"}],"
-		 "\"incidents\":[]}",
-			"All is well", "1 of 2 services up, no open incident", "ok"},
-		{"{\"status\":\"warning\",\"services\":[],\"incidents\":[],\"roles\":[{\"name\":"
-		 "\"notify\",\"state\":\"hung\"},{\"name\":\"web\",\"state\":\"running\"}]}",
-			"modelwatch itself needs a look", "role notify is hung", "warning"},
-		{"{\"status\":\"warning\",\"services\":[{\"state\":\"up\"}],\"incidents\":[],"
-		 "\"webhooks\":[{\"name\":\"oncall\"}]}",
-			"modelwatch itself needs a look", "webhook oncall takes nothing", "warning"},
-		{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"}],\"incidents\":[],"
-		 "\"roles\":[{\"name\":\"process\",\"state\":\"hung\"}]}",
-			"1 service in unknown state",
-			"modelwatch itself needs a look, role process is hung", "warning"},
-		{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"},{\"state\":"
-		 "\"unknown\"}],\"incidents\":[{\"severity\":\"warning\"}]}",
-			"1 open incident",
-			"1 warning, 1 not acknowledged, 2 services in unknown state", "warning"},
-		{"{\"status\":\"critical\",\"incidents\":[{\"severity\":\"critical\"},"
-		 "{\"severity\":\"warning\",\"acknowledged_at\":\"x\"}]}",
-			"2 open incidents", "1 critical, 1 warning, 1 not acknowledged",
-			"critical"},
-		{"{\"status\":\"warning\",\"incidents\":[{\"severity\":\"warning\","
-		 "\"acknowledged_at\":\"x\"}]}",
-			"1 open incident", "1 warning, acknowledged", "warning"},
-	};
-
-	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		json_t *document = json_loads(cases[i].document, 0, NULL);
+	for (size_t i = 0; i < ELEMENTS(headlines); i++) {
+		json_t *document = json_loads(headlines[i].document, 0, NULL);
 
 		assert_int_equal(headline_add(document), 0);
 		assert_string_equal(json_string_value(json_object_get(document, "headline")),
-			cases[i].headline);
+			headlines[i].headline);
 		assert_string_equal(
-			json_string_value(json_object_get(document, "subline")), cases[i].subline);
+			json_string_value(json_object_get(document, "subline")), headlines[i].subline);
 		assert_string_equal(json_string_value(json_object_get(document, "headline_status")),
-			cases[i].status);
+			headlines[i].status);
 		json_decref(document);
 	}
 }

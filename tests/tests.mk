@@ -48,5 +48,6 @@ EXTRA_DIST += \
 	tests/integration/test_https.py tests/integration/test_kill_anytime.py \
 	tests/integration/test_ordinary_user.py tests/integration/test_people.py \
 	tests/integration/test_quickstart.py tests/integration/test_readme.py \
+	tests/integration/test_reload.py \
 	tests/integration/test_road.py tests/integration/test_roles.py \
 	tests/integration/test_start_stop.py tests/integration/test_webhooks.py

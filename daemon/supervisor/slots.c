@@ -349,6 +349,36 @@ void slots_start(struct supervisor *s)
 	start_slot(engine_slot(s));
 }
 
+/* Another instance with the slot's slice is to take over from the one in force; where that is gone
+ * already, from the one that was to. */
+static void replace_instance(struct slot *slot)
+{
+	slot->next = instance_free(slot->next);
+	slot->outdated = true; /* until its successor serves */
+	if (start_instance(slot, &slot->next) < 0 && !slot->current)
+		restart_later(slot, clock_monotonic());
+}
+
+/* Takes SLICE. */
+static void put_in_force(struct slot *slot, struct buf *slice)
+{
+	buf_done(&slot->slice);
+	slot->slice = *slice;
+	*slice = BUF_INIT;
+	/* Where nothing runs, what starts next has it. */
+	if (slot == engine_slot(slot->supervisor)) {
+		if (slot->current)
+			send_configuration(slot, slot->current);
+	} else if (slot->current || slot->next)
+		replace_instance(slot);
+}
+
+static bool is_changed(const struct slot *slot, const struct buf *slice)
+{
+	return slot->outdated || slot->slice.size != slice->size ||
+	       memcmp(slot->slice.data, slice->data, slice->size) != 0;
+}
+
 int slots_reconfigure(struct supervisor *s, const struct config *config, unsigned forced)
 {
 	struct buf slices[ROLES] = {0};
@@ -358,25 +388,10 @@ int slots_reconfigure(struct supervisor *s, const struct config *config, unsigne
 		r = config_slice(config, role_rows[i].slice, &slices[i]);
 	for (size_t i = 0; i < ROLES; i++) {
 		struct slot *slot = &s->slots[i];
-		struct buf old = slot->slice;
-		bool changed = forced >> i & 1 || slot->outdated || old.size != slices[i].size ||
-			       memcmp(old.data, slices[i].data, old.size) != 0;
 
-		if (r < 0 || !changed) {
-			buf_done(&slices[i]);
-			continue;
-		}
-		slot->slice = slices[i];
-		buf_done(&old);
-		if (!slot->current)
-			continue;
-		if (i == ROLE_ENGINE)
-			send_configuration(slot, slot->current);
-		else {
-			slot->next = instance_free(slot->next);
-			slot->outdated = true; /* until its successor serves */
-			start_instance(slot, &slot->next);
-		}
+		if (r == 0 && (forced >> i & 1 || is_changed(slot, &slices[i])))
+			put_in_force(slot, &slices[i]);
+		buf_done(&slices[i]);
 	}
 	return r;
 }

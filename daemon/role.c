@@ -248,7 +248,8 @@ static int on_supervisor_message(struct link *l, struct message *m, void *userda
 	case MESSAGE_CONNECT:
 		return r->started ? connect_peer(r, m) : -EBADMSG;
 	case MESSAGE_ROLE:
-		return r->program->role ? r->program->role(r, m) : 0;
+	case MESSAGE_SUCCESSOR:
+		return r->program->told ? r->program->told(r, m) : 0;
 	case MESSAGE_STOP:
 		role_exit(r, EXIT_SUCCESS);
 		return 0;

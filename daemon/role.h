@@ -33,8 +33,8 @@ struct role_program {
 	int (*reconfigure)(struct role *r, const struct config *old);
 	/* A link to another role, the engine alone: takes FD. NULL elsewhere. */
 	int (*peer)(struct role *r, const char *name, int64_t pid, int fd);
-	/* What the supervisor tells of a role, the engine alone. */
-	int (*role)(struct role *r, struct message *m);
+	/* What the supervisor tells of roles and reloads, the engine alone. */
+	int (*told)(struct role *r, struct message *m);
 	/* Before the loop ends. May be NULL. */
 	void (*stop)(struct role *r);
 };

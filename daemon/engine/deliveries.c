@@ -212,7 +212,6 @@ void deliveries_committed(struct engine *e)
 /* The receiver is gone for good, it says: until a reload nothing is sent there, and what waits says why. */
 static void disable(struct engine *e, const char *webhook)
 {
-	log_error("webhook %s answered 410: it is disabled until the next reload", webhook);
 	for (size_t i = 0; i < e->delivery_count; i++) {
 		struct delivery_entry *d = &e->deliveries[i];
 
@@ -442,15 +441,11 @@ static bool choice_init(struct engine *e, struct choice *c)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		const struct delivery_entry *d = &e->deliveries[i];
-		const struct notification *n = &d->notification;
-		const struct webhook_entry *w;
 
-		c->pending[i] = *n;
+		c->pending[i] = d->notification;
 		/* One that is settled, but not durable, holds its place. */
 		c->in_flight[i] = d->carrier != 0 || d->changed;
-		/* A test is what a person asked for, also of a webhook that is disabled. */
-		w = map_get_string(e->webhooks, n->webhook);
-		c->disabled[i] = n->incident != 0 && w && w->disabled;
+		c->disabled[i] = !webhook_takes(e, &d->notification);
 	}
 	c->count = count;
 	return true;

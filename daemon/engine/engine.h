@@ -105,6 +105,7 @@ struct webhook_entry {
 	int64_t newest;	   /* the highest id of those that came to memory */
 	bool overflowed;   /* newer ones wait in the database alone: all do then, so that order is kept */
 	bool disabled;	   /* it said 410: nothing is sent until a reload */
+	bool held;	   /* new: nothing is sent until there is a `notify` that knows it */
 	bool lost;	   /* some of what failed since then is not tried again */
 	int64_t failed_ms; /* since then nothing was delivered; 0 where the last one was */
 };
@@ -162,7 +163,7 @@ struct engine {
 	bool trouble_of_samples; /* ...but all else than samples is stored */
 	usec_t last_room; /* monotonic: room was looked for */
 	double evaluation_seconds;
-	bool reconfigured; /* and `notify` was not replaced since */
+	usec_t notify_expected; /* monotonic: one that a reload replaces; 0 where none is awaited */
 	bool restarted; /* a service restarted: its rules are to be evaluated */
 	sd_event_source *tick, *upkeep, *outbox, *soon;
 };
@@ -309,11 +310,18 @@ void webhook_settled(struct engine *e, const char *name, const struct delivery_a
 	enum delivery_result outcome);
 /* N waited for it when the engine before this one ended. */
 void webhook_restored(struct engine *e, const struct notification *n);
-/* After a reload: one that said 410 is tried again; nothing is known of one that is gone. */
-void webhooks_reconfigured(struct engine *e);
+/* A reload begins that replaces `notify`: only the next one knows what the webhooks are then. */
+void webhooks_expect_notify(struct engine *e);
+/* After a reload, OLD was in force before: nothing is known of a webhook that is gone, and one that said
+ * 410 is tried again. What the `notify` in force may know wrongly or not at all waits for the next one. */
+void webhooks_reconfigured(struct engine *e, const struct config *old);
 /* Another `notify` is there. After a reload some webhook changed: what waits for one that failed is tried
  * at once, and where nothing waits the failure may be over. */
 void webhooks_replaced(struct engine *e);
+/* One that does not come is not awaited for ever. */
+void webhooks_tick(struct engine *e);
+/* False where N has to wait, whatever it is due. */
+bool webhook_takes(struct engine *e, const struct notification *n);
 
 /* commands.c */
 int commands_message(struct peer *p, struct message *m);

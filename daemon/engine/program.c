@@ -105,6 +105,7 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	}
 	services_tick(e, now_ms);
+	webhooks_tick(e);
 	engine_evaluate(e, NULL);
 	measure(e, now_ms);
 	engine_look_for_room(e);
@@ -371,7 +372,7 @@ static int reconfigure(struct role *role, const struct config *old)
 		r = services_configure(e);
 	if (r < 0)
 		return log_error_errno(r, "cannot take the new configuration");
-	webhooks_reconfigured(e);
+	webhooks_reconfigured(e, old);
 	engine_commit(e);
 	return 0;
 }
@@ -381,9 +382,20 @@ static int add_peer(struct role *role, const char *name, int64_t pid, int fd)
 	return peers_add(role_userdata(role), name, pid, fd);
 }
 
-static int role_told(struct role *role, struct message *m)
+static int told(struct role *role, struct message *m)
 {
-	return role_states_told(role_userdata(role), m);
+	struct engine *e = role_userdata(role);
+
+	switch (m->type) {
+	case MESSAGE_ROLE:
+		return role_states_told(e, m);
+	case MESSAGE_SUCCESSOR:
+		if (text_equal(message_string(m), role_rows[ROLE_NOTIFY].name))
+			webhooks_expect_notify(e);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
 }
 
 const struct role_program engine_program = {
@@ -391,6 +403,6 @@ const struct role_program engine_program = {
 	.start = start,
 	.reconfigure = reconfigure,
 	.peer = add_peer,
-	.role = role_told,
+	.told = told,
 	.stop = stop,
 };

@@ -6,6 +6,7 @@
 #include "daemon/engine/engine.h"
 
 #define SHARE_MIN 16 /* of memory's notifications, however many webhooks there are */
+#define NOTIFY_AWAITED (15 * USEC_PER_SEC) /* a new `notify`, after a reload */
 
 struct webhook_entry *webhook_get(struct engine *e, const char *name)
 {
@@ -90,9 +91,13 @@ void webhook_settled(struct engine *e, const char *name, const struct delivery_a
 		clear(e, name, w);
 		return;
 	}
-	if (w->failed_ms == 0 || (outcome == DELIVERY_DISABLED && !w->disabled))
+	if (w->failed_ms == 0)
 		w->failed_ms = engine_now(e);
-	w->disabled |= outcome == DELIVERY_DISABLED;
+	if (outcome == DELIVERY_DISABLED && !w->disabled) {
+		log_error("webhook %s answered 410: it is disabled until the next reload", name);
+		w->failed_ms = engine_now(e);
+		w->disabled = true;
+	}
 	w->lost |= outcome == DELIVERY_FAILED;
 	tell_failure(e, name, w, said->text);
 }
@@ -120,18 +125,48 @@ static char *next_webhook(struct engine *e, size_t *position, struct webhook_ent
 	return *ret ? strndup(key, size) : NULL;
 }
 
-void webhooks_reconfigured(struct engine *e)
+/* What waited for it goes out. */
+static void enable(struct engine *e, const char *name, struct webhook_entry *w)
+{
+	deliveries_hurry(e, name);
+	clear(e, name, w);
+}
+
+void webhooks_expect_notify(struct engine *e)
+{
+	e->notify_expected = clock_monotonic();
+}
+
+/* Those that the `notify` in force does not know. */
+static void hold_new(struct engine *e, const struct config *old)
+{
+	const struct section *s = NULL;
+
+	while ((s = config_next(role_config(e->role), SECTION_WEBHOOK, s))) {
+		struct webhook_entry *w = NULL;
+
+		if (!config_find(old, SECTION_WEBHOOK, section_name(s)))
+			w = webhook_get(e, section_name(s));
+		if (w)
+			w->held = true;
+	}
+}
+
+void webhooks_reconfigured(struct engine *e, const struct config *old)
 {
 	struct webhook_entry *w;
 	size_t position = 0;
 	char *name;
 
 	while ((name = next_webhook(e, &position, &w))) {
-		if (w->disabled || !config_find(role_config(e->role), SECTION_WEBHOOK, name))
+		if (!config_find(role_config(e->role), SECTION_WEBHOOK, name))
 			clear(e, name, w);
+		else if (w->disabled && e->notify_expected == 0)
+			enable(e, name, w);
 		free(name);
 	}
-	e->reconfigured = true;
+	if (e->notify_expected > 0)
+		hold_new(e, old);
 }
 
 void webhooks_replaced(struct engine *e)
@@ -140,14 +175,32 @@ void webhooks_replaced(struct engine *e)
 	size_t position = 0;
 	char *name;
 
-	if (!e->reconfigured)
+	if (e->notify_expected == 0)
 		return;
-	e->reconfigured = false;
+	e->notify_expected = 0;
 	while ((name = next_webhook(e, &position, &w))) {
-		if (w->count == 0)
+		w->held = false;
+		if (w->disabled)
+			enable(e, name, w);
+		else if (w->count == 0)
 			clear(e, name, w);
 		else if (w->failed_ms > 0)
 			deliveries_hurry(e, name);
 		free(name);
 	}
+}
+
+void webhooks_tick(struct engine *e)
+{
+	if (e->notify_expected > 0 &&
+		usec_since(clock_monotonic(), e->notify_expected) >= NOTIFY_AWAITED)
+		webhooks_replaced(e);
+}
+
+bool webhook_takes(struct engine *e, const struct notification *n)
+{
+	const struct webhook_entry *w = map_get_string(e->webhooks, n->webhook);
+
+	/* A test is what a person asked for, also of a webhook that is disabled. */
+	return !w || !(w->held || (w->disabled && n->incident != 0));
 }

@@ -53,8 +53,8 @@ void slots_done(struct supervisor *s);
 /* Starts the engine; the others follow when it is ready. */
 void slots_start(struct supervisor *s);
 
-/* After a new configuration: the engine gets its slice, other roles are replaced where theirs or
- * FORCED (a bit for each role_number) says so. 0 or -errno; nothing changed then. */
+/* After a reload: the engine gets its slice, be it the same, and other roles are replaced where theirs
+ * or FORCED (a bit for each role_number) says so. 0 or -errno; nothing changed then. */
 int slots_reconfigure(struct supervisor *s, const struct config *config, unsigned forced);
 
 /* Kills what missed its heartbeat, does not start or does not go; tells the engine of the roles' usage

@@ -366,11 +366,28 @@ static void put_in_force(struct slot *slot, struct buf *slice)
 	slot->slice = *slice;
 	*slice = BUF_INIT;
 	/* Where nothing runs, what starts next has it. */
-	if (slot == engine_slot(slot->supervisor)) {
-		if (slot->current)
-			send_configuration(slot, slot->current);
-	} else if (slot->current || slot->next)
+	if (slot->row != &role_rows[ROLE_ENGINE] && (slot->current || slot->next))
 		replace_instance(slot);
+}
+
+/* The engine hears of every reload: some of what it does lasts until the next one, whatever that
+ * changes. First it hears which roles are to change with it. */
+static void reconfigure_engine(struct supervisor *s, const bool changed[static ROLES])
+{
+	struct slot *slot = engine_slot(s);
+
+	if (!slot->current)
+		return;
+	for (size_t i = 0; i < ROLES; i++) {
+		_cleanup_buf_ struct buf packet = BUF_INIT;
+
+		if (!changed[i] || i == ROLE_ENGINE)
+			continue;
+		message_begin(&packet, MESSAGE_SUCCESSOR);
+		message_put_string(&packet, role_rows[i].name);
+		instance_send(slot->current, &packet, -1);
+	}
+	send_configuration(slot, slot->current);
 }
 
 static bool is_changed(const struct slot *slot, const struct buf *slice)
@@ -382,17 +399,20 @@ static bool is_changed(const struct slot *slot, const struct buf *slice)
 int slots_reconfigure(struct supervisor *s, const struct config *config, unsigned forced)
 {
 	struct buf slices[ROLES] = {0};
+	bool changed[ROLES] = {false};
 	int r = 0;
 
-	for (size_t i = 0; i < ROLES && r == 0; i++)
+	for (size_t i = 0; i < ROLES && r == 0; i++) {
 		r = config_slice(config, role_rows[i].slice, &slices[i]);
+		changed[i] = forced >> i & 1 || is_changed(&s->slots[i], &slices[i]);
+	}
 	for (size_t i = 0; i < ROLES; i++) {
-		struct slot *slot = &s->slots[i];
-
-		if (r == 0 && (forced >> i & 1 || is_changed(slot, &slices[i])))
-			put_in_force(slot, &slices[i]);
+		if (r == 0 && changed[i])
+			put_in_force(&s->slots[i], &slices[i]);
 		buf_done(&slices[i]);
 	}
+	if (r == 0)
+		reconfigure_engine(s, changed);
 	return r;
 }
 

@@ -2,8 +2,12 @@
 """Reloads: what they put in force, when, and what is said of one that was refused."""
 import os
 import signal
+import threading
 
+import pytest
 from harness import places
+from harness.receiver import Reply
+from harness.wait import DEADLINE, eventually
 
 
 def _hold_back(site, role):
@@ -44,3 +48,80 @@ def test_reloads_around_a_crash(site):
     server.kill()
     hook.wait("incident.opened")
     assert other.posts == []
+
+
+def _doctor(site, subject):
+    """What doctor says of it."""
+    return [c for c in site.unix.json("/v1/doctor")["checks"] if c["subject"] == subject]
+
+
+class Together(Reply):
+    """Answers when so many requests are there."""
+
+    def __init__(self, status, count):
+        super().__init__(status)
+        self._barrier = threading.Barrier(count)
+
+    def answer(self, connection, stopping):
+        self._barrier.wait(DEADLINE)
+        return super().answer(connection, stopping)
+
+
+def _disable(site, hook):
+    """Several answers 410 at once; another incident waits then."""
+    hook.always(Together(410, len(site.servers) - 1))
+    for server in list(site.servers.values())[:-1]:
+        server.kill()
+    hook.wait_posts(len(site.servers) - 1)
+    check, = eventually(lambda: _doctor(site, "webhook oncall"), "410")
+    assert check["state"] == "disabled"
+    hook.always(Reply(200))
+    list(site.servers.values())[-1].kill()
+    site.wait_incident(list(site.servers)[-1])
+
+
+CHANGES = {
+    "nothing": lambda site, hook: None,
+    "another-webhook": lambda site, hook: site.webhook("other"),
+    "its-header": lambda site, hook: site.section("webhook", "oncall", header="X-Team: ml"),
+    "its-url": lambda site, hook: setattr(hook, "path", "/new") or site.section(
+        "webhook", "oncall", url=hook.url),
+    "a-rule": lambda site, hook: site.section("daemon", reopen="3min"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_disabled_until_any_reload(site, change):
+    for name in ("one", "two", "three", "last"):
+        site.service(name)
+    hook = site.webhook()
+    site.start()
+    for name in site.servers:
+        site.wait_service(name)
+    _disable(site, hook)
+    told = len(hook.posts)
+    CHANGES[change](site, hook)
+    site.reload()
+    hook.wait("incident.opened", service="last")
+    assert len(hook.posts) == told + 1
+    eventually(lambda: not _doctor(site, "webhook oncall"), "nothing wrong with it")
+    assert site.daemon.log.count("webhook oncall answered 410") == 1
+
+
+def test_a_new_webhook_waits_for_the_role_that_knows_it(site):
+    """No try is lost on the one before, and no other webhook waits for it."""
+    site.service("llama")
+    hook = site.webhook()
+    site.daemon.programs = places.copy_programs(site.directory)
+    site.start()
+    site.wait_service("llama")
+    go = _hold_back(site, "notify")
+    late = site.webhook("late")
+    _begin_reload(site)
+    site.servers["llama"].kill()
+    hook.wait("incident.opened")
+    go.touch()
+    late.wait("incident.opened")
+    told, = eventually(lambda: [n for n in site.incident(site.incidents()[0]["id"])["notifications"]
+                                if n["webhook"] == "late" and n["state"] == "delivered"], "delivery")
+    assert told["attempts"] == 1

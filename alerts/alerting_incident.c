@@ -6,10 +6,6 @@
 #include "alerts/alerting_state.h"
 #include "daemon/base/text.h"
 
-#define NO_SERVICE "\n" /* begins the key of what has no service: no service is called so */
-
-DEFINE_CLEANUP(struct incident_entry *, incident_entry_free);
-
 /* What an incident takes from the alert that gives it its severity. */
 struct headline {
 	char *title, *runbook;
@@ -44,181 +40,6 @@ static void incident_take_headline(struct incident_entry *inc, struct headline *
 	inc->incident.title = TAKE_POINTER(h->title);
 	inc->incident.runbook = TAKE_POINTER(h->runbook);
 	inc->incident.severity = severity;
-}
-
-struct incident_entry *incident_entry_free(struct incident_entry *inc)
-{
-	if (!inc)
-		return NULL;
-	incident_done(&inc->incident);
-	map_free(inc->members, NULL);
-	for (size_t i = 0; i < inc->told_count; i++)
-		free(inc->told[i]);
-	free(inc->told);
-	free(inc->key);
-	free(inc);
-	return NULL;
-}
-
-struct incident_entry *incident_entry_get(const struct alerting *a, int64_t incident)
-{
-	return map_get(a->incidents, &incident, sizeof(incident));
-}
-
-static int incident_enter_key(struct alerting *a, struct incident_entry *inc)
-{
-	void *older;
-	int r = map_put_string(a->keys, inc->key, inc, &older);
-
-	if (r >= 0)
-		inc->older = older;
-	return r;
-}
-
-struct incident_entry *incident_entry_new(struct alerting *a, const char *key,
-	const struct incident *incident)
-{
-	_cleanup_(incident_entry_free_pointer) struct incident_entry *inc = calloc(1, sizeof(*inc));
-
-	if (!inc || incident_copy(incident, &inc->incident) < 0)
-		return NULL;
-	inc->members = map_new();
-	inc->key = strdup(key);
-	inc->turned_ms = incident->opened_ms;
-	if (!inc->members || !inc->key)
-		return NULL;
-	if (map_put(a->incidents, &inc->incident.id, sizeof(inc->incident.id), inc, NULL) < 0)
-		return NULL;
-	if (incident_enter_key(a, inc) < 0) {
-		map_remove(a->incidents, &inc->incident.id, sizeof(inc->incident.id));
-		return NULL;
-	}
-	return TAKE_POINTER(inc);
-}
-
-static void incident_leave_key(struct alerting *a, struct incident_entry *inc)
-{
-	struct incident_entry *newest = map_get_string(a->keys, inc->key), *at = newest;
-
-	if (newest == inc) {
-		/* Replacing the value of a key that is there takes no memory. */
-		if (inc->older)
-			map_put_string(a->keys, inc->key, inc->older, NULL);
-		else
-			map_remove_string(a->keys, inc->key);
-		return;
-	}
-	while (at->older != inc)
-		at = at->older;
-	at->older = inc->older;
-}
-
-/* The caller removes it from the map of incidents. */
-static void incident_forget(struct alerting *a, struct incident_entry *inc)
-{
-	struct alert_entry *e;
-	size_t position = 0;
-
-	incident_leave_key(a, inc);
-	while ((e = map_next(inc->members, &position, NULL, NULL))) {
-		e->incident = NULL;
-		alert_release(a, e);
-	}
-	incident_entry_free(inc);
-}
-
-int incident_add_alert(struct alerting *a, struct incident_entry *inc, struct alert_entry *e)
-{
-	void *old;
-	int r = map_put_string(inc->members, e->alert.fingerprint, e, &old);
-	struct alert_entry *older = old;
-
-	if (r < 0)
-		return r;
-	if (older && older != e) {
-		older->incident = NULL;
-		/* Its row becomes that of the newer one. */
-		if (older->changed) {
-			TAILQ_REMOVE(&a->changed_alerts, older, changes);
-			older->changed = false;
-		}
-		alert_release(a, older);
-	}
-	e->incident = inc;
-	return 0;
-}
-
-static const char *group_value(const struct alert_entry *e)
-{
-	const struct rule *rule = e->rule_entry ? e->rule_entry->rule : NULL;
-	const char *value = labels_get(&e->alert.labels, rule ? rule->group_by : "service");
-
-	return value ? value : "";
-}
-
-/* What groups the alert's incidents, in *RET (free() it). */
-static int group_key(const char *value, const char *rule, char **ret)
-{
-	*ret = NULL;
-	if (*value)
-		*ret = strdup(value);
-	else if (asprintf(ret, NO_SERVICE "%s", rule) < 0)
-		*ret = NULL;
-	return *ret ? 0 : -ENOMEM;
-}
-
-int incident_rekey(struct alerting *a, struct incident_entry *inc, const char *rule)
-{
-	char *key;
-	void *older;
-	int r = group_key("", rule, &key);
-
-	if (r >= 0 && text_equal(key, inc->key)) {
-		free(key);
-		return 0;
-	}
-	if (r >= 0)
-		r = map_put_string(a->keys, key, inc, &older);
-	if (r < 0) {
-		free(key);
-		return r;
-	}
-	incident_leave_key(a, inc);
-	free(inc->key);
-	inc->key = key;
-	inc->older = older;
-	return 0;
-}
-
-/* The time in which it reopens; while it flaps at least so long as it takes to settle. */
-static int64_t reopen_ms(const struct alerting *a, const struct incident_entry *inc)
-{
-	return inc->flapping && a->reopen_ms < FLAP_MS ? FLAP_MS : a->reopen_ms;
-}
-
-static bool incident_takes(
-	const struct alerting *a, const struct incident_entry *inc, const char *fingerprint,
-	int64_t now_ms)
-{
-	if (inc->incident.state == INCIDENT_OPEN)
-		return true;
-	return now_ms - inc->incident.resolved_ms < reopen_ms(a, inc) &&
-	       (map_size(inc->members) == 0 || map_get_string(inc->members, fingerprint));
-}
-
-/* The incident that is open, else one of the alert that reopens, else NULL. */
-static struct incident_entry *find_incident(
-	const struct alerting *a, const char *key, const char *fingerprint, int64_t now_ms)
-{
-	struct incident_entry *found = NULL;
-
-	for (struct incident_entry *inc = map_get_string(a->keys, key); inc; inc = inc->older) {
-		if (inc->incident.state == INCIDENT_OPEN)
-			return inc;
-		if (!found && incident_takes(a, inc, fingerprint, now_ms))
-			found = inc;
-	}
-	return found;
 }
 
 int timeline_make(struct alerting *a, const struct incident_entry *inc, const char *type,
@@ -267,7 +88,7 @@ static int open_incident(struct alerting *a, const char *key, struct alert_entry
 {
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
 	_cleanup_(headline_done) struct headline headline = {0};
-	char *service = strdup(group_value(e));
+	char *service = strdup(incident_group_value(e));
 	struct incident incident = {.opened_ms = now_ms, .service = service};
 	struct incident_entry *inc;
 	int r = service ? headline_make(&e->alert, &headline) : -ENOMEM;
@@ -474,13 +295,13 @@ int incident_alert_fires(struct alerting *a, struct alert_entry *e, int64_t now_
 {
 	_cleanup_free_ char *key = NULL;
 	struct incident_entry *inc;
-	int r = group_key(group_value(e), e->alert.rule, &key);
+	int r = incident_group_key(incident_group_value(e), e->alert.rule, &key);
 
 	if (r >= 0)
 		r = alert_render(a, e->rule_entry->rule, &e->alert);
 	if (r < 0)
 		return r;
-	inc = find_incident(a, key, e->alert.fingerprint, now_ms);
+	inc = incident_find(a, key, e->alert.fingerprint, now_ms);
 	if (!inc)
 		return open_incident(a, key, e, now_ms);
 	return inc->incident.state == INCIDENT_OPEN ? join_incident(a, inc, e, now_ms)

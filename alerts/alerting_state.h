@@ -2,8 +2,8 @@
 /* What alerting remembers, for its own files alone:
  *   alerting.c          life, settings, changes          alerting_evaluate.c  rules to alerts
  *   alerting_incident.c alerts to incidents              alerting_notify.c    incidents to notifications
- *   alerting_text.c     templates and evidence           alerting_people.c    what persons do
- *   alerting_restore.c  what the database held
+ *   alerting_group.c    incidents by their key           alerting_people.c    what persons do
+ *   alerting_text.c     templates and evidence           alerting_restore.c   what the database held
  *
  * A turn of an alert or an incident happens whole or, without memory, not at all; then the next
  * evaluation comes to it again. Who is to be told is a mark on the incident until the notifications
@@ -148,18 +148,29 @@ void incidents_settle(struct alerting *a, int64_t now_ms);
 /* After it: resolves whose alerts have all cleared, forgets what cannot reopen any more. */
 int incidents_finish(struct alerting *a, int64_t now_ms);
 void incident_count_reopening(struct incident_entry *inc, int64_t now_ms);
-struct incident_entry *incident_entry_new(struct alerting *a, const char *key,
-	const struct incident *incident);
-/* Groups it by the rule, where it has no service. */
-int incident_rekey(struct alerting *a, struct incident_entry *inc, const char *rule);
-struct incident_entry *incident_entry_get(const struct alerting *a, int64_t incident);
-struct incident_entry *incident_entry_free(struct incident_entry *inc);
-/* Makes E a member in place of an older one of its fingerprint. */
-int incident_add_alert(struct alerting *a, struct incident_entry *inc, struct alert_entry *e);
 /* A timeline entry that is made first and added when all else is sure. */
 int timeline_make(struct alerting *a, const struct incident_entry *inc, const char *type,
 	const char *actor, const char *text, int64_t now_ms, struct timeline_entry *ret);
 void timeline_push(struct alerting *a, struct timeline_entry *t);
+
+/* alerting_group.c */
+struct incident_entry *incident_entry_new(struct alerting *a, const char *key,
+	const struct incident *incident);
+struct incident_entry *incident_entry_get(const struct alerting *a, int64_t incident);
+struct incident_entry *incident_entry_free(struct incident_entry *inc);
+/* Lets go of its alerts and frees it. The caller removes it from the map of incidents. */
+void incident_forget(struct alerting *a, struct incident_entry *inc);
+/* Makes E a member in place of an older one of its fingerprint. */
+int incident_add_alert(struct alerting *a, struct incident_entry *inc, struct alert_entry *e);
+/* What the rule of the alert groups by; "" for none. */
+const char *incident_group_value(const struct alert_entry *e);
+/* What groups the alert's incidents, in *RET (free() it). */
+int incident_group_key(const char *value, const char *rule, char **ret);
+/* Groups it by the rule, where it has no service. */
+int incident_rekey(struct alerting *a, struct incident_entry *inc, const char *rule);
+/* The incident of that key that is open, else one of the alert that reopens, else NULL. */
+struct incident_entry *incident_find(const struct alerting *a, const char *key,
+	const char *fingerprint, int64_t now_ms);
 
 /* alerting_notify.c */
 int announce(struct alerting *a, int64_t now_ms);

@@ -66,6 +66,9 @@ void alerting_set_next_incident(struct alerting *a, int64_t id);
  * What is beyond 64 names or 4096 services is not kept: an alert is made without it. 0 or -ENOMEM. */
 int alerting_evidence(struct alerting *a, const char *service, const struct evidence *list,
 	size_t count);
+/* The same, but what was known before stays known. */
+int alerting_add_evidence(struct alerting *a, const char *service, const struct evidence *list,
+	size_t count);
 /* Nothing is known of the service any more. Its alerts keep what they carry. */
 void alerting_forget_evidence(struct alerting *a, const char *service);
 

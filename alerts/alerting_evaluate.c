@@ -82,17 +82,21 @@ static void end_pending(struct alerting *a, struct alert_entry *e)
 }
 
 /* A value is stored now and then: each time would be a write for each alert and evaluation. */
-static void save_value(struct alerting *a, struct alert_entry *e, int64_t now_ms)
+static int save_value(struct alerting *a, struct alert_entry *e, int64_t now_ms)
 {
-	bool same = e->alert.value == e->saved_value ||
-		    (isnan(e->alert.value) && isnan(e->saved_value));
+	bool due = now_ms - e->saved_ms >= SAVE_VALUE_MS &&
+		   !same_value(e->alert.value, e->saved_value);
+	int r = due ? incident_alert_refresh(a, e) : 0;
 
-	if (!same && now_ms - e->saved_ms >= SAVE_VALUE_MS)
+	if (r < 0)
+		return r;
+	if (due)
 		alert_mark_changed(a, e);
 	if (!e->changed)
-		return;
+		return 0;
 	e->saved_ms = now_ms;
 	e->saved_value = e->alert.value;
+	return 0;
 }
 
 static int advance(struct alerting *a, const struct rule *rule, struct alert_entry *e,
@@ -119,8 +123,7 @@ static int advance(struct alerting *a, const struct rule *rule, struct alert_ent
 		end_pending(a, e);
 		return 0;
 	}
-	save_value(a, e, now_ms);
-	return r;
+	return r < 0 ? r : save_value(a, e, now_ms);
 }
 
 /* Two alerts of one fingerprint are told apart by what it was made of. */
@@ -245,7 +248,7 @@ int alerting_evaluate(struct alerting *a, const struct promql_source *source, co
 	if (error < 0)
 		return error;
 	a->evaluation++;
-	incidents_settle(a, now_ms);
+	keep_first(&error, incidents_settle(a, now_ms));
 	end_orphans(a, now_ms);
 	for (size_t i = 0; i < a->rule_count; i++) {
 		struct pass p = {.a = a, .rule_entry = &a->rules[i], .now_ms = now_ms};

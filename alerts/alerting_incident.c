@@ -174,62 +174,122 @@ static bool is_worse_than_ever(const struct incident_entry *inc, const struct al
 	return true;
 }
 
-/* The entry of an alert that joins; those beyond JOINED_MAX have none. */
-static int make_joined(struct alerting *a, const struct incident_entry *inc,
+/* The entry of one turn of many; those beyond LISTED_MAX have none. */
+static int make_turn(struct alerting *a, const struct incident_entry *inc, const char *type,
+	const char *text, int64_t now_ms, struct timeline_entry *ret)
+{
+	if (inc->listed > LISTED_MAX)
+		return 0;
+	if (inc->listed == LISTED_MAX)
+		return timeline_make(a, inc, "alert", MODELWATCH,
+			"more follows; it is not listed one by one", now_ms, ret);
+	return timeline_make(a, inc, type, MODELWATCH, text, now_ms, ret);
+}
+
+static int make_alert_turn(struct alerting *a, const struct incident_entry *inc, const char *type,
 	const struct alert *alert, int64_t now_ms, struct timeline_entry *ret)
 {
 	_cleanup_free_ char *text = NULL;
 
-	if (inc->joined > JOINED_MAX)
-		return 0;
-	if (inc->joined == JOINED_MAX)
-		return timeline_make(a, inc, "alert", MODELWATCH,
-			"more alerts join; they are not listed one by one", now_ms, ret);
 	if (asprintf(&text, "%s: %s", alert->rule, alert->summary) < 0) {
 		text = NULL;
 		return -ENOMEM;
 	}
-	return timeline_make(a, inc, "alert", MODELWATCH, text, now_ms, ret);
+	return make_turn(a, inc, type, text, now_ms, ret);
 }
 
+static void push_turn(struct alerting *a, struct incident_entry *inc, struct timeline_entry *turn)
+{
+	if (turn->type)
+		timeline_push(a, turn);
+	inc->listed++;
+}
+
+/* What repeats together counts once. */
+static bool is_counted(const struct incident_entry *inc, int64_t now_ms)
+{
+	return inc->repeated > 0 && inc->repeated_ms[(inc->repeated - 1) % FLAP_TURNS] == now_ms;
+}
+
+/* With the turn that is about to happen: the oldest of the last FLAP_TURNS is the next slot of the
+ * ring. */
+static bool repeats_too_often(const struct incident_entry *inc, int64_t now_ms)
+{
+	return inc->repeated + 1 >= FLAP_TURNS && !is_counted(inc, now_ms) &&
+	       now_ms - inc->repeated_ms[(inc->repeated + 1) % FLAP_TURNS] <= FLAP_MS;
+}
+
+void incident_count_repeat(struct incident_entry *inc, int64_t now_ms)
+{
+	if (!is_counted(inc, now_ms))
+		inc->repeated_ms[inc->repeated++ % FLAP_TURNS] = now_ms;
+	inc->moved_ms = now_ms;
+}
+
+void incident_end_flapping(struct incident_entry *inc)
+{
+	inc->flapping = false;
+	inc->repeated = 0;
+}
+
+static int make_flapping(struct alerting *a, const struct incident_entry *inc, int64_t now_ms,
+	struct timeline_entry *ret)
+{
+	return timeline_make(a, inc, "flapping", MODELWATCH,
+		"it comes and goes: nobody is told again until it was quiet for "
+		STRINGIFY(FLAP_MINUTES) " minutes",
+		now_ms, ret);
+}
+
+static void begin_flapping(struct alerting *a, struct incident_entry *inc,
+	struct timeline_entry *turn)
+{
+	timeline_push(a, turn);
+	inc->flapping = true;
+	inc->listed = 0;
+}
+
+/* True where the alert fired in this opening of the incident already. */
+static bool was_member(const struct incident_entry *inc, const char *fingerprint)
+{
+	const struct alert_entry *e = map_get_string(inc->members, fingerprint);
+
+	return e && is_recent(inc, &e->alert);
+}
+
+/* The alert fires in an incident that is open: for the first time, or again while another holds it open. */
 static int join_incident(struct alerting *a, struct incident_entry *inc, struct alert_entry *e,
 	int64_t now_ms)
 {
-	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
+	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0}, flaps = {0};
 	_cleanup_(headline_done) struct headline headline = {0};
+	bool again = was_member(inc, e->alert.fingerprint);
+	bool begins = again && !inc->flapping && repeats_too_often(inc, now_ms);
 	bool raises = e->alert.severity > inc->incident.severity;
 	bool worse = is_worse_than_ever(inc, &e->alert);
-	int r = make_joined(a, inc, &e->alert, now_ms, &turn);
+	int r = make_alert_turn(a, inc, again ? "repeated" : "alert", &e->alert, now_ms, &turn);
 
+	if (r >= 0 && begins)
+		r = make_flapping(a, inc, now_ms, &flaps);
 	if (r >= 0 && raises)
 		r = headline_make(&e->alert, &headline);
 	if (r >= 0)
 		r = incident_add_alert(a, inc, e);
 	if (r < 0)
 		return r;
-	if (turn.type)
-		timeline_push(a, &turn);
-	inc->joined++;
+	push_turn(a, inc, &turn);
+	if (begins)
+		begin_flapping(a, inc, &flaps);
+	if (again)
+		incident_count_repeat(inc, now_ms);
 	if (raises)
 		incident_take_headline(inc, &headline, e->alert.severity);
-	if (worse || !inc->flapping)
+	if (begins)
+		inc->announce |= ANNOUNCE_FLAPPING;
+	else if (worse || !inc->flapping)
 		inc->announce |= ANNOUNCE_UPDATED;
 	start_firing(a, inc, e, now_ms);
 	return 0;
-}
-
-void incident_count_reopening(struct incident_entry *inc, int64_t now_ms)
-{
-	inc->reopened_ms[inc->reopened++ % FLAP_TURNS] = now_ms;
-	inc->turned_ms = now_ms;
-}
-
-static bool reopens_too_often(const struct incident_entry *inc, int64_t now_ms)
-{
-	/* Counts the reopening that is about to happen: with it, the oldest of the last FLAP_TURNS
-	 * is the next slot of the ring. */
-	return inc->reopened + 1 >= FLAP_TURNS &&
-	       now_ms - inc->reopened_ms[(inc->reopened + 1) % FLAP_TURNS] <= FLAP_MS;
 }
 
 /* The highest of the alerts that fire still, after a person resolved the incident, and this one. */
@@ -250,15 +310,15 @@ static void reopen(struct incident_entry *inc, bool begins_to_flap, int64_t now_
 	inc->incident.state = INCIDENT_OPEN;
 	inc->incident.resolved_ms = 0;
 	inc->incident.reopened++;
-	incident_count_reopening(inc, now_ms);
+	inc->turned_ms = now_ms;
+	incident_count_repeat(inc, now_ms);
 	/* An end of which nobody has heard yet did not happen. */
 	inc->announce &= ~(unsigned) ANNOUNCE_RESOLVED;
-	if (inc->flapping)
+	if (inc->flapping && !begins_to_flap)
 		return;
 	inc->incident.acknowledged_ms = 0;
 	free(inc->incident.acknowledged_by);
 	inc->incident.acknowledged_by = NULL;
-	inc->flapping = begins_to_flap;
 	inc->announce |= begins_to_flap ? ANNOUNCE_FLAPPING : ANNOUNCE_OPENED;
 }
 
@@ -267,25 +327,23 @@ static int reopen_incident(struct alerting *a, struct incident_entry *inc, struc
 {
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0}, flaps = {0};
 	_cleanup_(headline_done) struct headline headline = {0};
-	bool begins = !inc->flapping && reopens_too_often(inc, now_ms);
+	bool begins = !inc->flapping && repeats_too_often(inc, now_ms);
 	int r = headline_make(&e->alert, &headline);
 
 	if (r >= 0)
-		r = timeline_make(a, inc, "reopened", MODELWATCH, headline.title, now_ms, &turn);
+		r = make_turn(a, inc, "reopened", headline.title, now_ms, &turn);
 	if (r >= 0 && begins)
-		r = timeline_make(a, inc, "flapping", MODELWATCH,
-			"it comes and goes: nobody is told again until it was quiet for "
-			STRINGIFY(FLAP_MINUTES) " minutes",
-			now_ms, &flaps);
+		r = make_flapping(a, inc, now_ms, &flaps);
 	if (r >= 0)
 		r = incident_add_alert(a, inc, e);
 	if (r < 0)
 		return r;
-	timeline_push(a, &turn);
+	push_turn(a, inc, &turn);
+	if (!inc->flapping)
+		inc->listed = 0;
 	if (begins)
-		timeline_push(a, &flaps);
+		begin_flapping(a, inc, &flaps);
 	incident_take_headline(inc, &headline, reopened_severity(inc, &e->alert));
-	inc->joined = 0;
 	reopen(inc, begins, now_ms);
 	start_firing(a, inc, e, now_ms);
 	return 0;
@@ -301,11 +359,41 @@ int incident_alert_fires(struct alerting *a, struct alert_entry *e, int64_t now_
 		r = alert_render(a, e->rule_entry->rule, &e->alert);
 	if (r < 0)
 		return r;
+	e->rendered_value = e->alert.value;
 	inc = incident_find(a, key, e->alert.fingerprint, now_ms);
 	if (!inc)
 		return open_incident(a, key, e, now_ms);
 	return inc->incident.state == INCIDENT_OPEN ? join_incident(a, inc, e, now_ms)
 						  : reopen_incident(a, inc, e, now_ms);
+}
+
+int incident_alert_refresh(struct alerting *a, struct alert_entry *e)
+{
+	int r;
+
+	if (e->alert.state != ALERT_FIRING || !e->rule_entry || !e->rule_entry->rule ||
+		same_value(e->alert.value, e->rendered_value))
+		return 0;
+	r = alert_render(a, e->rule_entry->rule, &e->alert);
+	if (r < 0)
+		return r;
+	e->rendered_value = e->alert.value;
+	alert_mark_changed(a, e);
+	if (e->incident)
+		e->incident->headline_stale = true;
+	return 0;
+}
+
+/* Who is told is told how it is now. */
+static int refresh_alerts(struct alerting *a, struct incident_entry *inc)
+{
+	struct alert_entry *e;
+	size_t position = 0;
+	int error = 0;
+
+	while ((e = map_next(inc->members, &position, NULL, NULL)))
+		keep_first(&error, incident_alert_refresh(a, e));
+	return error;
 }
 
 void incident_alert_ended(struct alerting *a, struct alert_entry *e, int64_t now_ms)
@@ -316,48 +404,103 @@ void incident_alert_ended(struct alerting *a, struct alert_entry *e, int64_t now
 	alert_unlive(a, e);
 	if (!e->incident)
 		return;
-	e->incident->firing--;
+	e->end_unlisted = true;
+	e->incident->has_unlisted_ends = true;
 	e->incident->headline_stale = true;
+	e->incident->moved_ms = now_ms;
+	e->incident->firing--;
+}
+
+static void set_resolved(struct alerting *a, struct incident_entry *inc, int64_t now_ms)
+{
+	inc->incident.state = INCIDENT_RESOLVED;
+	inc->incident.resolved_ms = now_ms;
+	inc->turned_ms = now_ms;
+	inc->announce &= ~(unsigned) (ANNOUNCE_UPDATED | ANNOUNCE_ACKNOWLEDGED);
+	if (!inc->flapping)
+		inc->announce |= ANNOUNCE_RESOLVED;
+	incident_mark_changed(a, inc);
 }
 
 int incident_resolve(struct alerting *a, struct incident_entry *inc, const char *actor,
 	const char *comment, int64_t now_ms)
 {
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
-	bool person = strcmp(actor, MODELWATCH) != 0;
 	int r = timeline_make(a, inc, "resolved", actor, comment, now_ms, &turn);
 
 	if (r < 0)
 		return r;
 	timeline_push(a, &turn);
-	inc->incident.state = INCIDENT_RESOLVED;
-	inc->incident.resolved_ms = now_ms;
-	inc->turned_ms = now_ms;
 	/* What a person ends has settled. */
-	if (person) {
-		inc->flapping = false;
-		inc->reopened = 0;
-	}
-	inc->announce &= ~(unsigned) (ANNOUNCE_UPDATED | ANNOUNCE_ACKNOWLEDGED);
-	if (!inc->flapping)
-		inc->announce |= ANNOUNCE_RESOLVED;
+	incident_end_flapping(inc);
+	set_resolved(a, inc, now_ms);
+	return 0;
+}
+
+/* Its alerts have all cleared. */
+static int resolve_cleared(struct alerting *a, struct incident_entry *inc, int64_t now_ms)
+{
+	static const char text[] = "all its alerts have cleared";
+	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
+	int r = inc->flapping ? make_turn(a, inc, "resolved", text, now_ms, &turn)
+			      : timeline_make(a, inc, "resolved", MODELWATCH, text, now_ms, &turn);
+
+	if (r < 0)
+		return r;
+	push_turn(a, inc, &turn);
+	set_resolved(a, inc, now_ms);
+	return 0;
+}
+
+/* Those who were told that it flaps hear what became of it. */
+static int settle(struct alerting *a, struct incident_entry *inc, int64_t now_ms)
+{
+	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
+	int r = timeline_make(a, inc, "settled", MODELWATCH,
+		"it was quiet for " STRINGIFY(FLAP_MINUTES) " minutes", now_ms, &turn);
+
+	if (r < 0)
+		return r;
+	timeline_push(a, &turn);
+	incident_end_flapping(inc);
+	inc->announce |= inc->incident.state == INCIDENT_OPEN ? ANNOUNCE_UPDATED : ANNOUNCE_RESOLVED;
 	incident_mark_changed(a, inc);
 	return 0;
 }
 
-void incidents_settle(struct alerting *a, int64_t now_ms)
+int incidents_settle(struct alerting *a, int64_t now_ms)
 {
 	struct incident_entry *inc;
 	size_t position = 0;
+	int error = 0;
 
-	while ((inc = map_next(a->incidents, &position, NULL, NULL))) {
-		if (!inc->flapping || now_ms - inc->turned_ms < FLAP_MS)
-			continue;
-		inc->flapping = false;
-		inc->reopened = 0;
-		if (inc->incident.state == INCIDENT_RESOLVED)
-			inc->announce |= ANNOUNCE_RESOLVED;
+	while ((inc = map_next(a->incidents, &position, NULL, NULL)))
+		if (inc->flapping && now_ms - inc->turned_ms >= FLAP_MS &&
+			now_ms - inc->moved_ms >= FLAP_MS)
+			keep_first(&error, settle(a, inc, now_ms));
+	return error;
+}
+
+/* Tells the timeline which alerts ended, where others hold the incident open. */
+static int list_cleared(struct alerting *a, struct incident_entry *inc, int64_t now_ms)
+{
+	bool open = inc->incident.state == INCIDENT_OPEN;
+	struct alert_entry *e;
+	size_t position = 0;
+
+	while ((e = map_next(inc->members, &position, NULL, NULL))) {
+		_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
+		int r = e->end_unlisted && open ? make_alert_turn(a, inc, "cleared", &e->alert, now_ms, &turn)
+					   : 0;
+
+		if (r < 0)
+			return r;
+		if (e->end_unlisted && open)
+			push_turn(a, inc, &turn);
+		e->end_unlisted = false;
 	}
+	inc->has_unlisted_ends = false;
+	return 0;
 }
 
 static bool is_over(const struct alerting *a, const struct incident_entry *inc, int64_t now_ms)
@@ -374,12 +517,14 @@ int incidents_finish(struct alerting *a, int64_t now_ms)
 	int error = 0;
 
 	while ((inc = map_next(a->incidents, &position, NULL, NULL))) {
+		if (inc->announce)
+			keep_first(&error, refresh_alerts(a, inc));
 		if (inc->incident.state == INCIDENT_OPEN)
 			keep_first(&error, incident_renew_headline(a, inc));
 		if (inc->incident.state == INCIDENT_OPEN && inc->firing == 0)
-			keep_first(&error,
-				incident_resolve(a, inc, MODELWATCH, "all its alerts have cleared",
-					now_ms));
+			keep_first(&error, resolve_cleared(a, inc, now_ms));
+		if (inc->has_unlisted_ends)
+			keep_first(&error, list_cleared(a, inc, now_ms));
 		if (!is_over(a, inc, now_ms))
 			continue;
 		map_remove(a->incidents, &inc->incident.id, sizeof(inc->incident.id));

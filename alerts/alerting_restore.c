@@ -30,7 +30,7 @@ int alerting_restore_alert(struct alerting *a, const struct alert *alert)
 	if (!e || alert_copy(alert, &e->alert) < 0)
 		return -ENOMEM;
 	e->restored = true;
-	e->saved_value = alert->value;
+	e->saved_value = e->rendered_value = alert->value;
 	if (is_live(alert)) {
 		if (map_put_string(a->live, alert->fingerprint, e, NULL) < 0)
 			return -ENOMEM;
@@ -72,26 +72,20 @@ void alerting_set_next_incident(struct alerting *a, int64_t id)
 int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *t)
 {
 	struct incident_entry *inc = incident_entry_get(a, t->incident);
-	bool reopened = text_equal(t->type, "reopened"), resolved = text_equal(t->type, "resolved");
+	bool reopened = inc && text_equal(t->type, "reopened");
+	bool resolved = inc && text_equal(t->type, "resolved");
 
 	if (!inc)
 		return 0;
-	/* So long without a turn: it had settled. */
-	if ((reopened || resolved) && inc->flapping && t->time_ms - inc->turned_ms >= FLAP_MS) {
-		inc->flapping = false;
-		inc->reopened = 0;
-	}
-	if (reopened) {
-		incident_count_reopening(inc, t->time_ms);
-	} else if (resolved) {
+	if ((reopened || resolved) && t->time_ms > inc->turned_ms)
 		inc->turned_ms = t->time_ms;
-		if (!text_equal(t->actor, MODELWATCH)) {
-			inc->flapping = false;
-			inc->reopened = 0;
-		}
-	} else if (text_equal(t->type, "flapping")) {
+	if (reopened || text_equal(t->type, "repeated"))
+		incident_count_repeat(inc, t->time_ms);
+	else if (text_equal(t->type, "flapping"))
 		inc->flapping = true;
-	}
+	else if (text_equal(t->type, "settled") ||
+		(resolved && !text_equal(t->actor, MODELWATCH)))
+		incident_end_flapping(inc);
 	return 0;
 }
 
@@ -125,6 +119,7 @@ static void start_again(struct alerting *a, struct alert_entry *e)
 static int link_entry(struct alerting *a, struct alert_entry *e)
 {
 	struct incident_entry *inc = incident_entry_get(a, e->alert.incident);
+	int64_t moved_ms;
 	int r;
 
 	if (!inc)
@@ -136,9 +131,15 @@ static int link_entry(struct alerting *a, struct alert_entry *e)
 	if (!is_live(&e->alert) && map_get_string(inc->members, e->alert.fingerprint))
 		return -ENOENT;
 	r = incident_add_alert(a, inc, e);
-	if (r >= 0 && e->alert.state == ALERT_FIRING)
+	if (r < 0)
+		return r;
+	if (e->alert.state == ALERT_FIRING)
 		inc->firing++;
-	return r;
+	/* Not each of its turns is in the timeline. */
+	moved_ms = e->alert.ended_ms > e->alert.started_ms ? e->alert.ended_ms : e->alert.started_ms;
+	if (moved_ms > inc->moved_ms)
+		inc->moved_ms = moved_ms;
+	return 0;
 }
 
 static int link_live(struct alerting *a)

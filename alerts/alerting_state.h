@@ -11,6 +11,7 @@
  * memory to grow. */
 #pragma once
 
+#include <math.h>
 #include <sys/queue.h>
 
 #include "alerts/alert_step.h"
@@ -20,13 +21,13 @@
 
 #define ALERTS_MAX	  20000 /* pending and firing at one time */
 #define NOTIFICATIONS_MAX 10000 /* made and not committed: then they wait as marks */
-#define JOINED_MAX	  100	/* alerts that a timeline names one by one */
+#define LISTED_MAX	  100	/* turns of an opening that a timeline names one by one */
 #define TEXT_MAX	  4096	/* bytes of a comment, a description, an evidence */
 #define TITLE_MAX	  512	/* bytes of a summary */
 #define EVIDENCE_MAX	  64	/* evidences of a service */
 #define SERVICES_MAX	  4096	/* services with evidence */
 
-#define FLAP_TURNS   5		  /* reopenings ... */
+#define FLAP_TURNS   5		  /* reopenings, and alerts that fire again ... */
 #define FLAP_MINUTES 10		  /* ... in this time, and quiet for it to settle */
 #define FLAP_MS	     (FLAP_MINUTES * INT64_C(60000))
 #define MODELWATCH   "modelwatch" /* the actor where no person acts */
@@ -45,7 +46,9 @@ struct alert_entry {
 	uint64_t seen, cleared; /* numbers of the evaluations in which its series, its clear was there */
 	int64_t saved_ms;	/* the value was marked to be stored then */
 	double saved_value;
+	double rendered_value; /* that its texts speak of */
 	bool restored; /* not evaluated since */
+	bool end_unlisted; /* it ended, which the timeline of its incident does not say yet */
 	bool changed;
 	TAILQ_ENTRY(alert_entry) changes;
 };
@@ -66,12 +69,14 @@ struct incident_entry {
 	struct incident_entry *older; /* of the same key */
 	struct map *members; /* fingerprint -> entry */
 	size_t firing;
-	size_t joined;
-	int64_t reopened_ms[FLAP_TURNS]; /* the last ones; a ring */
-	size_t reopened;
+	size_t listed; /* turns in the timeline, of this opening or since it flaps */
+	int64_t repeated_ms[FLAP_TURNS]; /* it reopened, or an alert fired again; the last ones; a ring */
+	size_t repeated;
 	int64_t turned_ms; /* opened, reopened or resolved last */
+	int64_t moved_ms; /* an alert fired again or ended last */
 	bool flapping;
 	bool headline_stale; /* an alert of it ended: another may give it its headline now */
+	bool has_unlisted_ends; /* members that are marked so */
 	bool told_known;   /* false: restored, without its notifications */
 	unsigned announce; /* of enum announcement */
 	char **told;	   /* webhooks that know that it is open */
@@ -128,6 +133,10 @@ DEFINE_CLEANUP(struct alert_entry *, alert_entry_free);
 /* Frees the entry unless it is live, a member or to be stored. */
 void alert_release(struct alerting *a, struct alert_entry *e);
 void alert_unlive(struct alerting *a, struct alert_entry *e);
+static inline bool same_value(double a, double b)
+{
+	return a == b || (isnan(a) && isnan(b));
+}
 /* Of work that goes on after an error: the first is the one to tell. */
 static inline void keep_first(int *error, int r)
 {
@@ -139,15 +148,20 @@ int list_reserve(void **list, size_t *allocated, size_t wanted, size_t size);
 
 /* alerting_incident.c: the alert fires, with its texts; it joins, reopens or opens an incident. */
 int incident_alert_fires(struct alerting *a, struct alert_entry *e, int64_t now_ms);
+/* The texts of the alert, which fires, and the headline that it gives speak of its value as it is now. */
+int incident_alert_refresh(struct alerting *a, struct alert_entry *e);
 /* The alert is resolved. */
 void incident_alert_ended(struct alerting *a, struct alert_entry *e, int64_t now_ms);
 int incident_resolve(struct alerting *a, struct incident_entry *inc, const char *actor,
 	const char *comment, int64_t now_ms);
 /* Before an evaluation: what was quiet for long enough flaps no longer. */
-void incidents_settle(struct alerting *a, int64_t now_ms);
+int incidents_settle(struct alerting *a, int64_t now_ms);
 /* After it: resolves whose alerts have all cleared, forgets what cannot reopen any more. */
 int incidents_finish(struct alerting *a, int64_t now_ms);
-void incident_count_reopening(struct incident_entry *inc, int64_t now_ms);
+/* Counts a turn that makes it flap where there are too many. */
+void incident_count_repeat(struct incident_entry *inc, int64_t now_ms);
+/* It flaps no longer. */
+void incident_end_flapping(struct incident_entry *inc);
 /* A timeline entry that is made first and added when all else is sure. */
 int timeline_make(struct alerting *a, const struct incident_entry *inc, const char *type,
 	const char *actor, const char *text, int64_t now_ms, struct timeline_entry *ret);

@@ -127,6 +127,19 @@ int alerting_evidence(
 	return r;
 }
 
+int alerting_add_evidence(
+	struct alerting *a, const char *service, const struct evidence *list, size_t count)
+{
+	struct known_evidence *k = map_get_string(a->evidence, service);
+	int r = 0;
+
+	if (!k)
+		return alerting_evidence(a, service, list, count);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = evidence_put(k, &list[i]);
+	return r;
+}
+
 void alerting_forget_evidence(struct alerting *a, const char *service)
 {
 	known_evidence_free(map_remove_string(a->evidence, service));

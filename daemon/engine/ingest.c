@@ -169,6 +169,18 @@ static int apply_samples(
 	return 0;
 }
 
+/* A process that starts in place of one that ended: why that ended is still worth knowing. */
+static int take_evidence(struct engine *e, const struct event *event)
+{
+	if (event->evidence_count == 0)
+		return 0;
+	return event_begins_process(event)
+		       ? alerting_add_evidence(e->alerting, event->service, event->evidence,
+				 event->evidence_count)
+		       : alerting_evidence(e->alerting, event->service, event->evidence,
+				 event->evidence_count);
+}
+
 static int apply_event(struct peer *p, const struct event *event, int64_t time_ms)
 {
 	struct engine *e = p->engine;
@@ -179,9 +191,8 @@ static int apply_event(struct peer *p, const struct event *event, int64_t time_m
 		return r;
 	log_debug("event %s of %s", event->type, event->service);
 	r = services_event(e, event, time_ms);
-	if (r == 0 && event->evidence_count > 0)
-		r = alerting_evidence(
-			e->alerting, event->service, event->evidence, event->evidence_count);
+	if (r == 0)
+		r = take_evidence(e, event);
 	if (r == 0)
 		r = apply_samples(p, event->samples, event->sample_count, time_ms);
 	/* Last what makes it known: one that failed before is applied wholly when it is repeated. */

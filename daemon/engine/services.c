@@ -115,6 +115,9 @@ static int put_recent(struct engine *e, struct service_entry *entry, int64_t now
 		entry->restart_count -= old;
 		memmove(entry->restarts, entry->restarts + old,
 			entry->restart_count * sizeof(*entry->restarts));
+		/* It runs well again: how an earlier process ended explains nothing any more. */
+		if (entry->restart_count == 0 && entry->record.state == SERVICE_UP)
+			alerting_forget_evidence(e->alerting, entry->record.name);
 	}
 	r = values_find_simple(e->values, RECENT_RESTARTS, "service", entry->record.name, &value);
 	if (r < 0)

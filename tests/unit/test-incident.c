@@ -28,12 +28,12 @@ static void test_joins_and_raises(void **state)
 	world_run(w, steps + 4, 1);
 	/* What it was at its worst. */
 	assert_int_equal(i->severity, SEVERITY_CRITICAL);
-	world_expect_timeline(w, "opened opened alert resolved ");
+	world_expect_timeline(w, "opened opened alert cleared resolved ");
 	world_end(w);
 }
 
 /* People see what is wrong now; nobody is called because it got better. */
-static void test_face_follows_what_fires(void **state)
+static void test_headline_follows_what_fires(void **state)
 {
 	static const struct rule_spec rules[] = {
 		{"Down", "up == 0", .severity = SEVERITY_CRITICAL, .summary = "down"},
@@ -70,11 +70,11 @@ static void test_face_follows_what_fires(void **state)
 		assert_string_equal(w->incidents[0].title, turns[i].title);
 		assert_int_equal(w->incidents[0].severity, turns[i].severity);
 	}
-	world_expect_timeline(w, "opened alert alert resolved reopened resolved ");
+	world_expect_timeline(w, "opened alert cleared repeated cleared resolved reopened resolved ");
 	world_end(w);
 }
 
-/* One rule's alert clears and another's fires in one evaluation: one story goes on. */
+/* One rule's alert clears and another's fires in one evaluation: one incident goes on. */
 static void test_hands_over(void **state)
 {
 	static const struct step steps[] = {
@@ -191,12 +191,100 @@ static void test_flapping_survives(void **state)
 		{110, "kill up:a=1", "", "1 resolved; "},
 		{120, "kill up:a=0", "", "1 open; "},
 		{719, "kill up:a=0", ""},
-		{720, "kill up:a=0", "", "1 open; "}, /* settled, open: nothing to say */
+		{720, "kill up:a=0", "oncall updated 1; ", "1 open; "}, /* settled: it stays down */
 		{721, "kill up:a=1", "oncall resolved 1; "},
 		{722, "kill up:a=0", "oncall opened 1; "},
 	};
 
 	run_scenario(rules_down, route_oncall, steps, ELEMENTS(steps));
+}
+
+static const struct rule_spec rules_crash_loop[] = {
+	{"Down", "up == 0", .severity = SEVERITY_CRITICAL, .summary = "down"},
+	{"Restarting", "restarts >= 3", .keep_s = 300, .severity = SEVERITY_WARNING,
+		.summary = "{{ value }} restarts{{#reason}}, last {{ reason }}{{/reason}}"},
+	{0},
+};
+
+/* What comes and goes while something else holds the incident open flaps as well. */
+static void test_crash_loop_flaps(void **state)
+{
+	static const struct step steps[] = {
+		{0, "up:a=0", "oncall opened 1; "},
+		{1, "up:a=1 restarts:a=1", "oncall resolved 1; "},
+		{2, "up:a=0", "oncall opened 1; "},
+		{3, "up:a=1 restarts:a=2", "oncall resolved 1; "},
+		{4, "up:a=0", "oncall opened 1; "},
+		{5, "restarts:a=3", "oncall updated 1; "},
+		{5, "up:a=1", "", "1 open; "},
+		{6, "up:a=0", "oncall updated 1; "},
+		{7, "up:a=1 restarts:a=4", "", "1 open; "},
+		{8, "up:a=0", "oncall updated 1; "},
+		{9, "up:a=1 restarts:a=5", ""},
+		{10, "up:a=0", "oncall flapping 1; "},
+		{11, "up:a=1 restarts:a=6", ""},
+		{12, "up:a=0", ""},
+		{13, "up:a=1 restarts:a=7", ""},
+		{14, "up:a=0", ""},
+		{613, "up:a=0", ""},
+		/* The loop gave up: what is left is told. */
+		{614, "up:a=0", "oncall updated 1; ", "1 open; "},
+		{700, "up:a=1 restarts:a=0", "", "1 open; "},
+		{1001, "up:a=1", "oncall resolved 1; ", "1 resolved; "},
+	};
+	struct world *w;
+
+	run_scenario(rules_crash_loop, route_oncall, steps, ELEMENTS(steps));
+	w = world_begin(rules_crash_loop, route_oncall);
+	for (size_t i = 0; i < ELEMENTS(steps); i++) {
+		char what[64];
+		struct step step = steps[i];
+
+		snprintf(what, sizeof(what), "kill %s", step.what);
+		step.what = what;
+		world_run(w, &step, 1);
+	}
+	world_end(w);
+}
+
+/* Who is told hears how it is now, not how it was when the alert began. */
+static void test_texts_follow_the_value(void **state)
+{
+	static const struct step steps[] = {
+		{1, "evidence:a=oom up:a=1 restarts:a=3", "oncall opened 1; "},
+		{2, "evidence:a=signalled restarts:a=20", ""},
+		{3, "up:a=0", "oncall updated 1; "},
+		{4, "up:a=1", ""},
+		{100, "restarts:a=30", ""},
+	};
+	struct world *w = world_begin(rules_crash_loop, route_oncall);
+
+	world_run(w, steps, 2);
+	assert_string_equal(w->incidents[0].title, "3 restarts, last oom");
+	world_run(w, steps + 2, 1);
+	assert_non_null(strstr(w->notifications[1].body, "20 restarts, last signalled"));
+	world_run(w, steps + 3, 1);
+	assert_string_equal(w->incidents[0].title, "20 restarts, last signalled");
+	world_run(w, steps + 4, 1);
+	assert_string_equal(w->incidents[0].title, "30 restarts, last signalled");
+	world_end(w);
+}
+
+/* However long the loop goes on, its timeline and its outbox do not grow with it. */
+static void test_crash_loop_is_bounded(void **state)
+{
+	struct world *w = world_begin(rules_crash_loop, route_oncall);
+
+	for (int i = 0; i < 1000; i++) {
+		char restarts[64];
+		struct step turns[] = {{2 * i, "up:a=0", NULL}, {2 * i + 1, restarts, NULL}};
+
+		snprintf(restarts, sizeof(restarts), "up:a=1 restarts:a=%d", i % 50 < 40 ? i : 0);
+		world_run(w, turns, 2);
+	}
+	assert_true(w->timeline_count < 150);
+	assert_true(w->notification_count < 16);
+	world_end(w);
 }
 
 static void test_slow_turns_are_no_flapping(void **state)
@@ -348,13 +436,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_joins_and_raises),
-		cmocka_unit_test(test_face_follows_what_fires),
+		cmocka_unit_test(test_headline_follows_what_fires),
 		cmocka_unit_test(test_hands_over),
 		cmocka_unit_test(test_all_at_once_is_one_page),
 		cmocka_unit_test(test_reopens),
 		cmocka_unit_test(test_another_alert_opens_another),
 		cmocka_unit_test(test_flapping),
 		cmocka_unit_test(test_flapping_survives),
+		cmocka_unit_test(test_crash_loop_flaps),
+		cmocka_unit_test(test_crash_loop_is_bounded),
+		cmocka_unit_test(test_texts_follow_the_value),
 		cmocka_unit_test(test_slow_turns_are_no_flapping),
 		cmocka_unit_test(test_person_resolves),
 		cmocka_unit_test(test_person_errors),

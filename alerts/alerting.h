@@ -12,6 +12,10 @@
 #include "alerts/rule.h"
 #include "schema/records.h"
 
+/* An incident that flaps has settled when it was quiet for so long; until then it may reopen, also where
+ * the reopen time is shorter. */
+#define FLAP_MINUTES 10
+
 struct alerting;
 
 /* Where and what we are, for templates and bodies. Copied. */
@@ -48,8 +52,8 @@ void alerting_set_routes(struct alerting *a, struct route *routes, size_t count)
 
 /* Restores what the database held at start, before the first evaluation: alerts and incidents in any
  * order, then each incident's timeline and notifications, oldest first. What is given is copied; what
- * is known already stays as it is. Incidents that were resolved longer ago than the reopen time may be
- * left out.
+ * is known already stays as it is. Incidents that were resolved longer ago than the reopen time and
+ * FLAP_MINUTES, and of which no alert fires still, may be left out.
  *
  * Of the incidents given all alerts belong here, resolved ones too: bodies list them, and by them it
  * is known which incident reopens (one of which no alert is known reopens for any of its service).

@@ -28,7 +28,6 @@
 #define SERVICES_MAX	  4096	/* services with evidence */
 
 #define FLAP_TURNS   5		  /* reopenings, and alerts that fire again ... */
-#define FLAP_MINUTES 10		  /* ... in this time, and quiet for it to settle */
 #define FLAP_MS	     (FLAP_MINUTES * INT64_C(60000))
 #define MODELWATCH   "modelwatch" /* the actor where no person acts */
 

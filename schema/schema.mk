@@ -63,7 +63,8 @@ tests_unit_test_records_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_records_LDADD = libschema.a libbase.a $(CMOCKA_LIBS)
 
 # The store's own tests look into its files and fail its system calls, so they use SQLite, too.
-STORE_TESTS = tests/unit/test-store tests/unit/test-store-faults tests/unit/test-store-open \
+STORE_TESTS = tests/unit/test-store tests/unit/test-store-faults tests/unit/test-store-long \
+	tests/unit/test-store-open \
 	tests/unit/test-store-samples tests/unit/test-tick
 STORE_TEST_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
 STORE_TEST_LIBS = libstore.a libschema.a libbase.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
@@ -77,6 +78,9 @@ tests_unit_test_store_faults_SOURCES = tests/unit/test-store-faults.c $(STORE_FI
 	tests/unit/fault-vfs.c tests/unit/fault-vfs.h
 tests_unit_test_store_faults_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_store_faults_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_store_long_SOURCES = tests/unit/test-store-long.c $(STORE_FIXTURE)
+tests_unit_test_store_long_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_store_long_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_store_open_SOURCES = tests/unit/test-store-open.c $(STORE_FIXTURE)
 tests_unit_test_store_open_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_store_open_LDADD = $(STORE_TEST_LIBS)

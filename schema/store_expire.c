@@ -107,6 +107,8 @@ static int expire_records(struct store *s, int64_t before_ms)
 
 	if (r == 0)
 		r = expire_rows(s, STATEMENT_EXPIRE_NOTIFICATIONS, before_ms, EXPIRE_ROWS);
+	if (r == 0)
+		r = expire_rows(s, STATEMENT_EXPIRE_TURNS, before_ms, EXPIRE_ROWS);
 	return r == 0 ? expire_incident(s, before_ms) : r;
 }
 

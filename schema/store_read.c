@@ -9,7 +9,8 @@
 #include "schema/rows.h"
 #include "schema/store_internal.h"
 
-#define ROWS_MAX (1024 * 1024) /* of one list: what grows beyond it is an error, not memory */
+#define ROWS_MAX   (1024 * 1024) /* of one list: what grows beyond it is an error, not memory */
+#define NEWEST_MAX 1000	 /* of what an incident gathers as long as it goes on */
 
 DEFINE_CLEANUP(struct reader *, reader_close);
 
@@ -232,21 +233,27 @@ int reader_incident(struct reader *r, int64_t id, struct incident *ret)
 	return read_one(&q, &incident_kind, ret);
 }
 
-/* A query whose rows are of one incident, or of all where INCIDENT is 0. */
-static struct query query_incident(struct reader *r, int64_t incident, enum statement one,
-	enum statement all)
+int reader_recent_incidents(struct reader *r, int64_t since_ms, size_t limit,
+	struct incident **ret, size_t *ret_count)
 {
-	struct query q = query_read(r->database, incident != 0 ? one : all);
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_RECENT_INCIDENTS);
 
-	if (incident != 0)
-		query_put_i64(&q, incident);
-	return q;
+	query_put_i64(&q, since_ms);
+	query_put_i64(&q, limit < ROWS_MAX ? (int64_t) limit : ROWS_MAX);
+	return read_list(&q, &incident_kind, ret, ret_count);
 }
 
 int reader_alerts(struct reader *r, int64_t incident, struct alert **ret, size_t *ret_count)
 {
-	_cleanup_query_ struct query q = query_incident(r, incident, STATEMENT_GET_ALERTS,
-		STATEMENT_GET_LIVE_ALERTS);
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_ALERTS);
+
+	query_put_i64(&q, incident);
+	return read_list(&q, &alert_kind, ret, ret_count);
+}
+
+int reader_live_alerts(struct reader *r, struct alert **ret, size_t *ret_count)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_LIVE_ALERTS);
 
 	return read_list(&q, &alert_kind, ret, ret_count);
 }
@@ -257,6 +264,7 @@ int reader_timeline(struct reader *r, int64_t incident, struct timeline_entry **
 	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_TIMELINE);
 
 	query_put_i64(&q, incident);
+	query_put_i64(&q, NEWEST_MAX);
 	return read_list(&q, &timeline_kind, ret, ret_count);
 }
 
@@ -266,6 +274,7 @@ int reader_notifications(struct reader *r, int64_t incident, struct notification
 	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_NOTIFICATIONS);
 
 	query_put_i64(&q, incident);
+	query_put_i64(&q, NEWEST_MAX);
 	return read_list(&q, &notification_kind, ret, ret_count);
 }
 

@@ -36,11 +36,17 @@ int reader_incidents(struct reader *r, enum incident_filter filter, size_t limit
 /* -ENOENT where there is none. */
 int reader_incident(struct reader *r, int64_t id, struct incident *ret);
 
-/* Alerts of an incident (0: those pending or firing, of any). */
+/* Resolved ones, newest first, at most LIMIT: since SINCE_MS, or before while an alert went on. */
+int reader_recent_incidents(struct reader *r, int64_t since_ms, size_t limit,
+	struct incident **ret, size_t *ret_count);
+
+/* Alerts of an incident; and those that are pending or firing, of any incident or of none yet. */
 int reader_alerts(struct reader *r, int64_t incident, struct alert **ret, size_t *ret_count);
+int reader_live_alerts(struct reader *r, struct alert **ret, size_t *ret_count);
+/* The newest thousand turns of an incident, oldest first. */
 int reader_timeline(struct reader *r, int64_t incident, struct timeline_entry **ret,
 	size_t *ret_count);
-/* Of an incident, oldest first. */
+/* The newest thousand of an incident, oldest first, without their bodies ("" each). */
 int reader_notifications(struct reader *r, int64_t incident, struct notification **ret,
 	size_t *ret_count);
 /* Calls FN for all that are pending and have a higher id than AFTER, in the order of their ids; an

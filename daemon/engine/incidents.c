@@ -4,7 +4,17 @@
 #include "daemon/engine/engine.h"
 
 #define OPEN_MAX     10000 /* open incidents that are gone on with */
-#define RESOLVED_MAX 200   /* of the newest resolved ones, those that may still reopen */
+#define RESOLVED_MAX 10000 /* of those that may still reopen */
+
+static int take_alerts(struct engine *e, struct alert *list, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = alerting_restore_alert(e->alerting, &list[i]);
+	alert_list_free(list, count);
+	return r;
+}
 
 static int restore_alerts(struct engine *e, int64_t incident)
 {
@@ -12,12 +22,17 @@ static int restore_alerts(struct engine *e, int64_t incident)
 	size_t count;
 	int r = reader_alerts(store_reader(e->store), incident, &list, &count);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count && r == 0; i++)
-		r = alerting_restore_alert(e->alerting, &list[i]);
-	alert_list_free(list, count);
-	return r;
+	return r < 0 ? r : take_alerts(e, list, count);
+}
+
+/* Those that are pending belong to no incident yet. */
+static int restore_live_alerts(struct engine *e)
+{
+	struct alert *list;
+	size_t count;
+	int r = reader_live_alerts(store_reader(e->store), &list, &count);
+
+	return r < 0 ? r : take_alerts(e, list, count);
 }
 
 static int restore_timeline(struct engine *e, int64_t incident)
@@ -61,18 +76,38 @@ static int restore_incident(struct engine *e, const struct incident *incident)
 	return r;
 }
 
-static int restore_list(struct engine *e, enum incident_filter filter, size_t limit)
+static int take_incidents(struct engine *e, struct incident *list, size_t count)
 {
-	struct incident *list;
-	size_t count;
-	int r = reader_incidents(store_reader(e->store), filter, limit, &list, &count);
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = restore_incident(e, &list[i]);
 	incident_list_free(list, count);
 	return r;
+}
+
+static int restore_open(struct engine *e)
+{
+	struct incident *list;
+	size_t count;
+	int r = reader_incidents(
+		store_reader(e->store), INCIDENTS_OPEN, OPEN_MAX, &list, &count);
+
+	return r < 0 ? r : take_incidents(e, list, count);
+}
+
+static int restore_recent(struct engine *e)
+{
+	const struct section *daemon = config_find(role_config(e->role), SECTION_DAEMON, "");
+	usec_t reopen = section_duration(daemon, OPTION_DAEMON_REOPEN);
+	usec_t flap = FLAP_MINUTES * USEC_PER_MIN;
+	int64_t since_ms = engine_now(e) - usec_to_ms(reopen > flap ? reopen : flap);
+	struct incident *list;
+	size_t count;
+	int r = reader_recent_incidents(
+		store_reader(e->store), since_ms, RESOLVED_MAX, &list, &count);
+
+	return r < 0 ? r : take_incidents(e, list, count);
 }
 
 int incidents_restore(struct engine *e)
@@ -83,11 +118,10 @@ int incidents_restore(struct engine *e)
 	if (r < 0)
 		return r;
 	alerting_set_next_incident(e->alerting, next);
-	r = restore_list(e, INCIDENTS_OPEN, OPEN_MAX);
+	r = restore_open(e);
 	if (r == 0)
-		r = restore_list(e, INCIDENTS_RESOLVED, RESOLVED_MAX);
-	/* Alerts that are pending belong to no incident yet. */
-	return r < 0 ? r : restore_alerts(e, 0);
+		r = restore_recent(e);
+	return r < 0 ? r : restore_live_alerts(e);
 }
 
 int incidents_recall(struct engine *e, int64_t id)

@@ -29,7 +29,7 @@ int document_alerts(struct documents *d, const struct document_request *q, json_
 	const struct section *s = NULL;
 	struct alert *alerts = NULL;
 	size_t count = 0;
-	int r = reader_alerts(d->reader, 0, &alerts, &count);
+	int r = reader_live_alerts(d->reader, &alerts, &count);
 
 	while (r == 0 && (s = config_next(d->config, SECTION_ALERT, s)))
 		json_list_add(&rules, rule_json(s, alerts, count));

@@ -187,6 +187,16 @@ class Site:
         finally:
             connection.close()
 
+    def execute(self, sql):
+        """Changes the database of a daemon that does not run."""
+        import sqlite3
+        connection = sqlite3.connect(self.database)
+        try:
+            with connection:
+                connection.executescript(sql)
+        finally:
+            connection.close()
+
     # The end.
 
     def faults(self):

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server that something starts again and again: who is told, how often, and with what."""
+from harness.wait import eventually
+
+
+def _crash(site, server, rounds):
+    for _ in range(rounds):
+        before = site.service_state("llama")["restarts"]
+        server.replace()
+        eventually(lambda: (s := site.service_state("llama"))["state"] == "up"
+                   and s["restarts"] == before + 1, "restart seen")
+
+
+def test_is_held(site):
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    _crash(site, server, 9)
+    flapping, = hook.wait("incident.flapping", service="llama")
+    number = flapping.json["incident"]["id"]
+    _crash(site, server, 6)
+    eventually(lambda: all(n["state"] == "delivered"
+                           for n in site.incident(number)["notifications"]), "deliveries")
+    told = [post.type for post in hook.delivered() if post.json["incident"]["id"] == number]
+    assert told[-1] == "incident.flapping" and told.count("incident.flapping") == 1, told
+    turns = [turn["type"] for turn in site.incident(number)["timeline"]]
+    assert turns.index("flapping") < len(turns) - 6, turns
+
+
+def test_tells_why(site):
+    """The restarting alert names the last end, also after the server is up again."""
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    _crash(site, server, 4)
+    for post in hook.posts:
+        for alert in post.json["alerts"]:
+            if alert["rule"] == "ServiceRestarting":
+                evidence = {e["name"]: e["text"] for e in alert["evidence"]}
+                assert "SIGKILL" in evidence["exit"] and "SIGKILL" in alert["summary"], alert
+                return
+    raise AssertionError("nobody was told that it restarts")
+
+
+def test_resolve_outlives_a_restart(site):
+    """What a person resolved stays so while it goes on, whatever was resolved since."""
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    server.kill()
+    post, = hook.wait("incident.opened", service="llama")
+    number = post.json["incident"]["id"]
+    assert site.cli("resolve", str(number)).returncode == 0
+    hook.wait("incident.resolved", service="llama")
+    site.daemon.stop()
+    site.execute("WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 1300)"
+                 " INSERT INTO incident (id, state, severity, title, service, runbook, opened_ms,"
+                 " resolved_ms, reopened) SELECT i, 'resolved', 'critical', 't', 's', '', 1, 2, 0"
+                 " FROM n")
+    site.start()
+    eventually(lambda: site.service_state("llama")["state"] == "down", "service still down")
+    eventually(lambda: site.tcp.get("/healthz").status == 200, "health")
+    alert, = site.incident(number)["alerts"]
+    assert (alert["rule"], alert["state"]) == ("ServiceDown", "firing")
+    assert site.incidents("open") == []
+    assert [p.type for p in hook.delivered()] == ["incident.opened", "incident.resolved"]

@@ -78,7 +78,7 @@ def test_what_cannot_be_seen_is_not_down(nobody_site):
     site.start()
     for name in "neither", "silent":  # of these everything that counts can be seen
         hook.wait("incident.opened", service=name)
-        assert site.service_state(name)["state"] == "down"
+        site.wait_service(name, "down")
     for name in "exe", "port", "both":
         _unseen(site, name)
     assert {i["service"] for i in site.incidents()} == {"neither", "silent"}

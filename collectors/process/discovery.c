@@ -21,7 +21,7 @@ struct signature {
 	const char *words[WORDS_MAX]; /* must follow at once */
 };
 
-struct kind_row {
+struct server_row {
 	struct server_kind kind;
 	struct signature signatures[SIGNATURES_MAX];
 	const char *weights[OPTIONS_MAX]; /* options that name weights, the strongest first */
@@ -31,7 +31,7 @@ struct kind_row {
 	const char *optional_metrics;
 };
 
-static const struct kind_row kind_rows[] = {
+static const struct server_row server_rows[] = {
 	{
 		.kind = {"vllm", "/health", "/metrics"},
 		.signatures = {{PROGRAM | SCRIPT, "vllm", {"serve"}},
@@ -180,7 +180,7 @@ static bool words_follow(const struct signature *s, size_t next, const struct pr
 }
 
 /* The index of the first argument behind the signature in *RET_NEXT. */
-static const struct signature *find_signature(const struct kind_row *row, const struct launch *l,
+static const struct signature *find_signature(const struct server_row *row, const struct launch *l,
 	const struct process_text *p, size_t *ret_next)
 {
 	for (size_t i = 0; i < SIGNATURES_MAX && row->signatures[i].name; i++) {
@@ -202,21 +202,21 @@ const struct server_kind *discovery_match(const struct process_text *p)
 	struct launch l = launch_read(p);
 	size_t next;
 
-	for (size_t i = 0; l.as && i < ELEMENTS(kind_rows); i++)
-		if (find_signature(&kind_rows[i], &l, p, &next))
-			return &kind_rows[i].kind;
+	for (size_t i = 0; l.as && i < ELEMENTS(server_rows); i++)
+		if (find_signature(&server_rows[i], &l, p, &next))
+			return &server_rows[i].kind;
 	return NULL;
 }
 
 /* The kinds are handed out as parts of their rows. */
-static const struct kind_row *row_of(const struct server_kind *kind)
+static const struct server_row *row_of(const struct server_kind *kind)
 {
 	size_t i = 0;
 
-	while (i < ELEMENTS(kind_rows) && &kind_rows[i].kind != kind)
+	while (i < ELEMENTS(server_rows) && &server_rows[i].kind != kind)
 		i++;
-	assert(i < ELEMENTS(kind_rows));
-	return &kind_rows[i];
+	assert(i < ELEMENTS(server_rows));
+	return &server_rows[i];
 }
 
 /* What follows the option NAME in ARGUMENT: "", or "=VALUE"; NULL where it is another option. Most
@@ -249,7 +249,7 @@ static const char *option_value(const struct process_text *p, size_t from, const
 
 const char *discovery_metrics(const struct server_kind *kind, const struct process_text *p)
 {
-	const struct kind_row *row = row_of(kind);
+	const struct server_row *row = row_of(kind);
 	size_t count = launch_arguments(p);
 
 	for (size_t i = 1; i < count; i++) {
@@ -263,7 +263,7 @@ const char *discovery_metrics(const struct server_kind *kind, const struct proce
 
 int discovery_weights(const struct server_kind *kind, const struct process_text *p, char **ret)
 {
-	const struct kind_row *row = row_of(kind);
+	const struct server_row *row = row_of(kind);
 	struct launch l = launch_read(p);
 	const struct signature *s;
 	const char *found = NULL;

@@ -102,7 +102,7 @@ struct process {
 	struct collector *collector;
 	pid_t pid, parent, group, session;
 	uint64_t start;
-	struct service *service; /* whose member it is, for the rest of its life */
+	struct service *service; /* whose member it is */
 	bool matched;		 /* it matches by itself, not by its parent */
 	bool main;
 	bool unannounced; /* a main process that a new engine is still to be told of */
@@ -194,7 +194,7 @@ void events_watch_mains(struct collector *c);
 
 /* scan.c */
 void scan_list(struct collector *c);
-/* Looks at some that belong to no service again: they may have become another program unseen. */
+/* Looks at some again: they may have become another program unseen. */
 void scan_recheck(struct collector *c);
 /* The living process, known from now on and classified; or NULL. */
 struct process *scan_examine(struct collector *c, pid_t pid);

@@ -121,6 +121,8 @@ static bool is_of_daemon(const struct process *p)
 	return p->pid == supervisor || p->parent == supervisor;
 }
 
+/* A member that is no main process may have been its parent's alone until it executed what is another
+ * service. */
 static void classify(struct process *p)
 {
 	struct collector *c = p->collector;
@@ -128,14 +130,16 @@ static void classify(struct process *p)
 	struct service *inherited = parent ? parent->service : NULL, *s;
 	struct identity i;
 
-	if (p->service || p->kernel || proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
+	if (p->main || p->kernel || proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
 		return;
 	p->hidden = !c->sees_all && (i.executable_denied || i.files_denied) && !is_of_daemon(p);
 	s = find_service(c, &i);
-	p->matched = s != NULL;
-	if (s || inherited)
+	if (p->service && s && p->service != s)
+		service_leave(p, false);
+	if (!p->service && (s || inherited)) {
+		p->matched = s != NULL;
 		service_adopt(s ? s : inherited, p);
-	else
+	} else if (!p->service)
 		p->kind = find_kind(c, &i);
 	identity_done(&i);
 }
@@ -194,7 +198,8 @@ bool scan_resume(struct service *s, const struct proc_stat *stat)
 	return true;
 }
 
-/* Parents come first, so that a child of a main process is never taken for one. */
+/* Parents come first, so that a child of a main process is never taken for one; and before there is a row
+ * of the child, which as nobody's would be taken for the parent's although it matches a service itself. */
 static struct process *examine(struct collector *c, pid_t pid, unsigned generation)
 {
 	struct process *p = scan_find(c, pid);
@@ -207,8 +212,10 @@ static struct process *examine(struct collector *c, pid_t pid, unsigned generati
 		/* The end of the one that had the number before is still to be told. */
 		if (scan_find(c, pid))
 			return NULL;
-		p = NULL;
 	}
+	if (stat.parent > 0 && generation < ANCESTORS_MAX && !scan_find(c, stat.parent))
+		examine(c, stat.parent, generation + 1);
+	p = scan_find(c, pid);
 	if (!p && !collector_has_room(c)) {
 		c->unseen = true;
 		return NULL;
@@ -218,8 +225,6 @@ static struct process *examine(struct collector *c, pid_t pid, unsigned generati
 	if (!p)
 		return NULL;
 	p->parent = stat.parent;
-	if (stat.parent > 0 && generation < ANCESTORS_MAX && !scan_find(c, stat.parent))
-		examine(c, stat.parent, generation + 1);
 	classify(p);
 	return p;
 }
@@ -299,10 +304,10 @@ void scan_recheck(struct collector *c)
 		p = map_next(c->processes, &c->recheck_next, NULL, NULL);
 		if (!p)
 			c->recheck_next = 0;
-		else if (!p->service && !p->kernel && !p->kind)
-			scan_examine(c, p->pid);
 		else if (p->main)
 			scan_release_changed(p);
+		else if (!p->kernel && !p->kind)
+			scan_examine(c, p->pid);
 	}
 }
 

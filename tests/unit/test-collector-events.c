@@ -5,6 +5,7 @@
 #include <linux/connector.h>
 #include <linux/netlink.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -130,9 +131,97 @@ static void test_exec_of_what_listens(void **state)
 	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, s->pid);
 }
 
+/* A service "boss" whose child executes, when it is told to, what is the service "worker". Returns the child's
+ * number. */
+static pid_t begin_boss(struct collector_fixture *f, struct server **ret)
+{
+	static const char *const script[] = {"-c",
+		"exec 3<&0; echo ready; (read go; exec ./worker) <&3 & echo $!; wait", NULL};
+
+	fixture_program(f, "/bin/sh", "boss");
+	*ret = fixture_server(f, script);
+	return server_hear(*ret);
+}
+
+static void execute_worker(struct server *boss)
+{
+	char line[6];
+
+	server_say(boss, "\n");
+	assert_int_equal(read(boss->output, line, sizeof(line)), sizeof(line));
+}
+
+static void services_of_boss(struct collector_fixture *f)
+{
+	static const char *const boss[] = {"*/boss"}, *const worker[] = {"*/worker"};
+
+	fixture_program(f, "served", "worker");
+	fixture_service(f, "boss")->executables = boss;
+	fixture_service(f, "worker")->executables = worker;
+	f->matches[0].expected = f->matches[1].expected = false;
+}
+
+/* Nobody told of the parent's start: it is found by its child. */
+static void test_child_is_told_of_before_its_parent(void **state)
+{
+	struct collector_fixture *f = *state;
+	_cleanup_close_ int events = open_events(f);
+	struct server *s;
+	pid_t child;
+
+	services_of_boss(f);
+	fixture_begin(f, NULL);
+	child = begin_boss(f, &s);
+	execute_worker(s);
+	tell_exec(events, child);
+	assert_int_equal(fixture_await(f, STARTED, "boss", 1)->pid, s->pid);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, STARTED, "worker"), 1);
+	assert_int_equal(fixture_await(f, STARTED, "worker", 1)->pid, child);
+	assert_true(fixture_series(f, "modelwatch_service_processes boss")->value == 1);
+}
+
+/* Until it executes its own program a child is its parent's. */
+static void check_child_that_executes(void **state, bool told)
+{
+	struct collector_fixture *f = *state;
+	_cleanup_close_ int events = told ? open_events(f) : -1;
+	struct server *s;
+	pid_t child;
+
+	services_of_boss(f);
+	child = begin_boss(f, &s);
+	fixture_begin(f, NULL);
+	fixture_await_value(f, "modelwatch_service_processes boss", 2);
+	execute_worker(s);
+	if (told)
+		tell_exec(events, child);
+	fixture_await_value(f, "modelwatch_service_processes boss", 1);
+	assert_int_equal(fixture_await(f, STARTED, "worker", 1)->pid, child);
+	/* The end of its parent is no end of it. */
+	server_end(s, SIGKILL);
+	fixture_await(f, EXITED, "boss", 1);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, EXITED, "worker"), 0);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 2);
+}
+
+static void test_child_that_executes(void **state)
+{
+	check_child_that_executes(state, true);
+}
+
+static void test_child_that_executes_without_a_word(void **state)
+{
+	check_child_that_executes(state, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WITHOUT(test_child_is_told_of_before_its_parent),
+		WITHOUT(test_child_that_executes),
+		WITHOUT(test_child_that_executes_without_a_word),
 		WITHOUT(test_exec_of_what_listens),
 		WITHOUT(test_more_execs_than_are_noted),
 	};

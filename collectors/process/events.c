@@ -29,7 +29,7 @@ static void look_at_executed(struct collector *c, pid_t pid)
 	p->searched = 0;
 	if (!p->main || !was_main)
 		return;
-	scan_release_changed(p);
+	scan_release_changed(p, true);
 	/* Its number may be another's by now. */
 	p = scan_find(c, pid);
 	if (p && p->main)

@@ -102,6 +102,7 @@ struct process {
 	struct collector *collector;
 	pid_t pid, parent, group, session;
 	uint64_t start;
+	uint64_t stack; /* as in struct proc_stat, of the program that was looked at last */
 	struct service *service; /* whose member it is */
 	bool matched;		 /* it matches by itself, not by its parent */
 	bool main;
@@ -204,8 +205,10 @@ bool scan_resume(struct service *s, const struct proc_stat *stat);
 struct process *scan_find(struct collector *c, pid_t pid);
 /* True where a member matches its service by itself now: it may be another program by now. */
 bool scan_matches(struct process *p);
-/* Lets a main process go that has become a program which its service does not name. */
-void scan_release_changed(struct process *p);
+/* Lets a main process go that has become a program which its service does not name. What it writes over its
+ * arguments makes it no other program. TOLD: the kernel told of an exec, which counts where we may not see
+ * ourselves whether there was one. */
+void scan_release_changed(struct process *p, bool told);
 /* What descends from members is a member. */
 void scan_adopt_descendants(struct service *s);
 /* A process is gone, or its number belongs to another one now. A main process that is watched stays

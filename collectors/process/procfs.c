@@ -114,6 +114,7 @@ int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret)
 	s.exiting = (f[9] & FLAG_EXITING) != 0;
 	/* Where its code begins is shown as 1 to those who may not see it, and as 0 of a zombie. */
 	s.permitted = f[26] > 1;
+	s.stack = f[28];
 	s.exit_status = (int) f[STAT_FIELD_LAST];
 	*ret = s;
 	return 0;

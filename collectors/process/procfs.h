@@ -22,6 +22,7 @@ struct proc_stat {
 	uint64_t threads;
 	uint64_t start;	   /* since boot */
 	uint64_t resident; /* pages */
+	uint64_t stack; /* where its stack begins: new with each exec; 0 where we may not see it */
 	bool kernel;	   /* a thread of the kernel */
 	bool exiting;	   /* its first thread is on its way out, or out */
 	bool permitted;	   /* while it lives: its exit status will be shown to us */

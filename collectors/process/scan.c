@@ -80,27 +80,42 @@ bool scan_matches(struct process *p)
 }
 
 /* One that is on its way out shows nothing of itself. */
-static bool has_changed(const struct process *p)
+static bool is_alive(const struct process *p, struct proc_stat *ret)
+{
+	return proc_read_stat(p->collector->root, p->pid, ret) == 0 && ret->start == p->start &&
+	       !ret->exiting;
+}
+
+/* Without both stacks it is not for us to see. */
+static bool has_executed(const struct process *p, const struct proc_stat *stat, bool told)
+{
+	return p->stack > 0 && stat->stack > 0 ? p->stack != stat->stack : told;
+}
+
+static bool has_changed(struct process *p, bool told)
 {
 	struct collector *c = p->collector;
-	struct proc_stat stat;
+	struct proc_stat stat, after;
+	enum match_answer answer;
 	struct identity i;
 	bool changed;
 
-	if (proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
+	if (!is_alive(p, &stat) || !has_executed(p, &stat, told) ||
+		proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
 		return false;
-	changed = search_judge(p->service->match, &i) == MATCH_NO &&
+	answer = search_judge(p->service->match, &i);
+	changed = answer == MATCH_NO &&
 		  (!(c->identity & IDENTITY_EXECUTABLE) || *i.executable) &&
-		  (!(c->identity & IDENTITY_ARGUMENTS) || *i.command_line) &&
-		  proc_read_stat(c->root, p->pid, &stat) == 0 && stat.start == p->start &&
-		  !stat.exiting;
+		  (!(c->identity & IDENTITY_ARGUMENTS) || *i.command_line) && is_alive(p, &after);
 	identity_done(&i);
+	if (answer != MATCH_NO)
+		p->stack = stat.stack;
 	return changed;
 }
 
-void scan_release_changed(struct process *p)
+void scan_release_changed(struct process *p, bool told)
 {
-	if (p->service && p->service->match && has_changed(p)) {
+	if (p->service && p->service->match && has_changed(p, told)) {
 		service_release(p);
 		scan_examine(p->collector, p->pid);
 	}
@@ -225,6 +240,9 @@ static struct process *examine(struct collector *c, pid_t pid, unsigned generati
 	if (!p)
 		return NULL;
 	p->parent = stat.parent;
+	/* Of a main process it is what its service was found by. */
+	if (!p->main)
+		p->stack = stat.stack;
 	classify(p);
 	return p;
 }
@@ -305,7 +323,7 @@ void scan_recheck(struct collector *c)
 		if (!p)
 			c->recheck_next = 0;
 		else if (p->main)
-			scan_release_changed(p);
+			scan_release_changed(p, false);
 		else if (!p->kernel && !p->kind)
 			scan_examine(c, p->pid);
 	}

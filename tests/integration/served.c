@@ -7,7 +7,8 @@
  * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid), "child N" (one
  * that listens to port N), "grow N" (N MiB of memory, with another thread; writes the thread's number),
  * "open N" (N files, or as many as it may; writes how many), "leave" (the first thread ends, another one
- * obeys from now on and writes "left"), "perish" (the same, but seccomp ends the first one). It ends with
+ * obeys from now on and writes "left"), "perish" (the same, but seccomp ends the first one), "title TEXT" (in
+ * place of its arguments; writes "titled"). It ends with
  * its standard input, so none outlives its test. Linked statically, so that a copy is all it needs. */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -151,6 +152,19 @@ static void crash(void)
 	*nowhere = 1;
 }
 
+/* Where its arguments stand, one behind the other. */
+static char *arguments;
+static size_t arguments_size;
+
+static void set_title(const char *title)
+{
+	memset(arguments, '\0', arguments_size);
+	for (size_t i = 0; i + 1 < arguments_size && title[i] && title[i] != '\n'; i++)
+		arguments[i] = title[i];
+	puts("titled");
+	fflush(stdout);
+}
+
 static void obey(const char *line)
 {
 	if (strncmp(line, "exit ", 5) == 0)
@@ -169,6 +183,8 @@ static void obey(const char *line)
 		leave(0);
 	if (strcmp(line, "perish\n") == 0)
 		leave(1);
+	if (strncmp(line, "title ", 6) == 0)
+		set_title(line + 6);
 }
 
 static int obey_all(void *nothing)
@@ -187,6 +203,8 @@ int main(int argc, char **argv)
 			perror("listen");
 			return 1;
 		}
+	arguments = argv[0];
+	arguments_size = (size_t) (argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]) + 1;
 	signal(SIGCHLD, SIG_IGN); /* children leave no zombies */
 	puts("ready");
 	fflush(stdout);

@@ -131,8 +131,8 @@ static void test_exec_of_what_listens(void **state)
 	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, s->pid);
 }
 
-/* A service "boss" whose child executes, when it is told to, what is the service "worker". Returns the child's
- * number. */
+/* A service "boss" whose child executes, when it is told to, what is the service "worker". The child's number
+ * is returned. */
 static pid_t begin_boss(struct collector_fixture *f, struct server **ret)
 {
 	static const char *const script[] = {"-c",
@@ -216,6 +216,83 @@ static void test_child_that_executes_without_a_word(void **state)
 	check_child_that_executes(state, false);
 }
 
+/* Looks at every process again; the end of the table counts as one, and so once is not enough. */
+static void recheck_all(struct collector_fixture *f)
+{
+	for (size_t i = 0; i < 2; i++) {
+		f->collector->recheck_owed = (double) map_size(f->collector->processes);
+		while (f->collector->recheck_owed >= 1)
+			fixture_ticks(f, 1);
+	}
+}
+
+/* A title in place of the arguments is no other program; what is executed then is one. */
+static void check_title(void **state, bool told)
+{
+	struct collector_fixture *f = *state;
+	_cleanup_close_ int events = told ? open_events(f) : -1;
+	struct service_match *m = fixture_service(f, "llama");
+	struct server *s = fixture_server(f, (const char *const[]){"--ours", NULL});
+	char line[7];
+
+	m->executable_count = 0;
+	m->command_lines = (const char *const[]){"* --ours"};
+	m->command_line_count = 1;
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	server_say(s, "title x\n");
+	assert_int_equal(read(s->output, line, sizeof(line)), sizeof(line));
+	recheck_all(f);
+	assert_int_equal(fixture_events(f, RELEASED, NULL), 0);
+	assert_true(fixture_series(f, UP)->value == 1);
+	/* An exec that is told late is one that was seen. */
+	if (told) {
+		tell_exec(events, s->pid);
+		events_read(f->collector);
+		while (f->collector->executed_count > 0)
+			fixture_ticks(f, 1);
+		assert_int_equal(fixture_events(f, RELEASED, NULL), 0);
+	}
+	assert_int_equal(f->event_count, 1);
+}
+
+static void test_title(void **state)
+{
+	check_title(state, false);
+}
+
+static void test_title_and_late_word(void **state)
+{
+	check_title(state, true);
+}
+
+/* Executed anew, with a title again: the program that matched is the one that is remembered. */
+static void test_title_after_exec_of_the_same(void **state)
+{
+	static const char *const script[] = {
+		"-c", "echo ready; read x; exec ./served --ours", NULL};
+	struct collector_fixture *f = *state;
+	struct service_match *m = fixture_service(f, "llama");
+	struct server *s;
+	char line[7];
+
+	fixture_program(f, "served", "served");
+	fixture_program(f, "/bin/sh", "shell");
+	s = fixture_server(f, script);
+	m->executable_count = 0;
+	m->command_lines = (const char *const[]){"*served --ours"};
+	m->command_line_count = 1;
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	server_say(s, "\n");
+	assert_int_equal(read(s->output, line, 6), 6);
+	recheck_all(f);
+	server_say(s, "title x\n");
+	assert_int_equal(read(s->output, line, sizeof(line)), sizeof(line));
+	recheck_all(f);
+	assert_int_equal(f->event_count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +300,9 @@ int main(void)
 		WITHOUT(test_child_that_executes),
 		WITHOUT(test_child_that_executes_without_a_word),
 		WITHOUT(test_exec_of_what_listens),
+		WITHOUT(test_title),
+		WITHOUT(test_title_after_exec_of_the_same),
+		WITHOUT(test_title_and_late_word),
 		WITHOUT(test_more_execs_than_are_noted),
 	};
 

@@ -77,6 +77,7 @@ static void test_stat(void **state)
 		assert_int_equal(s.threads, 5);
 		assert_int_equal(s.start, 729521);
 		assert_int_equal(s.resident, 409);
+		assert_int_equal(s.stack, 140722447950576);
 		assert_true(s.permitted);
 		assert_false(s.kernel);
 		assert_false(s.exiting);
@@ -96,6 +97,7 @@ static void test_stat_of_others(void **state)
 	parse("9 (served)" ZOMBIE, &s);
 	assert_true(proc_stat_is_dead(&s));
 	assert_false(s.permitted);
+	assert_int_equal(s.stack, 0);
 	assert_int_equal(s.exit_status, 139);
 	parse("3 (kworker/0:0H (x))" KERNEL, &s);
 	assert_true(s.kernel);

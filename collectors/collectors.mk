@@ -34,6 +34,7 @@ libprocess_a_SOURCES = \
 	collectors/process/service.c \
 	collectors/process/tell.c \
 	collectors/process/unseen.c \
+	collectors/process/wanted.c collectors/process/wanted.h \
 	collectors/process/watch.c
 
 if HAVE_CMOCKA
@@ -42,6 +43,7 @@ COLLECTOR_TESTS = \
 	tests/unit/test-collector-children \
 	tests/unit/test-collector-events \
 	tests/unit/test-collector-known \
+	tests/unit/test-collector-ports \
 	tests/unit/test-collector-search \
 	tests/unit/test-connector \
 	tests/unit/test-discovery \
@@ -68,6 +70,10 @@ tests_unit_test_collector_known_SOURCES = \
 	tests/unit/test-collector-known.c tests/unit/collector-fixture.c
 tests_unit_test_collector_known_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_known_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_ports_SOURCES = \
+	tests/unit/test-collector-ports.c tests/unit/collector-fixture.c
+tests_unit_test_collector_ports_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_ports_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_search_SOURCES = \
 	tests/unit/test-collector-search.c tests/unit/collector-fixture.c
 tests_unit_test_collector_search_CFLAGS = $(tests_unit_test_collector_CFLAGS)

@@ -185,6 +185,13 @@ static void free_fact(void *packet)
 	free(packet);
 }
 
+/* Something that grew too many, which nobody chose. */
+static bool is_limitation(const char *subject)
+{
+	return text_equal(subject, COLLECTOR_DISCOVERY) || text_equal(subject, COLLECTOR_MAINS) ||
+	       text_equal(subject, COLLECTOR_SOCKETS);
+}
+
 static int take_fact(void *userdata, const char *topic, const char *subject, const char *key,
 	const char *value)
 {
@@ -196,8 +203,7 @@ static int take_fact(void *userdata, const char *topic, const char *subject, con
 
 	if (!packet)
 		return -ENOMEM;
-	if ((text_equal(subject, COLLECTOR_DISCOVERY) || text_equal(subject, COLLECTOR_MAINS)) &&
-		text_equal(key, "text"))
+	if (is_limitation(subject) && text_equal(key, "text"))
 		log_warning("%s", value);
 	buf_put_string(&name, topic);
 	buf_put_string(&name, subject);

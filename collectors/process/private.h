@@ -8,6 +8,7 @@
  *   service.c    a service's life: started, exited, ended  tell.c     its events, facts and series
  *   sample.c     what its processes use                    events.c   what the kernel tells by itself
  *   memory.c     who was killed for lack of memory    unseen.c   what we lack the rights to see
+ *   wanted.c     the sockets of services' ports
  *
  * A process row is freed by scan_lose() and service_exited() alone, and a service by service_end().
  * Whoever calls something that may reach these looks up again what it goes on with. */
@@ -171,7 +172,7 @@ struct collector {
 	double ticks;	      /* clock ticks a second */
 	uint64_t page;	      /* bytes */
 	bool sees_all; /* our rights suffice for the processes of all users */
-	bool told_denied, told_crowded, told_mains;
+	bool told_denied, told_crowded, told_mains, told_sockets;
 	bool unseen;	 /* for want of room some processes were not looked at */
 	bool announcing; /* some are unannounced */
 	bool failed;
@@ -245,11 +246,15 @@ struct turn {
 	usec_t until; /* monotonic */
 };
 bool search_turn_is_over(const struct turn *t);
+/* Where sockets are too many to look at all of them, those of configured ports still are. */
+struct socket_tables search_tables(struct collector *c);
 
 /* search_ports.c: true where it is to go on soon. */
 bool search_ports(struct turn *t);
 /* For one service alone. */
 void search_ports_of(struct turn *t, struct service *s);
+/* True where a configured service is found by that port. */
+bool search_is_wanted(struct collector *c, uint16_t port);
 /* True where not every process was looked at yet: service_check_missing() is called after that. */
 bool search_is_pending(struct collector *c);
 /* True where a socket listens to a port of the service, and the last pass, which is over, saw nobody
@@ -334,6 +339,8 @@ void tell_denied(struct collector *c);
 void tell_many_mains(struct service *s);
 /* Says once that no more services are discovered. */
 void tell_crowded(struct collector *c);
+/* Says once that more sockets listen than are looked at. */
+void tell_many_sockets(struct collector *c);
 
 /* sample.c */
 void sample_all(struct collector *c);

@@ -12,7 +12,8 @@
 #include "collectors/process/proc_reader.h"
 #include "daemon/base/cleanup.h"
 
-#define LISTENERS_MAX  8192 /* listening sockets of a network namespace */
+#define LISTENERS_MAX  8192  /* listening sockets of a network namespace, of any port */
+#define KEPT_MAX       65536 /* lines of our own table that are read where ports matter */
 #define NAMESPACES_MAX 256  /* network namespaces that are looked at in one go */
 #define BLOCK_BYTES    8192 /* the kernel gives a page of lines at once */
 #define GROWTH	       64   /* listeners, at least */
@@ -41,10 +42,31 @@ static int add_listener(struct socket_table *t, const struct listener *l)
 	return 0;
 }
 
+/* A table under construction. */
+struct reading {
+	struct socket_table *table;
+	const struct socket_tables *keeper; /* NULL where no port matters */
+	size_t lines;			    /* of sockets that listen */
+};
+
+/* False where nothing more is wanted. */
+static bool take_listener(struct reading *r, const struct listener *l)
+{
+	const struct socket_tables *keeper = r->keeper;
+
+	r->lines++;
+	if (r->table->count < LISTENERS_MAX)
+		return add_listener(r->table, l) == 0;
+	r->table->cut = true;
+	if (!keeper || r->lines > KEPT_MAX)
+		return false;
+	return !keeper->keeps(keeper->userdata, l->port) || add_listener(r->table, l) == 0;
+}
+
 /* Takes whole lines and sets *SIZE to what is left of the last one. False where nothing more is wanted:
  * the kernel shows all sockets that listen before the first of another state, of which a busy host has
  * thousands. */
-static bool take_lines(char *block, size_t *size, struct socket_table *t)
+static bool take_lines(char *block, size_t *size, struct reading *reading)
 {
 	const char *line = block, *end = block + *size, *newline;
 
@@ -52,7 +74,7 @@ static bool take_lines(char *block, size_t *size, struct socket_table *t)
 		struct listener l;
 		int r = proc_listener_parse(line, (size_t) (newline - line), &l);
 
-		if (r == 0 || t->count >= LISTENERS_MAX || (r == 1 && add_listener(t, &l) < 0))
+		if (r == 0 || (r == 1 && !take_listener(reading, &l)))
 			return false;
 		line = newline + 1;
 	}
@@ -61,7 +83,7 @@ static bool take_lines(char *block, size_t *size, struct socket_table *t)
 	return true;
 }
 
-static void read_table(int root, const char *process, const char *name, struct socket_table *t)
+static void read_table(int root, const char *process, const char *name, struct reading *reading)
 {
 	char path[64], block[BLOCK_BYTES];
 	_cleanup_close_ int fd = -1;
@@ -77,7 +99,7 @@ static void read_table(int root, const char *process, const char *name, struct s
 		if (got <= 0)
 			break;
 		held += (size_t) got;
-		if (!take_lines(block, &held, t))
+		if (!take_lines(block, &held, reading))
 			break;
 	}
 }
@@ -101,10 +123,22 @@ static uint64_t digest_of(const struct socket_table *t)
 	return t->count > 0 ? digest | 1 : 0;
 }
 
+/* The number of the process's network namespace; 0 where it is gone or we lack the right to know. */
+static uint64_t space_of(int root, const char *process)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/ns/net", process);
+	return fstatat(root, path, &st, 0) < 0 ? 0 : st.st_ino;
+}
+
 static const struct socket_table *add_table(
 	struct socket_tables *t, uint64_t space, const char *process)
 {
 	struct socket_table new = {.space = space}, *items;
+	bool keeps = t->keeps && space == space_of(t->root, "self");
+	struct reading reading = {&new, keeps ? t : NULL, 0};
 
 	if (t->count >= NAMESPACES_MAX)
 		return NULL;
@@ -112,8 +146,8 @@ static const struct socket_table *add_table(
 	if (!items)
 		return NULL;
 	t->items = items;
-	read_table(t->root, process, "tcp", &new);
-	read_table(t->root, process, "tcp6", &new);
+	read_table(t->root, process, "tcp", &reading);
+	read_table(t->root, process, "tcp6", &reading);
 	if (new.count > 0)
 		qsort(new.items, new.count, sizeof(*new.items), by_inode);
 	new.digest = digest_of(&new);
@@ -123,18 +157,18 @@ static const struct socket_table *add_table(
 
 const struct socket_table *socket_tables_get(struct socket_tables *t, pid_t pid)
 {
-	char process[16] = "self", path[32];
-	struct stat st;
+	char process[16] = "self";
+	uint64_t space;
 
 	if (pid > 0)
 		snprintf(process, sizeof(process), "%d", pid);
-	snprintf(path, sizeof(path), "%s/ns/net", process);
-	if (fstatat(t->root, path, &st, 0) < 0)
+	space = space_of(t->root, process);
+	if (space == 0)
 		return NULL;
 	for (size_t i = 0; i < t->count; i++)
-		if (t->items[i].space == st.st_ino)
+		if (t->items[i].space == space)
 			return &t->items[i];
-	return add_table(t, st.st_ino, process);
+	return add_table(t, space, process);
 }
 
 const struct listener *socket_table_find(const struct socket_table *t, uint64_t inode)

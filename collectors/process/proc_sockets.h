@@ -18,11 +18,15 @@ struct socket_table {
 	uint64_t digest;	/* of all of them; 0 where there are none */
 	struct listener *items; /* by inode */
 	size_t count;
+	bool cut; /* there are more */
 };
 
-/* What was read until now. Begin with all zero but ROOT. */
+/* What was read until now. Begin with all zero but ROOT, and KEEPS where there are ports that matter: where
+ * sockets of our own network namespace are too many, those of such ports still have room. */
 struct socket_tables {
 	int root;
+	bool (*keeps)(void *userdata, uint16_t port); /* or NULL */
+	void *userdata;
 	struct socket_table *items;
 	size_t count;
 };

@@ -65,6 +65,16 @@ int search_read_pid_file(const char *path, pid_t *ret)
 	return 0;
 }
 
+static bool keeps(void *userdata, uint16_t port)
+{
+	return search_is_wanted(userdata, port);
+}
+
+struct socket_tables search_tables(struct collector *c)
+{
+	return (struct socket_tables){.root = c->root, .keeps = keeps, .userdata = c};
+}
+
 bool search_turn_is_over(const struct turn *t)
 {
 	return clock_monotonic() >= t->until;
@@ -95,7 +105,7 @@ static void on_socket(void *userdata, uint64_t inode)
 
 static bool listens(struct collector *c, pid_t pid, const struct service_match *m)
 {
-	struct socket_tables tables = {.root = c->root};
+	struct socket_tables tables = search_tables(c);
 	struct listening l = {socket_tables_get(&tables, pid), m, false};
 	long position = 0;
 
@@ -154,7 +164,7 @@ bool search_by_port(const struct service *s)
 static struct turn turn_begin(struct collector *c, usec_t length)
 {
 	return (struct turn){.collector = c,
-		.tables.root = c->root,
+		.tables = search_tables(c),
 		.until = clock_monotonic() + length};
 }
 
@@ -193,6 +203,9 @@ static void search_turn(struct collector *c, usec_t length)
 
 	t.until = clock_monotonic() + length;
 	more |= search_servers(&t);
+	for (size_t i = 0; i < t.tables.count; i++)
+		if (t.tables.items[i].cut)
+			tell_many_sockets(c);
 	socket_tables_done(&t.tables);
 	rest = pace_rest(usec_since(clock_monotonic(), begin), REST_TIMES, REST_MAX);
 	c->search_due = clock_monotonic() + rest;

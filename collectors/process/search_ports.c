@@ -6,27 +6,21 @@
  * and the youngest of them. A new pass begins when there is a socket that the last one did not know, or
  * a while after it; in between only new processes are looked at. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "collectors/process/private.h"
+#include "collectors/process/wanted.h"
 #include "daemon/base/text.h"
 
-#define WANTED_MAX     1024 /* sockets that are looked for at once */
-#define HITS_MAX       64   /* of them in one look at a process */
+#define HITS_MAX       64   /* sockets of services in one look at a process */
 #define AGAIN_AFTER    (30 * USEC_PER_SEC) /* one got the socket otherwise, or became another program */
 #define ANCESTRY_FILES 65536 /* open files of all ancestors of one process that are looked at */
 
-struct wanted {
-	uint64_t inode;
-	uid_t owner;
-	struct service *service; /* a configured one: it stays */
-	bool seen;		 /* among the open files of some process */
-};
-
 struct port_search {
+	struct port_index index;
 	uint64_t number; /* of the pass */
-	struct wanted wanted[WANTED_MAX];
-	size_t count;
+	struct wanted_list wanted;
+	uid_t *owners; /* whose processes most likely have them; each once, in order */
+	size_t owner_count;
 	bool going; /* not every process was looked at yet */
 	bool first; /* with one of these sockets */
 	bool asked; /* somebody wants to know what is missing when this pass is over */
@@ -35,60 +29,52 @@ struct port_search {
 
 struct port_search *port_search_free(struct port_search *s)
 {
+	if (!s)
+		return NULL;
+	port_index_done(&s->index);
+	wanted_list_done(&s->wanted);
+	free(s->owners);
 	free(s);
 	return NULL;
 }
 
-static void add_wanted(
-	struct wanted *wanted, size_t *count, const struct socket_table *t, struct service *s)
+static struct port_search *get(struct collector *c)
 {
-	for (size_t i = 0; i < t->count && *count < WANTED_MAX; i++)
-		if (search_wants_port(s->match, t->items[i].port))
-			wanted[(*count)++] = (struct wanted){
-				t->items[i].inode, t->items[i].owner, s, false};
-}
+	struct port_search *s = c->port_search;
+	int r;
 
-/* Of services that nobody is known of; where there are none, not even the table is read. */
-static size_t find_wanted(struct turn *t, struct wanted *wanted)
-{
-	const struct socket_table *table = NULL;
-	struct service *s;
-	size_t position = 0, count = 0;
-
-	while ((s = map_next(t->collector->services, &position, NULL, NULL))) {
-		if (s->mains > 0 || !search_by_port(s))
-			continue;
-		if (!table)
-			table = socket_tables_get(&t->tables, 0);
-		if (table)
-			add_wanted(wanted, &count, table, s);
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	r = s ? port_index_make(c, &s->index) : -ENOMEM;
+	if (r < 0) {
+		collector_fail(c, r);
+		return port_search_free(s);
 	}
-	return count;
+	c->port_search = s;
+	return s;
 }
 
-static bool is_known(const struct port_search *s, const struct wanted *w)
+bool search_is_wanted(struct collector *c, uint16_t port)
 {
-	for (size_t i = 0; i < s->count; i++)
-		if (s->wanted[i].inode == w->inode && s->wanted[i].service == w->service)
-			return true;
-	return false;
+	const struct port_search *s = get(c);
+
+	return s && port_index_has(&s->index, port);
 }
 
-static bool all_known(const struct port_search *s, const struct wanted *wanted, size_t count)
+/* Takes what is in L. */
+static int begin_pass(struct port_search *s, struct wanted_list *l)
 {
-	for (size_t i = 0; i < count; i++)
-		if (!is_known(s, &wanted[i]))
-			return false;
-	return true;
-}
-
-static void begin_pass(struct port_search *s, const struct wanted *wanted, size_t count)
-{
-	s->first = !all_known(s, wanted, count);
-	memcpy(s->wanted, wanted, count * sizeof(*wanted));
-	s->count = count;
+	s->first = !wanted_are_known(l, &s->wanted);
+	free(s->owners);
+	s->owners = NULL;
+	s->owner_count = 0;
+	wanted_list_done(&s->wanted);
+	s->wanted = *l;
+	*l = (struct wanted_list){NULL, 0};
 	s->number++;
 	s->going = true;
+	return wanted_list_owners(&s->wanted, &s->owners, &s->owner_count);
 }
 
 struct candidate {
@@ -115,10 +101,7 @@ static bool is_of_owner(const struct port_search *s, struct process *p)
 	if (p->owner_read != s->number && proc_read_owner(p->collector->root, p->pid, &p->owner) < 0)
 		return false;
 	p->owner_read = s->number;
-	for (size_t i = 0; i < s->count; i++)
-		if (s->wanted[i].owner == p->owner)
-			return true;
-	return false;
+	return wanted_is_owner(s->owners, s->owner_count, p->owner);
 }
 
 /* The processes that the pass did not look at yet. *RET_COUNT is 0 without memory, too. */
@@ -180,15 +163,14 @@ static bool holds(struct collector *c, pid_t pid, uint64_t inode, size_t *files)
 }
 
 /* A server's workers share its socket: it is the ancestor of them that has it, too. */
-static struct process *find_listener(struct process *p, uint64_t inode)
+static struct process *find_listener(struct process *p, uint64_t inode, size_t *files)
 {
 	struct collector *c = p->collector;
-	size_t files = ANCESTRY_FILES;
 
 	for (size_t i = 0; i < ANCESTORS_MAX; i++) {
 		struct process *parent = scan_find(c, p->parent);
 
-		if (!parent || is_manager(c, parent) || !holds(c, parent->pid, inode, &files))
+		if (!parent || is_manager(c, parent) || !holds(c, parent->pid, inode, files))
 			break;
 		p = parent;
 	}
@@ -198,31 +180,30 @@ static struct process *find_listener(struct process *p, uint64_t inode)
 /* What of the wanted a process has. */
 struct hits {
 	struct port_search *search;
-	const struct wanted *items[HITS_MAX];
+	struct wanted items[HITS_MAX];
 	size_t count;
 };
 
 static void on_socket(void *userdata, uint64_t inode)
 {
 	struct hits *h = userdata;
+	struct wanted_list *l = &h->search->wanted;
 
-	for (size_t i = 0; i < h->search->count; i++) {
-		struct wanted *w = &h->search->wanted[i];
-
-		if (w->inode != inode)
-			continue;
-		w->seen = true;
+	for (size_t i = wanted_list_find(l, inode); i < l->count && l->items[i].inode == inode; i++) {
+		l->items[i].seen = true;
 		if (h->count < HITS_MAX)
-			h->items[h->count++] = w;
+			h->items[h->count++] = l->items[i];
 	}
 }
 
 static void take_hits(struct process *p, const struct hits *h)
 {
+	size_t files = ANCESTRY_FILES;
+
 	if (h->count == 0 || is_manager(p->collector, p))
 		return;
 	for (size_t i = 0; i < h->count; i++)
-		search_take(h->items[i]->service, find_listener(p, h->items[i]->inode), true);
+		search_take(h->items[i].service, find_listener(p, h->items[i].inode, &files), true);
 }
 
 static void look_at(struct turn *t, struct port_search *s, struct process *p)
@@ -248,8 +229,8 @@ static void end_pass(struct collector *c, struct port_search *s)
 {
 	s->going = false;
 	s->again = clock_monotonic() + AGAIN_AFTER;
-	for (size_t i = 0; s->first && i < s->count; i++)
-		if (s->wanted[i].service->mains == 0)
+	for (size_t i = 0; s->first && i < s->wanted.count; i++)
+		if (s->wanted.items[i].service->mains == 0)
 			c->listed = 0;
 	for (size_t i = 0; s->asked && i < c->options.service_count; i++)
 		service_check_missing(service_get(c, c->options.services[i].name));
@@ -277,56 +258,60 @@ static void look_at_candidates(struct turn *t, struct port_search *s)
 		end_pass(c, s);
 }
 
-static struct port_search *get(struct collector *c)
+static void start_pass(struct turn *t, struct port_search *s, struct wanted_list *l)
 {
-	if (!c->port_search)
-		c->port_search = calloc(1, sizeof(*c->port_search));
-	if (!c->port_search)
-		collector_fail(c, -ENOMEM);
-	return c->port_search;
+	int r = begin_pass(s, l);
+
+	if (r < 0)
+		collector_fail(t->collector, r);
 }
 
 bool search_ports(struct turn *t)
 {
 	struct port_search *s = get(t->collector);
-	struct wanted wanted[WANTED_MAX];
-	size_t count = s ? find_wanted(t, wanted) : 0;
+	struct wanted_list l = {NULL, 0};
+	int r = s ? wanted_list_make(&t->tables, &s->index, NULL, &l) : 0;
 
-	if (!s)
+	if (r < 0)
+		collector_fail(t->collector, r);
+	if (r < 0 || !s) {
+		wanted_list_done(&l);
 		return false;
-	if (count > 0 && (!all_known(s, wanted, count) ||
-				 (!s->going && clock_monotonic() >= s->again)))
-		begin_pass(s, wanted, count);
-	if (count > 0 || s->going)
+	}
+	if (l.count > 0 &&
+		(!wanted_are_known(&l, &s->wanted) || (!s->going && clock_monotonic() >= s->again)))
+		start_pass(t, s, &l);
+	if (l.count > 0 || s->going)
 		look_at_candidates(t, s);
+	wanted_list_done(&l);
 	return s->going;
 }
 
 void search_ports_of(struct turn *t, struct service *service)
 {
 	struct port_search *s = get(t->collector);
-	const struct socket_table *table = s ? socket_tables_get(&t->tables, 0) : NULL;
-	struct wanted wanted[WANTED_MAX];
-	size_t count = 0;
+	struct wanted_list l = {NULL, 0};
+	int r = s ? wanted_list_make(&t->tables, &s->index, service, &l) : 0;
 
-	if (table)
-		add_wanted(wanted, &count, table, service);
-	if (count == 0)
-		return;
-	begin_pass(s, wanted, count);
-	look_at_candidates(t, s);
+	if (r < 0)
+		collector_fail(t->collector, r);
+	if (r == 0 && l.count > 0) {
+		start_pass(t, s, &l);
+		look_at_candidates(t, s);
+	}
+	wanted_list_done(&l);
 }
 
 bool search_has_unseen_socket(struct service *service)
 {
 	struct port_search *s = get(service->collector);
-	struct socket_tables tables = {.root = service->collector->root};
+	struct socket_tables tables = search_tables(service->collector);
 	const struct socket_table *table = s && !s->going ? socket_tables_get(&tables, 0) : NULL;
 	bool unseen = false;
 
-	for (size_t i = 0; table && i < s->count && !unseen; i++)
-		unseen = s->wanted[i].service == service && !s->wanted[i].seen &&
-			 socket_table_find(table, s->wanted[i].inode);
+	for (size_t i = 0; table && i < s->wanted.count && !unseen; i++)
+		unseen = s->wanted.items[i].service == service && !s->wanted.items[i].seen &&
+			 socket_table_find(table, s->wanted.items[i].inode);
 	socket_tables_done(&tables);
 	return unseen;
 }

@@ -399,6 +399,18 @@ void tell_crowded(struct collector *c)
 		"Name your servers in [service] sections; a reload or restart counts anew.");
 }
 
+void tell_many_sockets(struct collector *c)
+{
+	if (c->told_sockets)
+		return;
+	c->told_sockets = true;
+	tell_doctor(c, COLLECTOR_SOCKETS, CHECK_LIMITED,
+		"So many TCP sockets listen on this host, or in a container of it, that not all of "
+		"them were looked at: model servers may stay undiscovered, and of tens of thousands "
+		"even one at a service's listen-port.",
+		"Find out who listens to so many (ss -tlnp); then reload.");
+}
+
 void tell_many_mains(struct service *s)
 {
 	struct collector *c = s->collector;

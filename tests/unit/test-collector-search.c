@@ -16,7 +16,6 @@
 #include "daemon/base/text.h"
 #include "tests/unit/collector-fixture.h"
 
-
 /* A service by pid file alone. */
 struct by_pid_file {
 	char path[128];
@@ -140,49 +139,6 @@ static void test_children_before(void **state)
 	fixture_ticks(f, 2);
 	write_pid(&p, s->pid, "\n");
 	fixture_await_value(f, PROCESSES, 3);
-}
-
-static void test_port(void **state)
-{
-	struct collector_fixture *f = *state;
-	uint16_t ports[] = {free_port(f), free_port(f)};
-	struct service_match *m = fixture_service(f, "llama");
-	const struct told_event *e;
-	struct server *s;
-
-	m->ports = ports;
-	m->port_count = ELEMENTS(ports);
-	/* It matches, but it does not listen. */
-	fixture_server(f, NULL);
-	fixture_begin(f, NULL);
-	fixture_ticks(f, 3);
-	assert_int_equal(fixture_events(f, STARTED, NULL), 0);
-	s = listening_server(f, ports[1]);
-	e = fixture_await(f, STARTED, "llama", 1);
-	assert_int_equal(e->pid, s->pid);
-	server_end(s, SIGKILL);
-	fixture_await(f, EXITED, "llama", 1);
-	s = listening_server(f, ports[0]);
-	e = fixture_await(f, STARTED, "llama", 2);
-	assert_int_equal(e->pid, s->pid);
-	assert_true(event_value(f, e, RESTARTS) == 1);
-}
-
-/* Somebody else listens there; then the right one does. */
-static void test_port_of_another(void **state)
-{
-	static const char *const nothing[] = {"/no/such/program"};
-	struct collector_fixture *f = *state;
-	uint16_t ports[] = {free_port(f)};
-	struct service_match *m = fixture_service(f, "llama");
-
-	m->ports = ports;
-	m->port_count = 1;
-	m->executables = nothing;
-	listening_server(f, ports[0]);
-	fixture_begin(f, NULL);
-	fixture_ticks(f, 5);
-	assert_int_equal(fixture_events(f, STARTED, NULL), 0);
 }
 
 /* What is dear rests between its turns, but nobody waits long for the next one. */
@@ -551,8 +507,6 @@ int main(void)
 		BOTH(test_pid_file_of_a_successor),
 		WITHOUT(test_pid_file_with_rubbish),
 		BOTH(test_children_before),
-		BOTH(test_port),
-		WITHOUT(test_port_of_another),
 		cmocka_unit_test(test_rest),
 		BOTH(test_port_beside_many_open_files),
 		BOTH(test_discovered),

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Services found by listening port, among the sockets of others. */
+#include <arpa/inet.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/cleanup.h"
+#include "tests/unit/collector-fixture.h"
+
+#define CROWD	1100 /* sockets that listen to one port */
+#define SOCKETS 8300 /* more than are looked at */
+
+static void test_port(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t ports[] = {free_port(f), free_port(f)};
+	struct service_match *m = fixture_service(f, "llama");
+	const struct told_event *e;
+	struct server *s;
+
+	m->ports = ports;
+	m->port_count = ELEMENTS(ports);
+	/* It matches, but it does not listen. */
+	fixture_server(f, NULL);
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 3);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 0);
+	s = listening_server(f, ports[1]);
+	e = fixture_await(f, STARTED, "llama", 1);
+	assert_int_equal(e->pid, s->pid);
+	server_end(s, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	s = listening_server(f, ports[0]);
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, s->pid);
+	assert_true(event_value(f, e, RESTARTS) == 1);
+}
+
+/* Somebody else listens there; then the right one does. */
+static void test_port_of_another(void **state)
+{
+	static const char *const nothing[] = {"/no/such/program"};
+	struct collector_fixture *f = *state;
+	uint16_t ports[] = {free_port(f)};
+	struct service_match *m = fixture_service(f, "llama");
+
+	m->ports = ports;
+	m->port_count = 1;
+	m->executables = nothing;
+	listening_server(f, ports[0]);
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 5);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 0);
+}
+
+static int listen_at(in_addr_t host, uint16_t port)
+{
+	const struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(host)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+/* False where that many open files of ours are not possible here. */
+static bool allow_files(rlim_t count)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return false;
+	limit.rlim_cur = limit.rlim_max;
+	return limit.rlim_max > count + 100 && setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+/* Who listens to the port of a service at a thousand other addresses hides neither that service nor another
+ * one. */
+static void test_port_in_a_crowd(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t crowded[] = {free_port(f)}, ports[] = {free_port(f)};
+	struct service_match *m = fixture_service(f, "llama");
+	int fds[CROWD];
+
+	if (!allow_files(CROWD))
+		skip();
+	m->ports = crowded;
+	m->port_count = 1;
+	m = fixture_service(f, "whisper");
+	m->ports = ports;
+	m->port_count = 1;
+	for (uint16_t i = 0; i < CROWD; i++)
+		fds[i] = listen_at(INADDR_LOOPBACK + 1U + i, crowded[0]);
+	listening_server(f, crowded[0]);
+	listening_server(f, ports[0]);
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	fixture_await(f, STARTED, "whisper", 1);
+	for (size_t i = 0; i < CROWD; i++)
+		close_fd(&fds[i]);
+}
+
+/* More sockets listen than are looked at, in a network of our own: nobody else is to see them. */
+static void test_too_many_sockets(void **state)
+{
+	static const uint16_t unused[] = {UINT16_MAX};
+	struct collector_fixture *f = *state;
+	struct service_match *m = fixture_service(f, "llama");
+	int fds[SOCKETS];
+
+	if (!allow_files(SOCKETS) || unshare(CLONE_NEWNET) < 0)
+		skip();
+	for (uint16_t i = 0; i < SOCKETS; i++)
+		fds[i] = listen_at(INADDR_ANY, (uint16_t) (i + 1));
+	m->ports = unused;
+	m->port_count = 1;
+	fixture_begin(f, NULL);
+	fixture_await_fact(f, "doctor listening-sockets state", "limited");
+	for (size_t i = 0; i < SOCKETS; i++)
+		close_fd(&fds[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH(test_port),
+		WITHOUT(test_port_of_another),
+		BOTH(test_port_in_a_crowd),
+		WITHOUT(test_too_many_sockets), /* the last one: there is no way back to the host's network */
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

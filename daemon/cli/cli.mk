@@ -13,7 +13,8 @@ libcli_a_SOURCES = \
 	daemon/cli/status.c \
 	daemon/cli/table.c daemon/cli/table.h \
 	daemon/cli/verbs.c daemon/cli/verbs.h \
-	daemon/cli/webhook.c
+	daemon/cli/webhook.c \
+	daemon/resolution.c daemon/resolution.h
 
 CLI_LIBS = libcli.a libfetch.a $(CONFIG_LOAD_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS) $(CRYPTO_LIBS)
 

@@ -7,6 +7,7 @@
 #include "daemon/base/text.h"
 #include "daemon/cli/show.h"
 #include "daemon/cli/table.h"
+#include "daemon/resolution.h"
 
 #define INDENT "    "
 
@@ -32,13 +33,26 @@ static void put_when(struct buf *b, const struct style *style, const json_t *inc
 		buf_printf(b, " by %s", person);
 }
 
+/* "2026-01-31 11:02:00 (3min ago) by NAME while ServiceDown still fires" */
+static bool put_resolution(struct buf *b, const struct style *style, const json_t *incident)
+{
+	const char *person = resolution_person(incident);
+	_cleanup_buf_ struct buf firing = BUF_INIT;
+
+	put_when(b, style, incident, "resolved_at", person ? person : "");
+	resolution_write_firing(incident, &firing);
+	if (firing.size > 0)
+		buf_printf(b, " while %s", firing.data);
+	return firing.size > 0;
+}
+
 static void show_facts(const json_t *incident, const struct style *style, struct buf *b)
 {
 	static const struct {
 		const char *name, *key;
 	} last[] = {{"Runbook", "runbook_url"}, {"Page", "url"}};
 	const char *severity = show_string(incident, "severity");
-	bool is_open = text_equal(show_string(incident, "state"), "open");
+	bool is_open = text_equal(show_string(incident, "state"), "open"), still_fires;
 	_cleanup_(table_done) struct table t = {.columns = 2};
 	_cleanup_buf_ struct buf value = BUF_INIT;
 
@@ -53,8 +67,8 @@ static void show_facts(const json_t *incident, const struct style *style, struct
 	if (value.size == 0 && is_open)
 		buf_add_string(&value, "by nobody yet");
 	add_fact(&t, "Acknowledged", PLAIN, &value);
-	put_when(&value, style, incident, "resolved_at", "");
-	add_fact(&t, "Resolved", PLAIN, &value);
+	still_fires = put_resolution(&value, style, incident);
+	add_fact(&t, "Resolved", still_fires ? show_severity_colour(severity) : PLAIN, &value);
 	for (size_t i = 0; i < ELEMENTS(last); i++) {
 		buf_add_string(&value, show_string(incident, last[i].key));
 		add_fact(&t, last[i].name, PLAIN, &value);
@@ -204,18 +218,28 @@ static void show_notifications(const json_t *incident, const struct style *style
 
 static void show_next(const json_t *incident, const struct style *style, struct buf *b)
 {
+	static const struct {
+		const char *verb, *what;
+	} steps[] = {{"ack", "say that you are on it"}, {"note", "write down what you found"},
+		{"resolve", "say that it is over"}};
 	long long id = json_integer_value(json_object_get(incident, "id"));
-	const char *service = show_string(incident, "service");
+	_cleanup_(table_done) struct table t = {.columns = 2};
 
 	if (!text_equal(show_string(incident, "state"), "open"))
 		return;
 	show_heading(b, style, "What next");
-	if (!has(incident, "acknowledged_by"))
-		buf_printf(b, "  modelwatch ack %lld -m TEXT      say that you are on it\n", id);
-	buf_printf(b, "  modelwatch note %lld -m TEXT     write down what you found\n", id);
-	buf_printf(b, "  modelwatch resolve %lld -m TEXT  say that it is over\n", id);
-	if (*service)
-		buf_add_string(b, "  modelwatch status              see whether it is up again\n");
+	for (size_t i = has(incident, "acknowledged_by"); i < ELEMENTS(steps); i++) {
+		_cleanup_buf_ struct buf command = BUF_INIT;
+
+		buf_printf(&command, "modelwatch %s %lld -m TEXT", steps[i].verb, id);
+		table_add_buf(&t, PLAIN, &command);
+		table_add(&t, PLAIN, steps[i].what);
+	}
+	if (has(incident, "service")) {
+		table_add(&t, PLAIN, "modelwatch status");
+		table_add(&t, PLAIN, "see whether it is up again");
+	}
+	table_show(&t, style, b);
 }
 
 void show_incident(const json_t *incident, const struct style *style, struct buf *b)

@@ -8,6 +8,7 @@
 #include "daemon/cli/client.h"
 #include "daemon/cli/show.h"
 #include "daemon/cli/table.h"
+#include "daemon/resolution.h"
 
 #define UNKNOWN_MAX 128 /* bytes of what is said of an incident that is not there */
 
@@ -30,23 +31,47 @@ static int compare_incidents(const void *a, const void *b)
 				    show_string(*left, "opened_at"));
 }
 
+/* "opened 5min ago"; nothing where the time is not known. */
+static void put_ago(const struct style *style, const char *what, const json_t *incident,
+	const char *key, struct buf *b)
+{
+	_cleanup_buf_ struct buf ago = BUF_INIT;
+
+	show_ago(&ago, style, show_string(incident, key));
+	if (ago.size > 0)
+		buf_printf(b, "%s%s", what, ago.data);
+}
+
+static void put_state(const json_t *incident, const struct style *style, struct buf *b)
+{
+	const char *person = show_string(incident, "acknowledged_by");
+
+	if (is_open(incident) && *person) {
+		buf_printf(b, "acknowledged by %s", person);
+		return;
+	}
+	buf_add_string(b, show_string(incident, "state"));
+	put_ago(style, " ", incident, "resolved_at", b);
+}
+
 static void add_incident(struct table *t, const json_t *incident, const struct style *style)
 {
 	const char *severity = show_string(incident, "severity");
-	const char *person = show_string(incident, "acknowledged_by");
-	_cleanup_buf_ struct buf b = BUF_INIT;
+	_cleanup_buf_ struct buf b = BUF_INIT, firing = BUF_INIT;
+	bool live;
 
+	resolution_write_firing(incident, &firing);
+	live = is_open(incident) || firing.size > 0;
 	buf_printf(&b, "%lld", (long long) json_integer_value(json_object_get(incident, "id")));
 	table_add_buf(t, BOLD, &b);
-	table_add(t, is_open(incident) ? show_severity_colour(severity) : DIM, severity);
-	if (is_open(incident) && *person)
-		buf_printf(&b, "acknowledged by %s", person);
-	else
-		buf_add_string(&b, show_string(incident, "state"));
-	table_add_buf(t, is_open(incident) ? PLAIN : DIM, &b);
-	show_ago(&b, style, show_string(incident, "opened_at"));
+	table_add(t, live ? show_severity_colour(severity) : DIM, severity);
+	put_state(incident, style, &b);
+	if (firing.size > 0)
+		buf_printf(&b, ", %s", firing.data);
+	table_add_buf(t, live ? PLAIN : DIM, &b);
+	put_ago(style, "opened ", incident, "opened_at", &b);
 	table_add_buf(t, PLAIN, &b);
-	table_add(t, is_open(incident) ? PLAIN : DIM, show_string(incident, "title"));
+	table_add(t, live ? PLAIN : DIM, show_string(incident, "title"));
 }
 
 void show_incidents(const json_t *body, const struct style *style, struct buf *b)

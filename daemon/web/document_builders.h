@@ -25,7 +25,7 @@ int document_doctor(struct documents *d, const struct document_request *q, json_
 int document_incidents_detailed(
 	struct documents *d, const struct incident *incidents, size_t count, json_t **ret);
 
-/* SERVICE's incidents, all that are on record, without those. */
+/* SERVICE's incidents, all that are on record; with those where an alert of it fires, else without. */
 int document_incidents_of_service(struct documents *d, const char *service, json_t **ret);
 
 /* What MAKE makes of the facts of TOPIC. */

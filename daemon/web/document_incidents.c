@@ -75,22 +75,52 @@ int document_incidents_detailed(
 	return 0;
 }
 
+/* True where an alert of INCIDENT fires, among the ALERTS that do. */
+static bool is_firing(const struct incident *incident, const struct alert *alerts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (alerts[i].incident == incident->id && alerts[i].state == ALERT_FIRING)
+			return true;
+	return false;
+}
+
+static int add_of_service(struct documents *d, const char *service,
+	const struct incident *incidents, size_t count, json_t **list)
+{
+	struct alert *alerts = NULL;
+	size_t alert_count = 0;
+	int r = reader_live_alerts(d->reader, &alerts, &alert_count);
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		json_t *json = NULL;
+
+		if (!text_equal(incidents[i].service, service))
+			continue;
+		if (is_firing(&incidents[i], alerts, alert_count))
+			r = detailed_incident_json(d, &incidents[i], &json);
+		else
+			json = incident_json(&incidents[i], d->external_url);
+		if (r == 0)
+			json_list_add(list, json);
+	}
+	alert_list_free(alerts, alert_count);
+	return r;
+}
+
 int document_incidents_of_service(struct documents *d, const char *service, json_t **ret)
 {
 	json_t *list = json_array();
-	struct incident *incidents;
-	size_t count;
+	struct incident *incidents = NULL;
+	size_t count = 0;
 	int r = reader_incidents(d->reader, INCIDENTS_ALL, INCIDENTS_MAX, &incidents, &count);
 
-	if (r < 0) {
-		json_decref(list);
-		return r;
-	}
-	for (size_t i = 0; i < count; i++)
-		if (text_equal(incidents[i].service, service))
-			json_list_add(&list, incident_json(&incidents[i], d->external_url));
+	if (r == 0)
+		r = add_of_service(d, service, incidents, count, &list);
 	incident_list_free(incidents, count);
-	return document_return(list, ret);
+	if (r == 0)
+		return document_return(list, ret);
+	json_decref(list);
+	return r;
 }
 
 int document_incidents(struct documents *d, const struct document_request *q, json_t **ret)

@@ -8,6 +8,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/text.h"
+#include "daemon/resolution.h"
 #include "daemon/web/json_list.h"
 #include "daemon/web/url_segment.h"
 
@@ -187,6 +188,23 @@ static int add_service_href(json_t *object)
 	return set(object, "service", "_href", json_sprintf("services/%s", segment.data));
 }
 
+/* How an incident ended; nothing for what is none. */
+static int add_resolution(json_t *object)
+{
+	const char *person = resolution_person(object);
+	_cleanup_buf_ struct buf firing = BUF_INIT;
+	int r = 0;
+
+	resolution_write_firing(object, &firing);
+	if (buf_error(&firing) < 0)
+		return -ENOMEM;
+	if (person)
+		r = set(object, "resolved_by", "", json_string(person));
+	if (r == 0 && firing.size > 0)
+		r = set(object, "still_fires", "", json_string(firing.data));
+	return r;
+}
+
 static int add_to(json_t *value, int64_t now_ms, size_t depth);
 
 static int add_to_member(
@@ -235,6 +253,8 @@ static int add_to(json_t *value, int64_t now_ms, size_t depth)
 			r = add_to_member(value, key, member, now_ms, depth);
 	}
 	json_decref(copy);
+	if (r == 0)
+		r = add_resolution(value);
 	return r == 0 ? add_service_href(value) : r;
 }
 

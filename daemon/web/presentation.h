@@ -11,7 +11,9 @@
  * - "notifications": [...]               stands "notifications_failed": "1 notification failed",
  * - "processes": [1, 2]                  stands "processes_text": "1, 2",
  * - "labels": {"a": "b"}                 stands "labels_list": [{"name": "a", "value": "b"}],
- * and an incident and a service get an "href" relative to the root of the pages. */
+ * and an incident and a service get an "href" relative to the root of the pages, a resolved incident
+ * "resolved_by" where a person resolved it and "still_fires" ("ServiceDown still fires") where that is
+ * so. */
 #pragma once
 
 #include <jansson.h>

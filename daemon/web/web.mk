@@ -18,6 +18,7 @@ WEB_FILES = \
 	daemon/web/templates/incident-card.mustache \
 	daemon/web/templates/incident.mustache \
 	daemon/web/templates/incidents.mustache \
+	daemon/web/templates/resolved.mustache \
 	daemon/web/templates/service.mustache \
 	daemon/web/templates/severity.mustache
 EXTRA_DIST += $(WEB_FILES)
@@ -26,6 +27,7 @@ noinst_LIBRARIES += libweb.a
 libweb_a_CPPFLAGS = $(AM_CPPFLAGS) -DMW_WEB_DIRECTORY='"$(abs_top_srcdir)/daemon/web"'
 libweb_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libweb_a_SOURCES = \
+	daemon/resolution.c daemon/resolution.h \
 	daemon/web/command_body.c daemon/web/command_body.h \
 	daemon/web/connections.c daemon/web/connections.h \
 	daemon/web/content_negotiation.c daemon/web/content_negotiation.h \

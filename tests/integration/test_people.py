@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from harness.places import BUILD
+from harness.wait import eventually
 
 
 @pytest.fixture
@@ -73,11 +74,21 @@ def test_resolved_while_it_is_down(site, incident):
     assert status.returncode == 2
     assert status.stdout.splitlines()[0] == "CRITICAL, 1 service down (llama), no open incident"
     assert site.status()["status"] == "critical"
+    shown = site.cli("incident", str(incident)).stdout
+    assert f"by {_user()} while ServiceDown still fires" in shown
+    assert "ServiceDown still fires" in site.cli("incidents", "--all").stdout
+    page = site.tcp.get(f"/incidents/{incident}").text
+    assert f"resolved by {_user()} while ServiceDown still fires" in page
+    for path in (f"/incidents/{incident}", "/incidents?state=all", "/services/llama"):
+        page = site.tcp.get(path).text
+        assert "ServiceDown still fires" in page, path
+        assert ">resolved</span>" not in page.replace('<span class="tag">resolved</span>', ""), path
     page = site.tcp.get("/").text
     assert "<h1>llama is down</h1>" in page and 'class="hero critical"' in page
     site.servers["llama"].start()
     site.wait_service("llama")
     assert site.cli("status").returncode == 0
+    eventually(lambda: "still fires" not in site.tcp.get("/services/llama").text, "its end")
 
 
 def test_note(site, incident):

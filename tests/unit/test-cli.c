@@ -215,24 +215,29 @@ static const char status_text[] =
 	"  whisper    up       1h ago    pid 11\n"
 	"\n"
 	"Incidents\n"
-	"  17  critical  open  4min 59s ago  llama is down\n"
+	"  17  critical  open  opened 4min 59s ago  llama is down\n"
 	"\n"
 	"Roles of modelwatchd\n"
 	"  web  hung  2 restarts\n";
 
 static const char incidents_json[] =
 	"{'incidents':["
-	"{'id':1,'state':'resolved','severity':'critical','title':'old','opened_at':'2026-01-31T10:04:00Z'},"
+	"{'id':1,'state':'resolved','severity':'critical','title':'old','opened_at':'2026-01-31T10:04:00Z',"
+	"'resolved_at':'2026-01-31T10:04:30Z'},"
+	"{'id':5,'state':'resolved','severity':'critical','title':'by hand',"
+	"'opened_at':'2026-01-31T10:03:00Z','resolved_at':'2026-01-31T10:04:00Z',"
+	"'alerts':[{'rule':'ServiceDown','state':'firing'}]},"
 	"{'id':2,'state':'open','severity':'warning','title':'slow','opened_at':'2026-01-31T10:03:00Z'},"
 	"{'id':3,'state':'open','severity':'critical','title':'first','opened_at':'2026-01-31T10:01:00Z'},"
 	"{'id':4,'state':'open','severity':'critical','title':'second','opened_at':'2026-01-31T10:02:00Z',"
 	"'acknowledged_by':'ada'}]}";
 
 static const char incidents_text[] =
-	"  4  critical  acknowledged by ada  3min ago  second\n"
-	"  3  critical  open                 4min ago  first\n"
-	"  2  warning   open                 2min ago  slow\n"
-	"  1  critical  resolved             1min ago  old\n";
+	"  4  critical  acknowledged by ada                         opened 3min ago  second\n"
+	"  3  critical  open                                        opened 4min ago  first\n"
+	"  2  warning   open                                        opened 2min ago  slow\n"
+	"  1  critical  resolved 30s ago                            opened 1min ago  old\n"
+	"  5  critical  resolved 1min ago, ServiceDown still fires  opened 2min ago  by hand\n";
 
 static const char incident_json[] =
 	"{'id':17,'state':'open','severity':'critical','title':'llama is down: killed by SIGKILL',"
@@ -291,6 +296,50 @@ static const char resolved_json[] =
 	"'opened_at':'2026-01-31T10:00:00Z','acknowledged_at':'2026-01-31T10:01:00Z',"
 	"'acknowledged_by':'ada','resolved_at':'2026-01-31T10:02:00Z','alerts':[],'timeline':[],"
 	"'notifications':[]}";
+
+static const char by_hand_json[] =
+	"{'id':7,'state':'resolved','severity':'critical','title':'t','service':'s',"
+	"'opened_at':'2026-01-31T10:00:00Z','resolved_at':'2026-01-31T10:02:00Z',"
+	"'alerts':[{'rule':'ServiceDown','state':'firing','severity':'critical'}],"
+	"'timeline':[{'time':'2026-01-31T10:01:00Z','type':'resolved','actor':'modelwatch','text':''},"
+	"{'time':'2026-01-31T10:02:00Z','type':'resolved','actor':'ada','text':''}],"
+	"'notifications':[]}";
+
+static const char by_hand_text[] =
+	"Incident 7: t\n"
+	"  State     resolved, critical\n"
+	"  Service   s\n"
+	"  Opened    2026-01-31 11:00:00 (5min ago)\n"
+	"  Resolved  2026-01-31 11:02:00 (3min ago) by ada while ServiceDown still fires\n"
+	"\n"
+	"Alerts\n"
+	"  ServiceDown  firing, critical\n"
+	"\n"
+	"Timeline\n"
+	"  2026-01-31 11:01:00  resolved  modelwatch\n"
+	"  2026-01-31 11:02:00  resolved  ada\n"
+	"\n"
+	"Notifications\n"
+	"  none: no webhook was to be told of it\n";
+
+/* The columns of what to type next are those of any number. */
+static const char one_digit_json[] =
+	"{'id':7,'state':'open','severity':'critical','title':'t','service':'s',"
+	"'acknowledged_by':'ada','acknowledged_at':'2026-01-31T10:01:00Z'}";
+
+static const char one_digit_text[] =
+	"Incident 7: t\n"
+	"  State         open, critical\n"
+	"  Service       s\n"
+	"  Acknowledged  2026-01-31 11:01:00 (4min ago) by ada\n"
+	"\n"
+	"Notifications\n"
+	"  none: no webhook was to be told of it\n"
+	"\n"
+	"What next\n"
+	"  modelwatch note 7 -m TEXT     write down what you found\n"
+	"  modelwatch resolve 7 -m TEXT  say that it is over\n"
+	"  modelwatch status             see whether it is up again\n";
 
 static const char resolved_text[] =
 	"Incident 18: t\n"
@@ -351,6 +400,8 @@ static const struct {
 	{show_incidents, "{'incidents':[]}", "No incident.\n"},
 	{show_incident, incident_json, incident_text},
 	{show_incident, resolved_json, resolved_text},
+	{show_incident, by_hand_json, by_hand_text},
+	{show_incident, one_digit_json, one_digit_text},
 	{show_discover,
 		"{'services':[{'name':'vllm-8000',"
 		"'config':'[service vllm-8000]\\nlisten-port = 8000\\n'}]}",

@@ -97,6 +97,46 @@ static void test_incident(void **state)
 	json_decref(c);
 }
 
+static void test_resolution(void **state)
+{
+	static const struct {
+		const char *state, *alerts, *timeline, *by, *fires;
+	} cases[] = {
+		{"resolved", "[{\"rule\":\"A\",\"state\":\"resolved\"}]",
+			"[{\"type\":\"resolved\",\"actor\":\"modelwatch\"}]", NULL, NULL},
+		{"resolved", "[{\"rule\":\"A\",\"state\":\"firing\"}]",
+			"[{\"type\":\"resolved\",\"actor\":\"modelwatch\"},"
+			"{\"type\":\"resolved\",\"actor\":\"ada\"},{\"type\":\"note\"}]",
+			"ada", "A still fires"},
+		{"resolved",
+			"[{\"rule\":\"A\",\"state\":\"firing\"},{\"rule\":\"B\",\"state\":\"pending\"},"
+			"{\"rule\":\"A\",\"state\":\"firing\"},{\"rule\":\"C\",\"state\":\"firing\"}]",
+			"[]", NULL, "A and C still fire"},
+		{"resolved",
+			"[{\"rule\":\"A\",\"state\":\"firing\"},{\"rule\":\"B\",\"state\":\"firing\"},"
+			"{\"rule\":\"C\",\"state\":\"firing\"},{\"rule\":\"D\",\"state\":\"firing\"}]",
+			"[]", NULL, "A, B, C and others still fire"},
+		{"open", "[{\"rule\":\"A\",\"state\":\"firing\"}]",
+			"[{\"type\":\"resolved\",\"actor\":\"ada\"}]", NULL, NULL},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		char text[512];
+		json_t *incident;
+		const char *by, *fires;
+
+		snprintf(text, sizeof(text),
+			"{\"incidents\":[{\"state\":\"%s\",\"alerts\":%s,\"timeline\":%s}]}",
+			cases[i].state, cases[i].alerts, cases[i].timeline);
+		incident = incident_of(text);
+		by = json_string_value(json_object_get(incident, "resolved_by"));
+		fires = json_string_value(json_object_get(incident, "still_fires"));
+		assert_string_equal(by ? by : "", cases[i].by ? cases[i].by : "");
+		assert_string_equal(fires ? fires : "", cases[i].fires ? cases[i].fires : "");
+		json_decref(incident);
+	}
+}
+
 /* Nobody looks any more: what a service was is not what it is. */
 static void test_service_mark_unknown(void **state)
 {
@@ -511,6 +551,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_incident),
+		cmocka_unit_test(test_resolution),
 		cmocka_unit_test(test_service_mark_unknown),
 		cmocka_unit_test(test_rollup),
 		cmocka_unit_test(test_health),

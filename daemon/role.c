@@ -249,6 +249,7 @@ static int on_supervisor_message(struct link *l, struct message *m, void *userda
 		return r->started ? connect_peer(r, m) : -EBADMSG;
 	case MESSAGE_ROLE:
 	case MESSAGE_SUCCESSOR:
+	case MESSAGE_REFUSED:
 		return r->program->told ? r->program->told(r, m) : 0;
 	case MESSAGE_STOP:
 		role_exit(r, EXIT_SUCCESS);

@@ -261,6 +261,9 @@ void processes_done(struct engine *e);
 /* facts.c: an empty VALUE takes the fact back. */
 int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
 	const char *key, const char *value);
+/* What the engine itself has to say in `doctor`; empty texts take it back. */
+int facts_doctor(struct engine *e, const char *subject, const char *state, const char *text,
+	const char *remedy);
 /* A role connects anew: what it said before holds no longer. */
 void facts_forget(struct engine *e, const char *role);
 bool facts_changed(const struct engine *e);

@@ -83,6 +83,17 @@ int facts_put(struct engine *e, const char *role, const char *topic, const char 
 	return r;
 }
 
+int facts_doctor(struct engine *e, const char *subject, const char *state, const char *text,
+	const char *remedy)
+{
+	const char *role = role_rows[ROLE_ENGINE].name;
+	int r = facts_put(e, role, "doctor", subject, "state", state);
+
+	if (r == 0)
+		r = facts_put(e, role, "doctor", subject, "text", text);
+	return r < 0 ? r : facts_put(e, role, "doctor", subject, "remedy", remedy);
+}
+
 void facts_forget(struct engine *e, const char *role)
 {
 	struct role_facts *facts = map_get_string(e->facts, role);

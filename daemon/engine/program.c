@@ -382,6 +382,28 @@ static int add_peer(struct role *role, const char *name, int64_t pid, int fd)
 	return peers_add(role_userdata(role), name, pid, fd);
 }
 
+/* What is in force is older than what a restart would find. */
+static int refused(struct engine *e, struct message *m)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	usec_t since = message_u64(m);
+	const char *why = message_string(m);
+	char time[RFC3339_MAX];
+	bool is = *why;
+
+	if (is)
+		buf_printf(&text,
+			"Refused since %s, the one before it stays in force: %s", clock_format(since, time),
+			why);
+	if (buf_error(&text) < 0)
+		return -ENOMEM;
+	engine_commit_soon(e);
+	return facts_doctor(e, "configuration", is ? "failing" : "", is ? text.data : "",
+		is ? "Correct what modelwatch check-config says, and reload the daemon: it would not"
+		     " start with it."
+		   : "");
+}
+
 static int told(struct role *role, struct message *m)
 {
 	struct engine *e = role_userdata(role);
@@ -393,6 +415,8 @@ static int told(struct role *role, struct message *m)
 		if (text_equal(message_string(m), role_rows[ROLE_NOTIFY].name))
 			webhooks_expect_notify(e);
 		return 0;
+	case MESSAGE_REFUSED:
+		return refused(e, m);
 	default:
 		return -EBADMSG;
 	}

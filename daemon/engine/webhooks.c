@@ -42,13 +42,10 @@ static void tell(struct engine *e, const char *name, const char *state, const ch
 	const char *remedy)
 {
 	_cleanup_buf_ struct buf subject = BUF_INIT;
-	const char *role = role_rows[ROLE_ENGINE].name;
 
 	buf_printf(&subject, "webhook %s", name);
 	if (buf_error(&subject) < 0 ||
-		facts_put(e, role, "doctor", subject.data, "state", state) < 0 ||
-		facts_put(e, role, "doctor", subject.data, "text", text) < 0 ||
-		facts_put(e, role, "doctor", subject.data, "remedy", remedy) < 0)
+		facts_doctor(e, subject.data, state, text, remedy) < 0)
 		log_warning("out of memory: doctor does not know how webhook %s is", name);
 }
 

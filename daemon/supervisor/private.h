@@ -41,6 +41,8 @@ struct supervisor {
 	sd_event_source *deadline; /* of a stop's next step */
 	size_t stop_step;
 	usec_t reported;	   /* the roles' usage, monotonic */
+	usec_t refused;		   /* since then, in wall time, what is on disk is refused; 0: it is not */
+	char *refusal;		   /* the first of the reasons of the last reload; NULL for none */
 	bool announced;		   /* READY=1 was sent */
 	bool stopping;
 	int status;
@@ -56,6 +58,9 @@ void slots_start(struct supervisor *s);
 /* After a reload: the engine gets its slice, be it the same, and other roles are replaced where theirs
  * or FORCED (a bit for each role_number) says so. 0 or -errno; nothing changed then. */
 int slots_reconfigure(struct supervisor *s, const struct config *config, unsigned forced);
+
+/* Tells the engine of the reload that was refused, or that none is. */
+void slots_tell_refusal(struct supervisor *s);
 
 /* Kills what missed its heartbeat, does not start or does not go; tells the engine of the roles' usage
  * now and then. */

@@ -102,6 +102,19 @@ static void report_all(struct supervisor *s)
 	s->reported = clock_monotonic();
 }
 
+void slots_tell_refusal(struct supervisor *s)
+{
+	struct instance *engine = engine_slot(s)->current;
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	if (!is_running(engine))
+		return;
+	message_begin(&packet, MESSAGE_REFUSED);
+	message_put_u64(&packet, s->refused);
+	message_put_string(&packet, s->refusal ? s->refusal : "");
+	instance_send(engine, &packet, -1);
+}
+
 static void send_connect(struct instance *to, const char *peer, pid_t pid, int fd)
 {
 	_cleanup_buf_ struct buf packet = BUF_INIT;
@@ -205,6 +218,7 @@ static void on_ready(struct instance *i, void *userdata)
 	}
 	if (slot == engine_slot(s)) {
 		report_all(s);
+		slots_tell_refusal(s);
 		start_others(s);
 	} else {
 		connect_to_engine(s, i);

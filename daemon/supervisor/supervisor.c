@@ -111,6 +111,16 @@ static void report_configuration(void *userdata, int level, const char *text)
 	log_message(level, "%s", text);
 }
 
+/* The same of a reload: its first error is what `doctor` says. */
+static void report_reload(void *userdata, int level, const char *text)
+{
+	struct supervisor *s = userdata;
+
+	log_message(level, "%s", text);
+	if (level <= LOG_ERR && !s->refusal)
+		s->refusal = strdup(text);
+}
+
 /* True where both listen at the same addresses. */
 static bool same_addresses(const struct listeners *a, const struct listeners *b)
 {
@@ -148,14 +158,14 @@ static int reload(struct supervisor *s)
 	struct listeners listeners = {.count = 0};
 	_cleanup_free_ char *why = NULL;
 	struct config *config;
-	int r = config_load(&s->options->paths, report_configuration, s, &config);
+	int r = config_load(&s->options->paths, report_reload, s, &config);
 
 	if (r < 0)
 		return r;
 	r = listeners_open(config, s->options->runtime_directory, s->group, &s->listeners,
 		&listeners, &why);
 	if (r < 0)
-		log_error("%s", why ? why : strerror(-r));
+		report_reload(s, LOG_ERR, why ? why : strerror(-r));
 	else
 		r = replace_configuration(s, config, &listeners);
 	if (r < 0) {
@@ -166,19 +176,36 @@ static int reload(struct supervisor *s)
 	return 0;
 }
 
+/* Keeps what came of a reload: until the next one `doctor` says it. */
+static void keep_result(struct supervisor *s, int r)
+{
+	if (r == 0)
+		s->refused = 0;
+	else if (s->refused == 0)
+		s->refused = clock_wall();
+	if (r < 0 && !s->refusal)
+		s->refusal = strdup(strerror(-r));
+	slots_tell_refusal(s);
+}
+
 static int on_reload_signal(
 	sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
 	struct supervisor *s = userdata;
+	int r;
 
 	if (s->stopping)
 		return 0;
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reloading.",
 		clock_monotonic());
-	if (reload(s) < 0)
+	free(s->refusal);
+	s->refusal = NULL;
+	r = reload(s);
+	if (r < 0)
 		log_error("the configuration was not reloaded: the old one stays in force");
 	else
 		log_info("configuration reloaded");
+	keep_result(s, r);
 	announce(s);
 	return 0;
 }
@@ -277,6 +304,7 @@ static void supervisor_done(struct supervisor *s)
 	sd_event_source_disable_unref(s->deadline);
 	sd_event_unref(s->event);
 	config_free(s->config);
+	free(s->refusal);
 	free(s->host);
 }
 

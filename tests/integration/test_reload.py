@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reloads: what they put in force, when, and what is said of one that was refused."""
 import os
+import re
 import signal
+import socket
 import threading
 
 import pytest
@@ -125,3 +127,42 @@ def test_a_new_webhook_waits_for_the_role_that_knows_it(site):
     told, = eventually(lambda: [n for n in site.incident(site.incidents()[0]["id"])["notifications"]
                                 if n["webhook"] == "late" and n["state"] == "delivered"], "delivery")
     assert told["attempts"] == 1
+
+
+def _refused(site):
+    """What doctor says of the configuration that was refused: since when, and why."""
+    check, = eventually(lambda: _doctor(site, "configuration"), "a refused configuration")
+    assert check["state"] == "failing" and "check-config" in check["remedy"]
+    return re.fullmatch(r"Refused since (\S+Z), the one before it stays in force: (.*)",
+                        check["text"]).groups()
+
+
+def test_doctor_knows_of_a_refused_reload(site):
+    site.start()
+    assert not _doctor(site, "configuration")
+    site.section("daemon", interval="soon", evaluate="later")
+    site.reload()
+    since, why = _refused(site)
+    assert re.match(rf"{re.escape(str(site.config))}:2: .*interval.*soon", why)
+    assert why in site.cli("doctor").stdout
+    site.section("daemon", interval="1s")
+    site.reload()
+    eventually(lambda: "evaluate" in _refused(site)[1], "the error that is left")
+    assert _refused(site)[0] == since
+    site.daemon.kill("engine")
+    eventually(lambda: site.role_states()["engine"]["restarts"] == 1, "another engine")
+    assert _refused(site)[0] == since
+    site.section("daemon", evaluate="1s")
+    site.reload()
+    eventually(lambda: not _doctor(site, "configuration"), "nothing wrong with it")
+
+
+def test_doctor_knows_of_an_address_in_use(site):
+    site.start()
+    with socket.create_server(("127.0.0.1", places.free_port())) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        site.section("page", listen=address)
+        site.reload()
+        assert f"cannot listen on {address}" in _refused(site)[1]
+    site.reload()
+    eventually(lambda: not _doctor(site, "configuration"), "nothing wrong with it")

@@ -325,16 +325,30 @@ static int run_verb(struct peer *p, uint64_t number,
 	return 0;
 }
 
+static int refuse_type(struct peer *p, uint64_t number, const struct section *webhook)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		"this version has no webhooks of type %s: nothing is sent to it",
+		section_string(webhook, OPTION_WEBHOOK_TYPE));
+	return answer_error(p, number, 409, text);
+}
+
 /* A test is stored like any notification, then delivered once; its result is the answer. */
 static int test_webhook(struct peer *p, uint64_t number, const char *webhook)
 {
 	struct engine *e = p->engine;
+	const struct section *section =
+		config_find(role_config(e->role), SECTION_WEBHOOK, webhook);
 	struct notification n = {0};
 	struct command *c;
 	int r;
 
-	if (!config_find(role_config(e->role), SECTION_WEBHOOK, webhook))
+	if (!section)
 		return answer_error(p, number, 404, "no such webhook");
+	if (!webhook_is_built_in(section))
+		return refuse_type(p, number, section);
 	c = count_commands(e) < COMMANDS_MAX ? add_command(p, number) : NULL;
 	if (!c)
 		return answer_error(p, number, 503, "too many requests wait");

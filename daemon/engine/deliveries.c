@@ -144,7 +144,9 @@ void deliveries_disconnected(struct engine *e, int64_t pid)
 
 static bool is_configured(struct engine *e, const char *webhook)
 {
-	return config_find(role_config(e->role), SECTION_WEBHOOK, webhook) != NULL;
+	const struct section *s = config_find(role_config(e->role), SECTION_WEBHOOK, webhook);
+
+	return s && webhook_is_built_in(s);
 }
 
 static void count_result(struct engine *e, const char *webhook, const char *result)
@@ -396,7 +398,8 @@ void deliveries_hurry(struct engine *e, const char *webhook)
 	}
 }
 
-/* A notification whose webhook was taken out of the configuration will never be delivered. */
+/* A notification whose webhook was taken out of the configuration, or is of another type now, will never be
+ * delivered. */
 static void fail_orphans(struct engine *e)
 {
 	for (size_t i = 0; i < e->delivery_count; i++) {

@@ -105,6 +105,7 @@ struct webhook_entry {
 	int64_t newest;	   /* the highest id of those that came to memory */
 	bool overflowed;   /* newer ones wait in the database alone: all do then, so that order is kept */
 	bool disabled;	   /* it said 410: nothing is sent until a reload */
+	bool unknown_type; /* nothing is ever sent */
 	bool held;	   /* new: nothing is sent until there is a `notify` that knows it */
 	bool lost;	   /* some of what failed since then is not tried again */
 	int64_t failed_ms; /* since then nothing was delivered; 0 where the last one was */
@@ -313,6 +314,10 @@ void webhook_settled(struct engine *e, const char *name, const struct delivery_a
 	enum delivery_result outcome);
 /* N waited for it when the engine before this one ended. */
 void webhook_restored(struct engine *e, const struct notification *n);
+/* False for a type of webhook that the configuration accepts and nothing is sent to. */
+bool webhook_is_built_in(const struct section *s);
+/* Says of whom that is so. */
+void webhooks_configure(struct engine *e);
 /* A reload begins that replaces `notify`: only the next one knows what the webhooks are then. */
 void webhooks_expect_notify(struct engine *e);
 /* After a reload, OLD was in force before: nothing is known of a webhook that is gone, and one that said

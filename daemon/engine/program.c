@@ -339,6 +339,8 @@ static int start_engine(struct engine *e)
 	if (r >= 0)
 		r = services_configure(e);
 	if (r >= 0)
+		webhooks_configure(e);
+	if (r >= 0)
 		r = add_timers(e);
 	if (r < 0)
 		log_error_errno(r, "cannot start from the database");

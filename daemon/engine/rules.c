@@ -81,8 +81,7 @@ static int set_routes(struct engine *e)
 	while ((s = config_next(role_config(e->role), SECTION_WEBHOOK, s))) {
 		struct route *grown;
 
-		/* Receivers of other types are accepted by the configuration; none of them is built in. */
-		if (!text_equal(section_string(s, OPTION_WEBHOOK_TYPE), "webhook"))
+		if (!webhook_is_built_in(s))
 			continue;
 		grown = reallocarray(routes, count + 1, sizeof(*routes));
 		if (!grown) {

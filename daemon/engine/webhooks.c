@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
 
 #define SHARE_MIN 16 /* of memory's notifications, however many webhooks there are */
@@ -55,6 +56,9 @@ static void tell_failure(
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	char since[RFC3339_MAX];
 
+	/* What came of a last try is of no use to somebody whom nothing else is sent. */
+	if (w->unknown_type)
+		return;
 	clock_format(usec_from_ms(w->failed_ms), since);
 	if (w->disabled)
 		buf_printf(&text,
@@ -71,10 +75,59 @@ static void tell_failure(
 /* Nothing is known against it any more. */
 static void clear(struct engine *e, const char *name, struct webhook_entry *w)
 {
-	if (w->failed_ms > 0)
+	if (w->failed_ms > 0 && !w->unknown_type)
 		tell(e, name, "", "", "");
 	w->disabled = w->lost = false;
 	w->failed_ms = 0;
+}
+
+/* The name of an entry, for map_next(): its key is not terminated. */
+static char *next_webhook(struct engine *e, size_t *position, struct webhook_entry **ret)
+{
+	const void *key;
+	size_t size;
+
+	*ret = map_next(e->webhooks, position, &key, &size);
+	return *ret ? strndup(key, size) : NULL;
+}
+
+bool webhook_is_built_in(const struct section *s)
+{
+	return text_equal(section_string(s, OPTION_WEBHOOK_TYPE), "webhook");
+}
+
+/* A section of a type that is not built in is accepted, and nobody should count on it. */
+static void tell_type(struct engine *e, const struct section *s)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct webhook_entry *w = webhook_get(e, section_name(s));
+
+	if (w) {
+		clear(e, section_name(s), w);
+		w->unknown_type = true;
+	}
+	buf_printf(&text, "This version has no webhooks of type %s: nothing is sent to it.",
+		section_string(s, OPTION_WEBHOOK_TYPE));
+	tell(e, section_name(s), "disabled", text.data ? text.data : "",
+		"Give it the type webhook, or take its section out, and reload the daemon.");
+}
+
+void webhooks_configure(struct engine *e)
+{
+	const struct section *s = NULL;
+	struct webhook_entry *w;
+	size_t position = 0;
+	char *name;
+
+	while ((name = next_webhook(e, &position, &w))) {
+		if (w->unknown_type)
+			tell(e, name, "", "", "");
+		w->unknown_type = false;
+		free(name);
+	}
+	while ((s = config_next(role_config(e->role), SECTION_WEBHOOK, s)))
+		if (!webhook_is_built_in(s))
+			tell_type(e, s);
 }
 
 void webhook_settled(struct engine *e, const char *name, const struct delivery_answer *said,
@@ -110,16 +163,6 @@ void webhook_restored(struct engine *e, const struct notification *n)
 	if (w->failed_ms == 0)
 		w->failed_ms = n->created_ms;
 	tell_failure(e, n->webhook, w, n->last_error);
-}
-
-/* The name of an entry, for map_next(): its key is not terminated. */
-static char *next_webhook(struct engine *e, size_t *position, struct webhook_entry **ret)
-{
-	const void *key;
-	size_t size;
-
-	*ret = map_next(e->webhooks, position, &key, &size);
-	return *ret ? strndup(key, size) : NULL;
 }
 
 /* What waited for it goes out. */
@@ -162,6 +205,7 @@ void webhooks_reconfigured(struct engine *e, const struct config *old)
 			enable(e, name, w);
 		free(name);
 	}
+	webhooks_configure(e);
 	if (e->notify_expected > 0)
 		hold_new(e, old);
 }

@@ -286,6 +286,23 @@ def test_test_webhook_of_one_that_is_down(watched):
     assert answer.returncode == 1 and answer.stdout + answer.stderr
 
 
+def test_webhook_of_a_type_that_is_not_built_in(watched):
+    """Nobody is made believe that it is told of anything."""
+    watched.section("webhook", "oncall", type="slack")
+    watched.start()
+    answer = watched.unix.post("/v1/webhooks/oncall/test", {})
+    assert answer.status == 409 and "slack" in answer.json["error"]
+    answer = watched.cli("test-webhook", "oncall")
+    assert answer.returncode == 1 and "slack" in answer.stderr
+    check, = _doctor(watched, "webhook oncall")
+    assert check["state"] == "disabled" and "slack" in check["text"]
+    assert watched.hook.posts == []
+    watched.section("webhook", "oncall", type="webhook")
+    watched.reload()
+    assert not _doctor(watched, "webhook oncall")
+    assert watched.cli("test-webhook", "oncall").returncode == 0
+
+
 @pytest.mark.parametrize("secret", [
     None, "raw bytes with spaces", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "ключ"])
 def test_signatures(watched, secret):

@@ -112,7 +112,7 @@ static int open_incident(struct alerting *a, const char *key, struct alert_entry
 	timeline_push(a, &turn);
 	a->next_incident++;
 	inc->told_known = true;
-	inc->announce = ANNOUNCE_OPENED;
+	inc->incident.untold = ANNOUNCE_OPENED;
 	start_firing(a, inc, e, now_ms);
 	return 0;
 }
@@ -285,9 +285,9 @@ static int join_incident(struct alerting *a, struct incident_entry *inc, struct 
 	if (raises)
 		incident_take_headline(inc, &headline, e->alert.severity);
 	if (begins)
-		inc->announce |= ANNOUNCE_FLAPPING;
+		inc->incident.untold |= ANNOUNCE_FLAPPING;
 	else if (worse || !inc->flapping)
-		inc->announce |= ANNOUNCE_UPDATED;
+		inc->incident.untold |= ANNOUNCE_UPDATED;
 	start_firing(a, inc, e, now_ms);
 	return 0;
 }
@@ -313,13 +313,13 @@ static void reopen(struct incident_entry *inc, bool begins_to_flap, int64_t now_
 	inc->turned_ms = now_ms;
 	incident_count_repeat(inc, now_ms);
 	/* An end of which nobody has heard yet did not happen. */
-	inc->announce &= ~(unsigned) ANNOUNCE_RESOLVED;
+	inc->incident.untold &= ~ANNOUNCE_RESOLVED;
 	if (inc->flapping && !begins_to_flap)
 		return;
 	inc->incident.acknowledged_ms = 0;
 	free(inc->incident.acknowledged_by);
 	inc->incident.acknowledged_by = NULL;
-	inc->announce |= begins_to_flap ? ANNOUNCE_FLAPPING : ANNOUNCE_OPENED;
+	inc->incident.untold |= begins_to_flap ? ANNOUNCE_FLAPPING : ANNOUNCE_OPENED;
 }
 
 static int reopen_incident(struct alerting *a, struct incident_entry *inc, struct alert_entry *e,
@@ -416,9 +416,9 @@ static void set_resolved(struct alerting *a, struct incident_entry *inc, int64_t
 	inc->incident.state = INCIDENT_RESOLVED;
 	inc->incident.resolved_ms = now_ms;
 	inc->turned_ms = now_ms;
-	inc->announce &= ~(unsigned) (ANNOUNCE_UPDATED | ANNOUNCE_ACKNOWLEDGED);
+	inc->incident.untold &= ~(ANNOUNCE_UPDATED | ANNOUNCE_ACKNOWLEDGED);
 	if (!inc->flapping)
-		inc->announce |= ANNOUNCE_RESOLVED;
+		inc->incident.untold |= ANNOUNCE_RESOLVED;
 	incident_mark_changed(a, inc);
 }
 
@@ -463,7 +463,7 @@ static int settle(struct alerting *a, struct incident_entry *inc, int64_t now_ms
 		return r;
 	timeline_push(a, &turn);
 	incident_end_flapping(inc);
-	inc->announce |= inc->incident.state == INCIDENT_OPEN ? ANNOUNCE_UPDATED : ANNOUNCE_RESOLVED;
+	inc->incident.untold |= inc->incident.state == INCIDENT_OPEN ? ANNOUNCE_UPDATED : ANNOUNCE_RESOLVED;
 	incident_mark_changed(a, inc);
 	return 0;
 }
@@ -506,7 +506,7 @@ static int list_cleared(struct alerting *a, struct incident_entry *inc, int64_t 
 static bool is_over(const struct alerting *a, const struct incident_entry *inc, int64_t now_ms)
 {
 	return inc->incident.state == INCIDENT_RESOLVED && inc->firing == 0 && !inc->flapping &&
-	       !inc->changed && inc->announce == 0 &&
+	       !inc->changed && inc->incident.untold == 0 &&
 	       now_ms - inc->incident.resolved_ms >= a->reopen_ms;
 }
 
@@ -517,7 +517,7 @@ int incidents_finish(struct alerting *a, int64_t now_ms)
 	int error = 0;
 
 	while ((inc = map_next(a->incidents, &position, NULL, NULL))) {
-		if (inc->announce)
+		if (inc->incident.untold)
 			keep_first(&error, refresh_alerts(a, inc));
 		if (inc->incident.state == INCIDENT_OPEN)
 			keep_first(&error, incident_renew_headline(a, inc));

@@ -264,8 +264,9 @@ static int tell(struct alerting *a, struct incident_entry *inc, const struct tel
 		return r;
 	}
 	a->notification_count += count;
-	inc->announce &= ~((unsigned) telling->mark | telling->covers);
+	inc->incident.untold &= ~(int64_t) (telling->mark | telling->covers);
 	inc->told_known = true;
+	incident_mark_changed(a, inc);
 	/* Who was told of the end knows of nothing that is open. */
 	while (telling->mark == ANNOUNCE_RESOLVED && inc->told_count > 0)
 		free(inc->told[--inc->told_count]);
@@ -274,10 +275,10 @@ static int tell(struct alerting *a, struct incident_entry *inc, const struct tel
 
 static int announce_incident(struct alerting *a, struct incident_entry *inc, int64_t now_ms)
 {
-	for (size_t i = 0; i < ELEMENTS(tellings) && inc->announce != 0; i++) {
+	for (size_t i = 0; i < ELEMENTS(tellings) && inc->incident.untold != 0; i++) {
 		int r;
 
-		if (!(inc->announce & tellings[i].mark))
+		if (!(inc->incident.untold & tellings[i].mark))
 			continue;
 		if (a->notification_count + a->route_count > NOTIFICATIONS_MAX)
 			return 0;

@@ -38,7 +38,7 @@ int alerting_acknowledge(struct alerting *a, int64_t incident, const char *actor
 	free(inc->incident.acknowledged_by);
 	inc->incident.acknowledged_by = by;
 	inc->incident.acknowledged_ms = now_ms;
-	inc->announce |= ANNOUNCE_ACKNOWLEDGED;
+	inc->incident.untold |= ANNOUNCE_ACKNOWLEDGED;
 	incident_mark_changed(a, inc);
 	announce(a, now_ms); /* without memory the mark stays for the next evaluation */
 	return 0;

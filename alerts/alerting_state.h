@@ -52,7 +52,8 @@ struct alert_entry {
 	TAILQ_ENTRY(alert_entry) changes;
 };
 
-/* Who is to be told what, in the order of telling. */
+/* What is still to be told of an incident, in the order of telling: bits of its `untold`. The database has
+ * them, too. */
 enum announcement {
 	ANNOUNCE_OPENED = 1,
 	ANNOUNCE_FLAPPING = 2,
@@ -77,7 +78,6 @@ struct incident_entry {
 	bool headline_stale; /* an alert of it ended: another may give it its headline now */
 	bool has_unlisted_ends; /* members that are marked so */
 	bool told_known;   /* false: restored, without its notifications */
-	unsigned announce; /* of enum announcement */
 	char **told;	   /* webhooks that know that it is open */
 	size_t told_count;
 	bool changed;

@@ -68,6 +68,7 @@ struct incident {
 	int64_t opened_ms, acknowledged_ms, resolved_ms;
 	char *acknowledged_by; /* NULL for nobody */
 	int64_t reopened;      /* how often */
+	int64_t untold;	       /* what is still to be told of it: bits that are alerting's */
 };
 
 /* A turn of an incident. */

@@ -287,6 +287,7 @@ void row_put_incident(struct query *q, const struct incident *i)
 	query_put_time(q, i->resolved_ms);
 	query_put_text_or_null(q, i->acknowledged_by);
 	query_put_i64(q, i->reopened);
+	query_put_i64(q, i->untold);
 }
 
 void row_get_incident(struct query *q, struct incident *ret)
@@ -302,6 +303,7 @@ void row_get_incident(struct query *q, struct incident *ret)
 	ret->resolved_ms = query_get_i64(q);
 	ret->acknowledged_by = query_get_text_or_null(q);
 	ret->reopened = query_get_i64(q);
+	ret->untold = query_get_i64(q);
 }
 
 void row_put_timeline(struct query *q, const struct timeline_entry *t)

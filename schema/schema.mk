@@ -16,7 +16,7 @@ schemadir = $(pkgdatadir)/schema
 dist_schema_DATA = schema/webhook.schema.json
 
 # The schema's files, in order, as C strings: the library carries them.
-MIGRATIONS = schema/001_initial.sql
+MIGRATIONS = schema/001_initial.sql schema/002_untold.sql
 EXTRA_DIST += $(MIGRATIONS)
 CLEANFILES += schema/migrations.c
 schema/migrations.c: $(MIGRATIONS) schema/schema.mk
@@ -64,7 +64,7 @@ tests_unit_test_records_LDADD = libschema.a libbase.a $(CMOCKA_LIBS)
 
 # The store's own tests look into its files and fail its system calls, so they use SQLite, too.
 STORE_TESTS = tests/unit/test-store tests/unit/test-store-faults tests/unit/test-store-long \
-	tests/unit/test-store-open \
+	tests/unit/test-store-migrate tests/unit/test-store-open \
 	tests/unit/test-store-samples tests/unit/test-tick
 STORE_TEST_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
 STORE_TEST_LIBS = libstore.a libschema.a libbase.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
@@ -81,6 +81,9 @@ tests_unit_test_store_faults_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_store_long_SOURCES = tests/unit/test-store-long.c $(STORE_FIXTURE)
 tests_unit_test_store_long_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_store_long_LDADD = $(STORE_TEST_LIBS)
+tests_unit_test_store_migrate_SOURCES = tests/unit/test-store-migrate.c $(STORE_FIXTURE)
+tests_unit_test_store_migrate_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_unit_test_store_migrate_LDADD = $(STORE_TEST_LIBS)
 tests_unit_test_store_open_SOURCES = tests/unit/test-store-open.c $(STORE_FIXTURE)
 tests_unit_test_store_open_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_unit_test_store_open_LDADD = $(STORE_TEST_LIBS)

@@ -45,7 +45,8 @@ int reader_open(const char *path, struct reader **ret)
 		r = migrate_inspect(reader->database, &state);
 	if (r < 0)
 		return r;
-	if (state == MIGRATE_EMPTY)
+	/* The writer makes it, or brings it up to date. */
+	if (state == MIGRATE_EMPTY || state == MIGRATE_OLDER)
 		return -EAGAIN;
 	if (state != MIGRATE_CURRENT)
 		return -EPROTONOSUPPORT;

@@ -36,7 +36,8 @@ int reader_incidents(struct reader *r, enum incident_filter filter, size_t limit
 /* -ENOENT where there is none. */
 int reader_incident(struct reader *r, int64_t id, struct incident *ret);
 
-/* Resolved ones, newest first, at most LIMIT: since SINCE_MS, or before while an alert went on. */
+/* Resolved ones, newest first, at most LIMIT: since SINCE_MS, or before where an alert of it goes on, or
+ * something is still to be told of it. */
 int reader_recent_incidents(struct reader *r, int64_t since_ms, size_t limit,
 	struct incident **ret, size_t *ret_count);
 

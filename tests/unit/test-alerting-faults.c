@@ -240,6 +240,25 @@ static void test_telling_that_fails(void **state)
 	world_end(w);
 }
 
+/* Also when the daemon ends in between. */
+static void test_telling_that_fails_survives(void **state)
+{
+	static const struct step told[] = {{2, "kill up:a=0", "oncall opened 1; ", "1 open; "}};
+	struct world *w = world_begin(rules_down, route_oncall);
+	struct promql_source source = world_source(w);
+
+	w->points[0] = (struct point){"up", "a", 0};
+	w->point_count = 1;
+	alerting_set_random(w->alerting, no_random, NULL);
+	assert_int_equal(
+		alerting_evaluate(w->alerting, &source, NULL, BEGIN_MS + 1000), -EIO);
+	world_commit(w);
+	assert_int_equal(w->incident_count, 1);
+	assert_int_equal(w->notification_count, 0);
+	world_run(w, told, 1);
+	world_end(w);
+}
+
 /* Nobody could be told before it was over: then both are told, in order, each as it was. */
 static void test_telling_after_the_end(void **state)
 {
@@ -275,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_source_that_fails),
 		cmocka_unit_test(test_telling_that_fails),
+		cmocka_unit_test(test_telling_that_fails_survives),
 		cmocka_unit_test(test_telling_after_the_end),
 	};
 

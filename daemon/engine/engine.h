@@ -179,6 +179,10 @@ int engine_commit(struct engine *e);
 /* The same when everything that waits to be read is read: what comes together is written together. */
 void engine_commit_soon(struct engine *e);
 
+/* Makes the reserve beside the database; `doctor` is told where there is no room for it, since then nobody
+ * is told of anything new on a full disk. */
+void engine_keep_reserve(struct engine *e);
+
 /* While the disk is full: looks now and then whether there is room again. */
 void engine_look_for_room(struct engine *e);
 

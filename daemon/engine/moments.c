@@ -87,6 +87,15 @@ static int store_value(struct engine *e, struct value *value)
 	return 0;
 }
 
+static int say_not_stored(struct engine *e, const struct value *value)
+{
+	if (!e->told_series)
+		log_warning("the database knows max-series series, also of what is gone: the history of"
+			    " %s and others is not stored", value->series.metric);
+	e->told_series = true;
+	return 0;
+}
+
 static int write_moment(struct engine *e, const struct moment *moment)
 {
 	struct sample *samples = calloc(moment->count + 1, sizeof(*samples));
@@ -100,7 +109,7 @@ static int write_moment(struct engine *e, const struct moment *moment)
 				moment->samples[i].value->id, moment->samples[i].number};
 		/* The history is full of series: this one is judged by, but not stored. */
 		if (r == -E2BIG)
-			r = 0;
+			r = say_not_stored(e, moment->samples[i].value);
 	}
 	if (r == 0)
 		r = store_append(e->store, moment->time_ms, samples, count);

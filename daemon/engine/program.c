@@ -129,7 +129,7 @@ static int on_upkeep(sd_event_source *source, uint64_t now, void *userdata)
 	if (more <= 0)
 		store_checkpoint(e->store);
 	if (!e->full)
-		reserve_make(e->database);
+		engine_keep_reserve(e);
 	sd_event_source_set_time_relative(source, more > 0 ? 50 * USEC_PER_MSEC : UPKEEP_EVERY);
 	return 0;
 }
@@ -196,7 +196,6 @@ static int open_database(struct engine *e)
 	}
 	if (stat(e->database, &e->opened) < 0)
 		return log_error_errno(-errno, "cannot look at the database %s", e->database);
-	reserve_make(e->database);
 	return 0;
 }
 
@@ -330,6 +329,7 @@ static int start_engine(struct engine *e)
 	r = read_boot_id(&e->boot);
 	/* What an engine before this one found out about webhooks. */
 	facts_forget(e, role_rows[ROLE_ENGINE].name);
+	engine_keep_reserve(e);
 	if (r >= 0)
 		r = restore(e);
 	if (r >= 0)

@@ -16,10 +16,11 @@ RESERVE = "modelwatch.db-reserve"
 
 
 @pytest.fixture
-def small_disk(site):
-    """A site whose state is on a disk of its own, of 24 MiB."""
+def small_disk(site, request):
+    """A site whose state is on a disk of its own, of 24 MiB or as the test says."""
     state = site.daemon.state
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0750", "tmpfs",
+    size = getattr(request, "param", "24m")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0750", "tmpfs",
                               str(state)], capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"cannot mount a small disk here: {mounted.stderr.strip()}")
@@ -149,3 +150,13 @@ def test_start_on_a_full_disk(small_disk):
     site.servers["llama"].kill()
     site.hook.wait("incident.opened", service="llama")
     _make_room(site)
+
+
+@pytest.mark.parametrize("small_disk", ["3m"], indirect=True)
+def test_no_room_for_the_reserve_is_said(small_disk):
+    site = small_disk
+    site.start()
+    site.wait_service("llama")
+    assert not (site.daemon.state / RESERVE).exists()
+    doctor = eventually(lambda: "reserve" in (text := site.cli("doctor").stdout) and text, "doctor")
+    assert "no room for the reserve" in doctor and "Make room" in doctor

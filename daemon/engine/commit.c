@@ -69,17 +69,13 @@ static int write_changes(struct engine *e, const struct alerting_changes *change
 
 void engine_keep_reserve(struct engine *e)
 {
-	const char *role = role_rows[ROLE_ENGINE].name, *subject = "reserve";
-	bool missing = reserve_make(e->database) < 0;
-
-	facts_put(e, role, "doctor", subject, "state",
-		missing ? check_state_name(CHECK_LIMITED) : "");
-	facts_put(e, role, "doctor", subject, "text",
-		missing ? "There is no room for the reserve beside the database: once its disk is full,"
-			  " nobody is told of anything new."
-			: "");
-	facts_put(e, role, "doctor", subject, "remedy",
-		missing ? "Make room on the file system of the state directory." : "");
+	if (reserve_make(e->database) >= 0)
+		facts_doctor(e, "reserve", "", "", "");
+	else
+		facts_doctor(e, "reserve", check_state_name(CHECK_LIMITED),
+			"There is no room for the reserve beside the database: once its disk is full,"
+			" nobody is told of anything new.",
+			"Make room on the file system of the state directory.");
 }
 
 void engine_look_for_room(struct engine *e)

@@ -27,7 +27,7 @@ static void on_finding(void *userdata, int level, const char *text)
 	if (f->json)
 		json_array_append_new(error ? f->errors : f->warnings, json_string(printable));
 	else
-		fprintf(stderr, "%s\n", printable);
+		fprintf(stderr, "%s%s\n", error ? "" : "warning: ", printable);
 }
 
 static void print_json(const struct findings *f, bool valid)

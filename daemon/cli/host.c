@@ -20,7 +20,8 @@ void show_discover(const json_t *body, const struct style *style, struct buf *b)
 	else
 		buf_printf(b,
 			"# %zu model server%s found on this host. Paste what you want to keep\n"
-			"# into " MW_SYSCONFDIR "/modelwatch.conf.\n",
+			"# into the configuration of the daemon: " MW_SYSCONFDIR "/modelwatch.conf,\n"
+			"# unless it was started with another one (--config).\n",
 			count, count == 1 ? " was" : "s were");
 	for (size_t i = 0; i < count; i++) {
 		buf_add_char(b, '\n');

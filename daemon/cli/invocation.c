@@ -102,6 +102,11 @@ static int complain_verb(const char *given, struct buf *b)
 	return -EINVAL;
 }
 
+static bool says_something(const char *message)
+{
+	return message && message[strspn(message, " \t\n")] != '\0';
+}
+
 /* What the verb takes and what it needs. */
 static int check_verb(const struct invocation *i, int arguments, struct buf *b)
 {
@@ -118,7 +123,7 @@ static int check_verb(const struct invocation *i, int arguments, struct buf *b)
 		buf_printf(b, "%s does not take --all", v->name);
 	else if (i->message && !(v->options & TAKES_MESSAGE))
 		buf_printf(b, "%s does not take -m", v->name);
-	else if (!i->message && v->options & NEEDS_MESSAGE)
+	else if (v->options & NEEDS_MESSAGE && !says_something(i->message))
 		buf_printf(b, "%s needs -m TEXT", v->name);
 	else
 		return 0;

@@ -79,7 +79,6 @@ static const struct {
 	{414, "the path is too long"},
 	{421, "this host name is not served here: allowed-host in the section [page] names more"},
 	{503, "the engine is not there: it starts, or was stopped"},
-	{504, "no answer came in time"},
 };
 
 void answer_error(struct web_request *q, unsigned status)

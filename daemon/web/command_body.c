@@ -35,7 +35,7 @@ bool command_body_is_json(const char *type)
 {
 	size_t size = type ? strcspn(type, "; \t") : 0;
 
-	return !type || (size == strlen(JSON_TYPE) && strncasecmp(type, JSON_TYPE, size) == 0);
+	return type && size == strlen(JSON_TYPE) && strncasecmp(type, JSON_TYPE, size) == 0;
 }
 
 int command_body_read(

@@ -45,7 +45,7 @@ void commands_forget(struct commands *c)
 {
 	for (size_t i = 0; i < PENDING_MAX; i++)
 		if (c->pending[i].number > 0)
-			finish(&c->pending[i], 503, NULL, 0);
+			finish(&c->pending[i], 504, NULL, 0);
 }
 
 struct commands *commands_free(struct commands *c)

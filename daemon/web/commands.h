@@ -18,8 +18,9 @@ static inline usec_t command_timeout(const char *verb)
 
 struct commands;
 
-/* BODY is the engine's JSON; NULL where there is none: 503 no engine or too many wait, 504 no
- * answer in time. Called once, from the loop or from within commands_send(). */
+/* BODY is the engine's JSON; NULL where there is none: 503 no engine or too many wait, 504 the engine
+ * has it and did not answer in time, or is another one by now. Called once, from the loop or from
+ * within commands_send(). */
 typedef void (*command_done_fn)(void *userdata, unsigned status, const void *body, size_t size);
 
 struct command_request {
@@ -30,7 +31,7 @@ struct command_request {
 
 int commands_new(struct role *r, struct commands **ret);
 
-/* Answers all that wait with 503. */
+/* Answers all that wait with 504. */
 struct commands *commands_free(struct commands *c);
 
 void commands_send(

@@ -98,6 +98,18 @@ static void render_asset(struct web_request *q)
 	answer_error(q, 404);
 }
 
+/* It has the command, and what came of it nobody knows. */
+static void answer_unanswered(struct web_request *q)
+{
+	const char *trouble = q->web->trouble;
+	_cleanup_free_ char *text = NULL;
+
+	if (asprintf(&text, "%s%sthe engine did not answer: what was asked may still take effect",
+		    trouble ? trouble : "", trouble ? "; " : "") < 0)
+		text = NULL;
+	answer_error_text(q, 504, text ? text : "the engine did not answer");
+}
+
 /* The engine answered, or will not. The request was kept for this. */
 static void on_command_done(void *userdata, unsigned status, const void *body, size_t size)
 {
@@ -105,6 +117,10 @@ static void on_command_done(void *userdata, unsigned status, const void *body, s
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	json_t *changed;
 
+	if (!body && status == 504) {
+		answer_unanswered(q);
+		return;
+	}
 	if (!body) {
 		answer_error(q, status);
 		return;
@@ -119,6 +135,22 @@ static void on_command_done(void *userdata, unsigned status, const void *body, s
 	answer_buffer(q, status, JSON_TYPE, &text);
 }
 
+/* Browsers say whose page asks; programs have no reason to. */
+static bool is_of_browser(const struct http_request *http)
+{
+	return http->origin || http->fetch_site;
+}
+
+/* The engine would do it, and could not store that it did. */
+static void answer_unwritable(struct web_request *q)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (asprintf(&text, "nothing was changed: %s", q->web->trouble) < 0)
+		text = NULL;
+	answer_error_text(q, 503, text ? text : "nothing was changed");
+}
+
 /* Answers a command that is refused before the engine hears of it: false. */
 static bool check_command(struct web_request *q)
 {
@@ -131,11 +163,14 @@ static bool check_command(struct web_request *q)
 			"logins for TCP yet");
 	else if (!origin_is_own(http->origin, http->fetch_site, http->host, &q->web->names))
 		answer_error_text(q, 403, "changes are not accepted from pages of other hosts");
-	else if (http->body_size > 0 && !command_body_is_json(http->content_type))
+	else if (http->body_size > 0 && is_of_browser(http) &&
+		 !command_body_is_json(http->content_type))
 		answer_error_text(q, 400, "the body must be application/json");
 	else if (q->match.route->document == DOCUMENT_INCIDENT &&
 		 (num_parse_i64(q->match.argument, &id) < 0 || id <= 0))
 		answer_error(q, 404);
+	else if (q->web->trouble && !q->web->trouble_of_samples)
+		answer_unwritable(q);
 	else
 		return true;
 	return false;

@@ -88,22 +88,32 @@ static const char *find_title(const struct page *page, const json_t *document)
 	return title ? title : "modelwatch";
 }
 
+/* "filter_open": the name under which a template asks what the list is limited to. */
+static const char *filter_key(const char *query)
+{
+	static const char *const keys[] = {"filter_open", "filter_resolved", "filter_all"};
+
+	for (size_t i = 0; i < ELEMENTS(keys); i++)
+		if (text_equal(text_after(keys[i], "filter_"), query))
+			return keys[i];
+	return *query ? "filter_unknown" : keys[0];
+}
+
 static json_t *page_json(const struct page *page, const json_t *document)
 {
 	char now[RFC3339_MAX], now_text[RFC3339_MAX], root[DEPTH_MAX * 3 + 1] = "./";
-	char current[64], filter[64];
+	char current[64];
 
 	for (size_t i = 0; i < page->depth && i < DEPTH_MAX; i++)
 		memcpy(root + i * 3, "../", 4);
 	if (page->depth > DEPTH_MAX)
 		memcpy(root, "/", 2);
 	snprintf(current, sizeof(current), "at_%s", page->template);
-	snprintf(filter, sizeof(filter), "filter_%s", *page->query ? page->query : "open");
 	clock_format(usec_from_ms(page->now_ms), now);
 	clock_format_utc(usec_from_ms(page->now_ms), now_text);
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:b}", "title", find_title(page, document),
 		"host", page->host, "root", root, "time", now, "time_text", now_text, current, 1,
-		filter, 1);
+		filter_key(page->query), 1);
 }
 
 int pages_render(const struct pages *p, const struct page *page, json_t *document, struct buf *out)

@@ -109,6 +109,8 @@ def test_nothing_is_sent_that_is_not_stored(small_disk):
     eventually(lambda: any("until it can" in r for r in _reasons(site)), "the reason")
     assert site.hook.posts == []
     assert site.query("SELECT * FROM incident") == []
+    refused = site.cli("note", "1", "-m", "looking")
+    assert refused.returncode == 1 and f"nothing was changed: {FULL}" in refused.stderr
     _make_room(site)
     opened, = site.hook.wait("incident.opened", service="llama")
     assert site.incident(opened.json["incident"]["id"])["state"] == "open"

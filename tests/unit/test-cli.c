@@ -68,6 +68,9 @@ static void test_arguments(void **state)
 		{"incident", "incident needs an argument: modelwatch incident ID"},
 		{"incident 1 2", "incident takes one argument: modelwatch incident ID"},
 		{"note 17", "note needs -m TEXT"},
+		{"note 17 --message=", "note needs -m TEXT"},
+		{"note 17 --message=\t\n", "note needs -m TEXT"},
+		{"ack 17 --message=", ""},
 		{"note 17 -m", "-m needs a value"},
 		{"incident 17 -m x", "incident does not take -m"},
 		{"status --all", "status does not take --all"},
@@ -406,7 +409,8 @@ static const struct {
 		"{'services':[{'name':'vllm-8000',"
 		"'config':'[service vllm-8000]\\nlisten-port = 8000\\n'}]}",
 		"# 1 model server was found on this host. Paste what you want to keep\n"
-		"# into " MW_SYSCONFDIR "/modelwatch.conf.\n"
+		"# into the configuration of the daemon: " MW_SYSCONFDIR "/modelwatch.conf,\n"
+		"# unless it was started with another one (--config).\n"
 		"\n[service vllm-8000]\nlisten-port = 8000\n"},
 	{show_discover, "{'services':[]}",
 		"# No model server was found on this host. A [service NAME] section\n"

@@ -219,7 +219,7 @@ static void test_origins(void **state)
 
 static void test_content_types(void **state)
 {
-	assert_true(command_body_is_json(NULL));
+	assert_false(command_body_is_json(NULL));
 	assert_true(command_body_is_json("application/json"));
 	assert_true(command_body_is_json("Application/JSON;charset=utf-8"));
 	assert_false(command_body_is_json(""));

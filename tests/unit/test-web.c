@@ -105,13 +105,13 @@ static void test_api(void **state)
 	json_decref(get_json(f, "/v1/discover"));
 }
 
-static void tell_trouble(struct fixture *f, const char *text)
+static void tell_trouble(struct fixture *f, const char *text, bool of_samples)
 {
 	_cleanup_buf_ struct buf packet = BUF_INIT;
 
 	message_begin(&packet, MESSAGE_TROUBLE);
 	message_put_string(&packet, text);
-	message_put_u64(&packet, 1);
+	message_put_u64(&packet, of_samples);
 	message_end(&packet);
 	assert_true(link_send(f->engine, &packet, -1) >= 0);
 	/* It travels behind what was sent before; one exchange later it is there. */
@@ -124,7 +124,7 @@ static void test_trouble(void **state)
 	_cleanup_(response_done) struct response health = {0}, page = {0}, about = {0};
 	json_t *status;
 
-	tell_trouble(f, "the database cannot be written: because");
+	tell_trouble(f, "the database cannot be written: because", true);
 	health = get(f, "/healthz");
 	assert_int_equal(health.status, 503);
 	assert_string_equal(health.body, "{\"status\":\"failing\",\"reasons\":["
@@ -137,8 +137,52 @@ static void test_trouble(void **state)
 	assert_string_equal(json_string_value(json_object_get(status, "trouble")),
 		"the database cannot be written: because");
 	json_decref(status);
-	tell_trouble(f, "");
+	tell_trouble(f, "", false);
 	assert_status(f, "/healthz", 200);
+}
+
+/* A change that cannot be stored is refused before anything changes; one that can is made. */
+static void test_commands_in_trouble(void **state)
+{
+	struct fixture *f = *state;
+	unsigned before = f->commands;
+	_cleanup_(response_done) struct response full = {0}, samples = {0};
+
+	f->status = 409;
+	tell_trouble(f, "the database cannot be written: because", false);
+	full = send_request(f, "POST /v1/incidents/17/note", NULL, "", "{\"comment\":\"x\"}", 15);
+	assert_int_equal(full.status, 503);
+	assert_string_equal(full.body, "{\"error\":\"nothing was changed: "
+				       "the database cannot be written: because\"}\n");
+	assert_int_equal(f->commands, before);
+	tell_trouble(f, "the database cannot be written: because", true);
+	samples = send_request(f, "POST /v1/incidents/17/note", NULL, "", "{\"comment\":\"x\"}", 15);
+	assert_int_equal(samples.status, 409);
+	assert_int_equal(f->commands, before + 1);
+	tell_trouble(f, "", false);
+}
+
+/* The engine is gone with what it was told: nobody knows whether it did it. */
+static void test_command_unanswered(void **state)
+{
+	static const char request[] =
+		"POST /v1/incidents/17/resolve HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n";
+	struct fixture *f = *state;
+	unsigned before = f->commands;
+	_cleanup_(response_done) struct response a = {.text = BUF_INIT};
+	_cleanup_close_ int fd = dial(f, false);
+	sd_event_source *source;
+
+	f->status = 0;
+	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+	assert_int_equal(sd_event_add_io(f->event, &source, fd, EPOLLIN, on_answer, &a), 0);
+	await(f, f->commands > before);
+	link_free(f->engine);
+	connect_engine(f);
+	await(f, a.done);
+	sd_event_source_disable_unref(source);
+	assert_non_null(text_after(a.text.data, "HTTP/1.1 504 "));
+	assert_non_null(strstr(a.text.data, "what was asked may still take effect"));
 }
 
 /* However long a collector has been silent, it is named. */
@@ -192,6 +236,9 @@ static void test_errors(void **state)
 		{"GET /v1/nothing", "{\"error\":\"", 404},
 		{"GET /v1/incidents?state=odd", "{\"error\":\"", 400},
 		{"GET /v1/incidents?other=1", "{\"error\":\"", 400},
+		/* Cut after so many bytes, it would end in the middle of a character. */
+		{"GET /incidents?state=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa9",
+			"<h1>", 400},
 		{"GET /services/%zz", "<h1>", 400},
 		{"POST /v1/status", "{\"error\":\"", 405},
 		{"DELETE /", "<h1>", 405},
@@ -429,12 +476,14 @@ int main(void)
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_api),
 		cmocka_unit_test(test_trouble),
+		cmocka_unit_test(test_commands_in_trouble),
 		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_refused_commands),
+		cmocka_unit_test(test_command_unanswered),
 		cmocka_unit_test(test_half_requests),
 		cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_connection_limit),

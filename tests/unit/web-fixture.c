@@ -58,6 +58,8 @@ static int on_command(struct link *l, struct message *m, void *userdata)
 	assert_int_equal(getsockopt(m->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size), 0);
 	f->peer = peer.pid;
 	f->commands++;
+	if (f->status == 0)
+		return 0;
 	if (f->status == 200 && text_equal(verb, "acknowledge"))
 		acknowledge(f);
 	message_begin(&packet, MESSAGE_REPLY);

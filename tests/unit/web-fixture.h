@@ -27,7 +27,7 @@ struct fixture {
 	unsigned port;                              /* on 127.0.0.1 */
 	bool ready;
 	struct store *store; /* NULL before fill_store() */
-	unsigned status;     /* what the engine answers; at 200 it does what it is told */
+	unsigned status;     /* what the engine answers, 0 nothing; at 200 it does what it is told */
 	unsigned commands;
 	char command[256]; /* the last: verb, argument, body */
 	pid_t peer;        /* who asked */

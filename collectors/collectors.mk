@@ -43,6 +43,7 @@ COLLECTOR_TESTS = \
 	tests/unit/test-collector-children \
 	tests/unit/test-collector-events \
 	tests/unit/test-collector-known \
+	tests/unit/test-collector-memory \
 	tests/unit/test-collector-ports \
 	tests/unit/test-collector-search \
 	tests/unit/test-connector \
@@ -70,6 +71,10 @@ tests_unit_test_collector_known_SOURCES = \
 	tests/unit/test-collector-known.c tests/unit/collector-fixture.c
 tests_unit_test_collector_known_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_known_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_memory_SOURCES = \
+	tests/unit/test-collector-memory.c tests/unit/collector-fixture.c
+tests_unit_test_collector_memory_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_memory_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_ports_SOURCES = \
 	tests/unit/test-collector-ports.c tests/unit/collector-fixture.c
 tests_unit_test_collector_ports_CFLAGS = $(tests_unit_test_collector_CFLAGS)

@@ -86,14 +86,19 @@ void exit_phrase(const struct exit_facts *f, struct buf *b)
 
 void exit_sentence(const struct exit_facts *f, struct buf *b)
 {
-	char lasted[RFC3339_MAX];
+	char lasted[RFC3339_MAX], ago[RFC3339_MAX];
 
 	buf_printf(b, "Process %" PRIi64 " ", f->pid);
 	exit_phrase(f, b);
 	buf_printf(b, " (%s)", exit_reason_name(exit_classify(f)));
 	if (f->lasted > 0)
 		buf_printf(b, " after %s", clock_format_duration(f->lasted, lasted));
+	/* It may have grown since. */
 	if (f->resident > 0)
-		buf_printf(b, "; it held %.1f MiB of memory", (double) f->resident / (1 << 20));
+		buf_printf(b, "; %s before, it held %.1f MiB of memory",
+			clock_format_duration(f->measured, ago), (double) f->resident / (1 << 20));
+	if (f->cgroup_peak > 0)
+		buf_printf(b, "; its cgroup held %.1f MiB at most",
+			(double) f->cgroup_peak / (1 << 20));
 	buf_add_char(b, '.');
 }

@@ -41,6 +41,8 @@ struct exit_facts {
 	int64_t pid;
 	usec_t lasted;	/* how long it ran; 0 where unknown */
 	uint64_t resident; /* bytes at the last look; 0 where unknown */
+	usec_t measured;   /* how long before the end that was */
+	uint64_t cgroup_peak; /* bytes that its cgroup ever held; 0 where unknown */
 };
 
 enum exit_reason exit_classify(const struct exit_facts *f);

@@ -10,39 +10,55 @@
 #include <unistd.h>
 
 #include "collectors/process/private.h"
+#include "daemon/base/num.h"
 
 /* A kill in its cgroup is remembered for one to two intervals, for a large process may take that long to
  * die; one that may be anybody's only until the next look. */
 #define LOOK_EVERY (10 * USEC_PER_SEC)
-#define COUNTS_MAX 4096 /* bytes of such a file: a dozen numbers */
+#define FILE_BYTES 4096 /* bytes of such a file: a dozen numbers */
 #define LINES_MAX  64	/* hierarchies of a process */
 
-/* Where kills are counted, by hierarchy. */
+enum memory_file {
+	MEMORY_KILLS,
+	MEMORY_PEAK,
+	MEMORY_FILES,
+};
+
+/* Where kills are counted, and the most that it ever held, by hierarchy. */
 static const struct {
-	const char *mount, *file;
-} counts[] = {
-	[CGROUP_OTHER] = {NULL, NULL},
-	[CGROUP_UNIFIED] = {".", "memory.events"},
-	[CGROUP_MEMORY] = {"memory", "memory.oom_control"},
+	const char *mount, *files[MEMORY_FILES];
+} hierarchies[] = {
+	[CGROUP_OTHER] = {NULL, {NULL, NULL}},
+	[CGROUP_UNIFIED] = {".", {"memory.events", "memory.peak"}},
+	/* Of a process that ended nobody knows the cgroup any more. */
+	[CGROUP_MEMORY] = {"memory", {"memory.oom_control", NULL}},
 };
 
 /* Names of cgroups are others' choice, but there are no links among them, and none leads out. */
-static int open_count(int cgroups, const struct cgroup_path *p)
+static int open_file(int cgroups, const struct cgroup_path *p, enum memory_file file)
 {
 	char name[PATH_MAX];
+	const char *file_name = hierarchies[p->hierarchy].files[file];
 	int length, fd;
 
-	if (p->hierarchy == CGROUP_OTHER)
+	if (!file_name)
 		return -ENOENT;
-	length = snprintf(name, sizeof(name), "%s%.*s/%s", counts[p->hierarchy].mount,
-		(int) p->size, p->path, counts[p->hierarchy].file);
+	length = snprintf(name, sizeof(name), "%s%.*s/%s", hierarchies[p->hierarchy].mount,
+		(int) p->size, p->path, file_name);
 	if (length < 0 || (size_t) length >= sizeof(name) || strstr(name, "/../"))
 		return -EXDEV;
 	fd = openat(cgroups, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
-static int open_count_of(struct process *p)
+/* Version 1 shows a process that ends in the root. */
+static bool is_shown_in_root(const struct cgroup_path *p)
+{
+	return p->hierarchy == CGROUP_MEMORY && p->size == 1;
+}
+
+/* Of the cgroup that the process is in now. ENDING: it may have ended meanwhile. */
+static int open_file_of(const struct process *p, enum memory_file file, bool ending)
 {
 	struct collector *c = p->collector;
 	struct cgroup_path path;
@@ -50,13 +66,17 @@ static int open_count_of(struct process *p)
 	size_t position = 0;
 	int fd = -ENOENT;
 
+	if (c->cgroups < 0)
+		return -ENOENT;
 	if (proc_read_identity(c->root, p->pid, IDENTITY_CGROUPS, &i) < 0)
 		return -ESRCH;
 	for (size_t line = 0; line < LINES_MAX && fd < 0; line++) {
 		if (!proc_cgroup_next(i.cgroups.data ? i.cgroups.data : "", i.cgroups.size,
 			    &position, &path))
 			break;
-		fd = open_count(c->cgroups, &path);
+		if (ending && is_shown_in_root(&path))
+			break;
+		fd = open_file(c->cgroups, &path, file);
 	}
 	identity_done(&i);
 	return fd;
@@ -65,29 +85,32 @@ static int open_count_of(struct process *p)
 /* Fails where the cgroup was removed. */
 static int read_kills(const struct process *p, uint64_t *ret)
 {
-	char bytes[COUNTS_MAX];
+	char bytes[FILE_BYTES];
 	ssize_t size = p->memory_fd < 0 ? 0 : pread(p->memory_fd, bytes, sizeof(bytes), 0);
 
 	return size <= 0 ? -ENODATA : proc_oom_kills_parse(bytes, (size_t) size, ret);
 }
 
-/* Where there is nothing to read, the host's count has to do. */
-void memory_begin(struct process *p)
+/* Takes FD, or a negative one: where there is nothing to read, the host's count has to do. */
+static void begin_with(struct process *p, int fd)
 {
 	struct collector *c = p->collector;
 	struct stat st;
 
-	if (c->cgroups < 0 || c->kept >= KEPT_MAX)
-		return;
-	p->memory_fd = open_count_of(p);
-	if (p->memory_fd >= 0 &&
-		(fstat(p->memory_fd, &st) < 0 || read_kills(p, &p->oom.last) < 0))
+	p->memory_fd = fd;
+	if (fd >= 0 && (c->kept >= KEPT_MAX || fstat(fd, &st) < 0 ||
+			       read_kills(p, &p->oom.last) < 0))
 		close_fd(&p->memory_fd);
 	if (p->memory_fd < 0)
 		return;
 	c->kept++;
 	p->memory_file = st.st_ino;
 	p->oom.before = p->oom.last;
+}
+
+void memory_begin(struct process *p)
+{
+	begin_with(p, open_file_of(p, MEMORY_KILLS, false));
 }
 
 void memory_end(struct process *p)
@@ -98,10 +121,26 @@ void memory_end(struct process *p)
 	close_fd(&p->memory_fd);
 }
 
-static void look(struct oom_watch *w, uint64_t kills)
+/* True where it is in another cgroup by now, of which FD (or a negative one) is the file. */
+static bool has_moved(const struct process *p, int fd)
 {
-	w->before = w->last;
-	w->last = kills;
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && (p->memory_fd < 0 || st.st_ino != p->memory_file);
+}
+
+static void look(struct process *p)
+{
+	_cleanup_close_ int fd = open_file_of(p, MEMORY_KILLS, true);
+	uint64_t kills;
+
+	if (has_moved(p, fd)) {
+		memory_end(p);
+		begin_with(p, TAKE_FD(fd));
+	} else if (read_kills(p, &kills) == 0) {
+		p->oom.before = p->oom.last;
+		p->oom.last = kills;
+	}
 }
 
 void memory_watch(struct collector *c)
@@ -118,8 +157,8 @@ void memory_watch(struct collector *c)
 	c->oom_kills = kills;
 	c->oom_looked = now;
 	while ((p = map_next(c->processes, &position, NULL, NULL)))
-		if (read_kills(p, &kills) == 0)
-			look(&p->oom, kills);
+		if (p->main)
+			look(p);
 }
 
 /* One kill explains one end: of all that share a cgroup, too. */
@@ -143,9 +182,11 @@ enum out_of_memory memory_claim_kill(struct process *p)
 	uint64_t kills, host;
 	bool risen = c->oom_looked > 0 && proc_read_oom_kills(c->root, &host) == 0 &&
 		     host > c->oom_kills;
+	_cleanup_close_ int fd = open_file_of(p, MEMORY_KILLS, true);
 	enum out_of_memory answer = MEMORY_LIKELY;
 
-	if (read_kills(p, &kills) == 0) {
+	/* What the cgroup that it was in says does not count where it left that. */
+	if (!has_moved(p, fd) && read_kills(p, &kills) == 0) {
 		/* Its cgroup knows of no kill: it was another's. */
 		if (kills <= p->oom.before)
 			return MEMORY_SUFFICED;
@@ -156,4 +197,18 @@ enum out_of_memory memory_claim_kill(struct process *p)
 	if (risen)
 		c->oom_kills++;
 	return answer;
+}
+
+uint64_t memory_cgroup_peak(const struct process *p)
+{
+	_cleanup_close_ int fd = open_file_of(p, MEMORY_PEAK, true);
+	char text[32];
+	ssize_t size = fd < 0 ? 0 : pread(fd, text, sizeof(text) - 1, 0);
+	uint64_t bytes;
+
+	if (size <= 0)
+		return 0;
+	text[size] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return num_parse_u64(text, &bytes) < 0 ? 0 : bytes;
 }

@@ -135,6 +135,7 @@ struct process {
 	struct usage used;
 	bool active; /* it did something that was not looked at yet */
 	uint64_t threads, resident, open_fds, max_fds, swap, proportional; /* resident in bytes */
+	uint64_t measured; /* clock ticks since boot: when it was resident */
 	usec_t proportional_due; /* monotonic */
 	unsigned denied;	 /* of enum denied */
 };
@@ -287,6 +288,8 @@ void memory_end(struct process *p);
 void memory_watch(struct collector *c);
 /* Whether one of them explains the SIGKILL of this main process just seen. */
 enum out_of_memory memory_claim_kill(struct process *p);
+/* Bytes that the cgroup (of version 2) of a main process, perhaps a zombie, ever held; 0 where unknown. */
+uint64_t memory_cgroup_peak(const struct process *p);
 
 /* service.c */
 struct service *service_get(struct collector *c, const char *name);

@@ -110,7 +110,7 @@ int sample_process(struct process *p)
 		return -ESRCH;
 	p->active |= before.user < p->used.user || before.system < p->used.system ||
 		     before.major_faults != p->used.major_faults || p->threads != stat.threads;
-	p->lived = now;
+	p->lived = p->measured = now;
 	if (!stat.exiting)
 		p->permitted = stat.permitted;
 	p->threads = stat.threads;

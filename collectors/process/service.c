@@ -251,6 +251,17 @@ static void count_exit(struct service *s, const struct exit_facts *f)
 		s->down_since = clock_monotonic();
 }
 
+/* How long ago its memory was looked at. */
+static usec_t since_measured(const struct process *p)
+{
+	struct collector *c = p->collector;
+	uint64_t now = collector_boot_ticks(c, clock_monotonic());
+
+	return now < p->measured ? 0
+				 : (usec_t) ((double) (now - p->measured) / c->ticks *
+					     (double) USEC_PER_SEC);
+}
+
 void service_exited(struct process *p, const int *status)
 {
 	struct service *s = p->service;
@@ -259,10 +270,13 @@ void service_exited(struct process *p, const int *status)
 		.status = status ? *status : 0,
 		.pid = p->pid,
 		.lasted = running_for(p),
-		.resident = p->resident};
+		.resident = p->resident,
+		.measured = since_measured(p)};
 
 	if (status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL)
 		facts.out_of_memory = memory_claim_kill(p);
+	if (facts.out_of_memory == MEMORY_OUT)
+		facts.cgroup_peak = memory_cgroup_peak(p);
 	/* Out of everybody's way, but alive until its end is told. */
 	map_remove(s->collector->processes, &p->pid, sizeof(p->pid));
 	s->mains--;

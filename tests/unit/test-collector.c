@@ -126,127 +126,6 @@ static void test_kill_of_a_large_one(void **state)
 	assert_true(early);
 }
 
-/* Of this run alone. */
-static void oom_cgroup(char name[static 64])
-{
-	snprintf(name, 64, "/sys/fs/cgroup/memory/modelwatch-test-oom-%d", getpid());
-}
-
-static int close_oom(void **state)
-{
-	char name[64];
-	int r = collector_fixture_close(state);
-
-	oom_cgroup(name);
-	rmdir(name);
-	return r;
-}
-
-/* Has the kernel kill it for lack of memory; where we may. */
-static bool kill_by_memory(struct server *s)
-{
-	char name[64], command[256];
-	bool set;
-
-	oom_cgroup(name);
-	snprintf(command, sizeof(command),
-		"(mkdir -p %s && cd %s && echo 16M >memory.limit_in_bytes && "
-		"echo %d >cgroup.procs) 2>/dev/null",
-		name, name, s->pid);
-	set = access("/sys/fs/cgroup/memory/memory.limit_in_bytes", F_OK) == 0 &&
-	      system(command) == 0;
-	if (set)
-		server_say(s, "grow 64\n");
-	return set;
-}
-
-struct oom_case {
-	enum cgroup_hierarchy hierarchy;
-	unsigned before, after; /* kills in its cgroup */
-	bool other;		/* it is another process that the kernel kills; ours by hand, then */
-	const char *reason, *phrase;
-};
-
-/* False where that is not possible here. */
-static bool kill_one(struct collector_fixture *f, const struct oom_case *o, struct server *s)
-{
-	struct server *victim = o->other ? fixture_server(f, NULL) : s;
-
-	if (o->hierarchy != CGROUP_OTHER)
-		fixture_oom_kills(f, o->hierarchy, o->after);
-	if (!kill_by_memory(victim))
-		return false;
-	if (o->other) {
-		server_end(victim, 0);
-		kill(s->pid, SIGKILL);
-	}
-	return true;
-}
-
-/* Its own cgroup knows best; without a word of it the host's count has to do. */
-static void test_out_of_memory(void **state)
-{
-	static const struct oom_case cases[] = {
-		{CGROUP_OTHER, 0, 0, false, "oom", "most likely out of memory"},
-		{CGROUP_MEMORY, 3, 3, true, "signalled", "killed by SIGKILL\n"},
-		{CGROUP_MEMORY, 3, 4, false, "oom", "(out of memory)"},
-		{CGROUP_UNIFIED, 3, 3, true, "signalled", "killed by SIGKILL\n"},
-		{CGROUP_UNIFIED, 3, 4, false, "oom", "(out of memory)"},
-	};
-	struct collector_fixture *f = *state;
-	bool possible = true;
-	size_t started = 0, ended = 0;
-
-	fixture_service(f, "llama");
-	f->matches[0].command_lines = (const char *const[]){"*--ours*"};
-	f->matches[0].command_line_count = 1;
-	for (unsigned i = 0; i < ELEMENTS(cases) && possible; i++) {
-		const struct oom_case *o = &cases[i];
-		const struct told_event *e;
-		struct server *s;
-
-		if (!fixture_oom_kills(f, o->hierarchy, o->before))
-			continue;
-		s = fixture_server(f, (const char *const[]){"--ours", NULL});
-		if (!f->collector)
-			fixture_begin(f, NULL);
-		fixture_await(f, STARTED, "llama", ++started);
-		possible = kill_one(f, o, s);
-		if (!possible)
-			break;
-		e = fixture_await(f, EXITED, "llama", ++ended);
-		assert_string_equal(e->reason, o->reason);
-		assert_non_null(strstr(e->evidence, o->phrase));
-		server_end(s, 0);
-	}
-	if (!possible)
-		skip();
-}
-
-/* One kill explains one end. */
-static void test_two_ends_and_one_kill(void **state)
-{
-	struct collector_fixture *f = *state;
-	struct server *s;
-	const struct told_event *e;
-	static const char *const reasons[] = {"oom", "signalled"};
-
-	if (!fixture_oom_kills(f, CGROUP_MEMORY, 3) && !fixture_oom_kills(f, CGROUP_UNIFIED, 3))
-		skip();
-	s = fixture_server(f, NULL);
-	fixture_server(f, NULL);
-	fixture_service(f, "llama");
-	fixture_begin(f, NULL);
-	fixture_await(f, STARTED, "llama", 2);
-	if (!fixture_oom_kills(f, CGROUP_MEMORY, 4))
-		fixture_oom_kills(f, CGROUP_UNIFIED, 4);
-	for (unsigned i = 0; i < ELEMENTS(reasons); i++) {
-		kill(s[i].pid, SIGKILL);
-		e = fixture_await(f, EXITED, "llama", i + 1);
-		assert_string_equal(e->reason, reasons[i]);
-	}
-}
-
 static void test_exit_codes(void **state)
 {
 	static const int codes[] = {0, 1, 3, 137, 255};
@@ -567,11 +446,6 @@ int main(void)
 		BOTH(test_start_later),
 		BOTH(test_kill),
 		WITH(test_kill_of_a_large_one),
-		cmocka_unit_test_setup_teardown(
-			test_out_of_memory, collector_fixture_open, close_oom),
-		{"test_out_of_memory_connected", test_out_of_memory,
-			collector_fixture_open_connected, close_oom, NULL},
-		BOTH(test_two_ends_and_one_kill),
 		BOTH(test_exit_codes),
 		BOTH(test_left_and_exit),
 		BOTH(test_left_and_kill),

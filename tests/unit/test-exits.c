@@ -86,8 +86,15 @@ static void test_sentence(void **state)
 	f.lasted = 3 * USEC_PER_HOUR + 2 * USEC_PER_MIN;
 	check_sentence(&f, "Process 4711 killed by SIGKILL (out of memory) (oom) after 3h 2min.");
 	f.resident = 3 * 1024 * 1024 / 2;
+	f.measured = 1300 * USEC_PER_MSEC;
 	check_sentence(&f, "Process 4711 killed by SIGKILL (out of memory) (oom) after 3h 2min; "
-			   "it held 1.5 MiB of memory.");
+			   "1.3s before, it held 1.5 MiB of memory.");
+	f.cgroup_peak = 50 * 1024 * 1024;
+	check_sentence(&f, "Process 4711 killed by SIGKILL (out of memory) (oom) after 3h 2min; "
+			   "1.3s before, it held 1.5 MiB of memory; its cgroup held 50.0 MiB at most.");
+	f.resident = 0;
+	check_sentence(&f, "Process 4711 killed by SIGKILL (out of memory) (oom) after 3h 2min; "
+			   "its cgroup held 50.0 MiB at most.");
 }
 
 int main(void)

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "daemon/base/cleanup.h"
+
 #define STAT_FIELD_STATE 3
 #define STAT_FIELD_LAST	 52	 /* exit_code, since Linux 3.5 */
 #define FLAG_EXITING	 0x00000004 /* PF_EXITING of the kernel's linux/sched.h */
@@ -120,9 +122,20 @@ int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret)
 	return 0;
 }
 
+/* While a process is stopped its status is the signal that did it. */
+static bool ends_all(int status)
+{
+	static const int others[] = {SIGSYS, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
+
+	for (size_t i = 0; i < ELEMENTS(others); i++)
+		if (WTERMSIG(status) == others[i])
+			return false;
+	return WIFSIGNALED(status);
+}
+
 bool proc_stat_is_dead(const struct proc_stat *stat)
 {
-	bool all = WIFSIGNALED(stat->exit_status) && WTERMSIG(stat->exit_status) != SIGSYS;
+	bool all = ends_all(stat->exit_status);
 
 	return stat->state == 'X' || stat->state == 'x' ||
 	       (stat->state == 'Z' && (stat->threads <= 1 || all));

@@ -2,6 +2,7 @@
 /* The kernel's tables: real samples, hostile names, and everything cut short. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
@@ -92,6 +93,7 @@ static void parse(const char *text, struct proc_stat *ret)
 
 static void test_stat_of_others(void **state)
 {
+	static const int stops[] = {SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
 	struct proc_stat s;
 
 	parse("9 (served)" ZOMBIE, &s);
@@ -113,6 +115,11 @@ static void test_stat_of_others(void **state)
 	assert_true(proc_stat_is_dead(&s));
 	s.exit_status = 31;
 	assert_false(proc_stat_is_dead(&s));
+	/* Nor does one that stops it. */
+	for (size_t i = 0; i < ELEMENTS(stops); i++) {
+		s.exit_status = stops[i];
+		assert_false(proc_stat_is_dead(&s));
+	}
 	s.exit_status = 0;
 	s.state = 'X';
 	assert_true(proc_stat_is_dead(&s));

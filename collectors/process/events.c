@@ -84,10 +84,17 @@ static void make_up_for_lost(struct collector *c)
 	c->recheck_owed = (double) map_size(c->processes);
 }
 
-static void note_exec(struct collector *c, pid_t pid)
+/* Where another thread executed, the first one ended before: that was not the end of the process. */
+static void note_exec(struct collector *c, const struct connector_event *e)
 {
+	struct process *p = scan_find(c, e->pid);
+
+	if (p) {
+		p->executed = e->time;
+		p->status_known = false;
+	}
 	if (c->executed_count < EXECUTED_MAX)
-		c->executed[c->executed_count++] = pid;
+		c->executed[c->executed_count++] = e->pid;
 	else
 		make_up_for_lost(c);
 }
@@ -119,7 +126,8 @@ static void note_exit(struct collector *c, const struct connector_event *e)
 	int status = e->status;
 	bool dying;
 
-	if (!p || !p->main)
+	/* Two sockets tell, each in its own time. */
+	if (!p || !p->main || e->time < p->executed)
 		return;
 	p->lived = collector_boot_ticks(c, e->time / NSEC_PER_USEC);
 	dying = is_dying(p, first, &status);
@@ -145,7 +153,7 @@ void events_read(struct collector *c)
 		if (r <= 0)
 			break;
 		if (event.kind == CONNECTOR_EXEC)
-			note_exec(c, event.pid);
+			note_exec(c, &event);
 		else
 			note_exit(c, &event);
 	}

@@ -114,6 +114,7 @@ struct process {
 	bool present; /* seen by the listing under way */
 	bool permitted;	   /* its exit status will be shown to us when it is a zombie */
 	uint64_t lived;	   /* clock ticks since boot: when it lived for sure */
+	uint64_t executed; /* the last exec that the connector told of: nanoseconds since boot */
 	bool status_known; /* the connector told how it ends */
 	int status;
 	const struct server_kind *kind; /* a model server whose port is not known yet */

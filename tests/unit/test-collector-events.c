@@ -26,17 +26,39 @@ struct datagram {
 	uint8_t event[sizeof(struct proc_event)];
 };
 
-static void tell_exec(int fd, pid_t pid)
+static void tell(int fd, const struct proc_event *event)
 {
 	const struct cn_msg connector = {
 		.id = {CN_IDX_PROC, CN_VAL_PROC}, .len = sizeof(struct proc_event)};
-	const struct proc_event event = {
-		.what = PROC_EVENT_EXEC, .event_data.exec = {.process_pid = pid, .process_tgid = pid}};
 	struct datagram d = {.netlink = {.nlmsg_len = sizeof(d), .nlmsg_type = NLMSG_DONE}};
 
 	memcpy(d.connector, &connector, sizeof(connector));
-	memcpy(d.event, &event, sizeof(event));
+	memcpy(d.event, event, sizeof(*event));
 	assert_int_equal(send(fd, &d, sizeof(d), MSG_DONTWAIT), sizeof(d));
+}
+
+static void tell_exec_at(int fd, pid_t pid, uint64_t time)
+{
+	const struct proc_event event = {.what = PROC_EVENT_EXEC,
+		.timestamp_ns = time,
+		.event_data.exec = {.process_pid = pid, .process_tgid = pid}};
+
+	tell(fd, &event);
+}
+
+static void tell_exec(int fd, pid_t pid)
+{
+	tell_exec_at(fd, pid, 0);
+}
+
+/* Of its first thread, with success. */
+static void tell_exit_at(int fd, pid_t pid, uint64_t time)
+{
+	const struct proc_event event = {.what = PROC_EVENT_EXIT,
+		.timestamp_ns = time,
+		.event_data.exit = {.process_pid = pid, .process_tgid = pid}};
+
+	tell(fd, &event);
 }
 
 /* A socket whose other end the collector takes for the connector. */
@@ -293,12 +315,42 @@ static void test_title_after_exec_of_the_same(void **state)
 	assert_int_equal(f->event_count, 1);
 }
 
+/* A thread that executes takes the place of the first one, whose end, told by either socket, is no end of the
+ * process. */
+static void test_exec_of_another_thread(void **state)
+{
+	static const struct {
+		uint64_t exit, exec; /* times */
+		bool exit_first, known;
+	} cases[] = {
+		{1000, 1001, true, false},
+		{2000, 2001, false, false},
+		{3001, 3000, false, true},
+		{3001, 4000, false, false},
+	};
+	struct collector_fixture *f = *state;
+	_cleanup_close_ int events = open_events(f);
+	struct server *s = fixture_running(f);
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		if (cases[i].exit_first)
+			tell_exit_at(events, s->pid, cases[i].exit);
+		tell_exec_at(events, s->pid, cases[i].exec);
+		if (!cases[i].exit_first)
+			tell_exit_at(events, s->pid, cases[i].exit);
+		events_read(f->collector);
+		if (scan_find(f->collector, s->pid)->status_known != cases[i].known)
+			fail_msg("%zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITHOUT(test_child_is_told_of_before_its_parent),
 		WITHOUT(test_child_that_executes),
 		WITHOUT(test_child_that_executes_without_a_word),
+		WITHOUT(test_exec_of_another_thread),
 		WITHOUT(test_exec_of_what_listens),
 		WITHOUT(test_title),
 		WITHOUT(test_title_after_exec_of_the_same),

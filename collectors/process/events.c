@@ -190,18 +190,31 @@ static int on_exits(sd_event_source *source, int fd, uint32_t revents, void *use
 	return 0;
 }
 
+/* Those of configured services, or of discovered ones. */
+static size_t add_mains(
+	struct collector *c, bool configured, pid_t pids[static CONNECTOR_PIDS_MAX], size_t count)
+{
+	const struct process *p;
+	size_t position = 0;
+
+	while (count < CONNECTOR_PIDS_MAX && (p = map_next(c->processes, &position, NULL, NULL)))
+		if (p->main && configured == (p->service->match != NULL))
+			pids[count++] = p->pid;
+	return count;
+}
+
+size_t events_choose_mains(struct collector *c, pid_t pids[static CONNECTOR_PIDS_MAX])
+{
+	return add_mains(c, false, pids, add_mains(c, true, pids, 0));
+}
+
 /* One that ended before this is told of by its pidfd, and so are those that are too many. */
 static int on_mains_changed(sd_event_source *source, void *userdata)
 {
 	struct collector *c = userdata;
 	pid_t pids[CONNECTOR_PIDS_MAX];
-	const struct process *p;
-	size_t count = 0, position = 0;
 
-	while (count < CONNECTOR_PIDS_MAX && (p = map_next(c->processes, &position, NULL, NULL)))
-		if (p->main)
-			pids[count++] = p->pid;
-	connector_watch(c->options.exits, pids, count);
+	connector_watch(c->options.exits, pids, events_choose_mains(c, pids));
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -173,14 +174,25 @@ static void execute_worker(struct server *boss)
 	assert_int_equal(read(boss->output, line, sizeof(line)), sizeof(line));
 }
 
-static void services_of_boss(struct collector_fixture *f)
-{
-	static const char *const boss[] = {"*/boss"}, *const worker[] = {"*/worker"};
+/* Two services, each found by the path of its program. */
+struct boss_services {
+	char paths[2][80];
+	const char *lists[2][1];
+};
 
+static void services_of_boss(struct collector_fixture *f, struct boss_services *b)
+{
+	static const char *const names[] = {"boss", "worker"};
+
+	for (size_t i = 0; i < ELEMENTS(names); i++) {
+		struct service_match *m = fixture_service(f, names[i]);
+
+		snprintf(b->paths[i], sizeof(b->paths[i]), "%s/%s", f->directory, names[i]);
+		b->lists[i][0] = b->paths[i];
+		m->executables = b->lists[i];
+		m->expected = false;
+	}
 	fixture_program(f, "served", "worker");
-	fixture_service(f, "boss")->executables = boss;
-	fixture_service(f, "worker")->executables = worker;
-	f->matches[0].expected = f->matches[1].expected = false;
 }
 
 /* Nobody told of the parent's start: it is found by its child. */
@@ -188,10 +200,11 @@ static void test_child_is_told_of_before_its_parent(void **state)
 {
 	struct collector_fixture *f = *state;
 	_cleanup_close_ int events = open_events(f);
+	struct boss_services services;
 	struct server *s;
 	pid_t child;
 
-	services_of_boss(f);
+	services_of_boss(f, &services);
 	fixture_begin(f, NULL);
 	child = begin_boss(f, &s);
 	execute_worker(s);
@@ -208,10 +221,11 @@ static void check_child_that_executes(void **state, bool told)
 {
 	struct collector_fixture *f = *state;
 	_cleanup_close_ int events = told ? open_events(f) : -1;
+	struct boss_services services;
 	struct server *s;
 	pid_t child;
 
-	services_of_boss(f);
+	services_of_boss(f, &services);
 	child = begin_boss(f, &s);
 	fixture_begin(f, NULL);
 	fixture_await_value(f, "modelwatch_service_processes boss", 2);
@@ -248,18 +262,33 @@ static void recheck_all(struct collector_fixture *f)
 	}
 }
 
+/* A service by nothing but how the programs of this test are called. */
+struct by_command_line {
+	char glob[80];
+	const char *list[1];
+};
+
+static void service_by_command_line(struct collector_fixture *f, struct by_command_line *by)
+{
+	struct service_match *m = fixture_service(f, "llama");
+
+	snprintf(by->glob, sizeof(by->glob), "%s/* --ours", f->directory);
+	by->list[0] = by->glob;
+	m->executable_count = 0;
+	m->command_lines = by->list;
+	m->command_line_count = 1;
+}
+
 /* A title in place of the arguments is no other program; what is executed then is one. */
 static void check_title(void **state, bool told)
 {
 	struct collector_fixture *f = *state;
 	_cleanup_close_ int events = told ? open_events(f) : -1;
-	struct service_match *m = fixture_service(f, "llama");
 	struct server *s = fixture_server(f, (const char *const[]){"--ours", NULL});
+	struct by_command_line by;
 	char line[7];
 
-	m->executable_count = 0;
-	m->command_lines = (const char *const[]){"* --ours"};
-	m->command_line_count = 1;
+	service_by_command_line(f, &by);
 	fixture_begin(f, NULL);
 	fixture_await(f, STARTED, "llama", 1);
 	server_say(s, "title x\n");
@@ -292,18 +321,16 @@ static void test_title_and_late_word(void **state)
 static void test_title_after_exec_of_the_same(void **state)
 {
 	static const char *const script[] = {
-		"-c", "echo ready; read x; exec ./served --ours", NULL};
+		"-c", "echo ready; read x; exec $PWD/served --ours", NULL};
 	struct collector_fixture *f = *state;
-	struct service_match *m = fixture_service(f, "llama");
+	struct by_command_line by;
 	struct server *s;
 	char line[7];
 
 	fixture_program(f, "served", "served");
 	fixture_program(f, "/bin/sh", "shell");
 	s = fixture_server(f, script);
-	m->executable_count = 0;
-	m->command_lines = (const char *const[]){"*served --ours"};
-	m->command_line_count = 1;
+	service_by_command_line(f, &by);
 	fixture_begin(f, NULL);
 	fixture_await(f, STARTED, "llama", 1);
 	server_say(s, "\n");
@@ -344,6 +371,45 @@ static void test_exec_of_another_thread(void **state)
 	}
 }
 
+/* A row of a main process of the service, which nothing looks at. */
+static void add_main(struct collector_fixture *f, struct service *s, pid_t pid)
+{
+	struct process *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	*p = (struct process){.collector = f->collector,
+		.pid = pid,
+		.service = s,
+		.main = true,
+		.pidfd = -1,
+		.memory_fd = -1,
+		.stat_fd = -1,
+		.io_fd = -1};
+	assert_int_equal(map_put(f->collector->processes, &pid, sizeof(pid), p, NULL), 0);
+}
+
+/* However many servers are discovered, the configured ones are not pushed out. */
+static void test_exits_of_too_many(void **state)
+{
+	struct collector_fixture *f = *state;
+	pid_t pids[CONNECTOR_PIDS_MAX], first = 1 << 24; /* beyond any that there is */
+	struct service *configured, *discovered;
+	size_t found = 0;
+
+	f->discovery = true;
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	configured = service_get(f->collector, "llama");
+	assert_int_equal(service_new(f->collector, "vllm-1", NULL, NULL, &discovered), 0);
+	for (pid_t i = 0; i < 2 * CONNECTOR_PIDS_MAX; i++)
+		add_main(f, i % 8 ? discovered : configured, first + i);
+	assert_int_equal(
+		events_choose_mains(f->collector, pids), CONNECTOR_PIDS_MAX);
+	for (size_t i = 0; i < CONNECTOR_PIDS_MAX; i++)
+		found += pids[i] >= first && (pids[i] - first) % 8 == 0;
+	assert_int_equal(found, 2 * CONNECTOR_PIDS_MAX / 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +421,7 @@ int main(void)
 		WITHOUT(test_title),
 		WITHOUT(test_title_after_exec_of_the_same),
 		WITHOUT(test_title_and_late_word),
+		WITHOUT(test_exits_of_too_many),
 		WITHOUT(test_more_execs_than_are_noted),
 	};
 

@@ -31,8 +31,8 @@ struct proc_stat {
 int proc_stat_parse(const char *bytes, size_t size, struct proc_stat *ret);
 
 /* True where all of it is dead, or dies: a signal that ended the first thread ends all, but for SIGSYS, by
- * which seccomp may end one thread alone, and those that stop a process. A first thread that left so or by itself is shown as a zombie,
- * too, while others go on. */
+ * which seccomp may end one thread alone, and those that stop a process. A first thread that left so or by
+ * itself is shown as a zombie, too, while others go on. */
 bool proc_stat_is_dead(const struct proc_stat *stat);
 
 /* Of /proc/PID/io: what went to and came from the disk, children that were waited for included. */

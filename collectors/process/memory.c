@@ -51,14 +51,16 @@ static int open_file(int cgroups, const struct cgroup_path *p, enum memory_file 
 	return fd < 0 ? -errno : fd;
 }
 
-/* Version 1 shows a process that ends in the root. */
-static bool is_shown_in_root(const struct cgroup_path *p)
+/* It stays in the hierarchy where its kills were found. Version 1 shows a process that ends in the root. */
+static bool may_be_in(const struct process *p, const struct cgroup_path *path)
 {
-	return p->hierarchy == CGROUP_MEMORY && p->size == 1;
+	return p->memory_hierarchy == CGROUP_OTHER ||
+	       (path->hierarchy == p->memory_hierarchy &&
+		       !(path->hierarchy == CGROUP_MEMORY && path->size == 1));
 }
 
-/* Of the cgroup that the process is in now. ENDING: it may have ended meanwhile. */
-static int open_file_of(const struct process *p, enum memory_file file, bool ending)
+/* Of the cgroup that the process is in now. */
+static int open_file_of(struct process *p, enum memory_file file)
 {
 	struct collector *c = p->collector;
 	struct cgroup_path path;
@@ -74,10 +76,11 @@ static int open_file_of(const struct process *p, enum memory_file file, bool end
 		if (!proc_cgroup_next(i.cgroups.data ? i.cgroups.data : "", i.cgroups.size,
 			    &position, &path))
 			break;
-		if (ending && is_shown_in_root(&path))
-			break;
-		fd = open_file(c->cgroups, &path, file);
+		if (may_be_in(p, &path))
+			fd = open_file(c->cgroups, &path, file);
 	}
+	if (fd >= 0)
+		p->memory_hierarchy = path.hierarchy;
 	identity_done(&i);
 	return fd;
 }
@@ -110,7 +113,7 @@ static void begin_with(struct process *p, int fd)
 
 void memory_begin(struct process *p)
 {
-	begin_with(p, open_file_of(p, MEMORY_KILLS, false));
+	begin_with(p, open_file_of(p, MEMORY_KILLS));
 }
 
 void memory_end(struct process *p)
@@ -131,7 +134,7 @@ static bool has_moved(const struct process *p, int fd)
 
 static void look(struct process *p)
 {
-	_cleanup_close_ int fd = open_file_of(p, MEMORY_KILLS, true);
+	_cleanup_close_ int fd = open_file_of(p, MEMORY_KILLS);
 	uint64_t kills;
 
 	if (has_moved(p, fd)) {
@@ -182,7 +185,7 @@ enum out_of_memory memory_claim_kill(struct process *p)
 	uint64_t kills, host;
 	bool risen = c->oom_looked > 0 && proc_read_oom_kills(c->root, &host) == 0 &&
 		     host > c->oom_kills;
-	_cleanup_close_ int fd = open_file_of(p, MEMORY_KILLS, true);
+	_cleanup_close_ int fd = open_file_of(p, MEMORY_KILLS);
 	enum out_of_memory answer = MEMORY_LIKELY;
 
 	/* What the cgroup that it was in says does not count where it left that. */
@@ -199,9 +202,9 @@ enum out_of_memory memory_claim_kill(struct process *p)
 	return answer;
 }
 
-uint64_t memory_cgroup_peak(const struct process *p)
+uint64_t memory_cgroup_peak(struct process *p)
 {
-	_cleanup_close_ int fd = open_file_of(p, MEMORY_PEAK, true);
+	_cleanup_close_ int fd = open_file_of(p, MEMORY_PEAK);
 	char text[32];
 	ssize_t size = fd < 0 ? 0 : pread(fd, text, sizeof(text) - 1, 0);
 	uint64_t bytes;

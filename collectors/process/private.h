@@ -129,6 +129,7 @@ struct process {
 	int pidfd;
 	int memory_fd;	      /* of a main process: what its cgroup says of kills, or negative */
 	uint64_t memory_file; /* its number: one for each cgroup */
+	enum cgroup_hierarchy memory_hierarchy;
 	struct oom_watch oom; /* there */
 	sd_event_source *death;
 	sd_event_source *patience; /* it died; its status may still come */
@@ -293,7 +294,7 @@ void memory_watch(struct collector *c);
 /* Whether one of them explains the SIGKILL of this main process just seen. */
 enum out_of_memory memory_claim_kill(struct process *p);
 /* Bytes that the cgroup (of version 2) of a main process, perhaps a zombie, ever held; 0 where unknown. */
-uint64_t memory_cgroup_peak(const struct process *p);
+uint64_t memory_cgroup_peak(struct process *p);
 
 /* service.c */
 struct service *service_get(struct collector *c, const char *name);

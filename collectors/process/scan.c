@@ -324,7 +324,7 @@ void scan_recheck(struct collector *c)
 			c->recheck_next = 0;
 		else if (p->main)
 			scan_release_changed(p, false);
-		else if (!p->kernel && !p->kind)
+		else if (!p->kernel)
 			scan_examine(c, p->pid);
 	}
 }

@@ -371,6 +371,27 @@ static void test_exec_of_another_thread(void **state)
 	}
 }
 
+/* What looked like a model server and executed something else is none, and no port of it makes it one. */
+static void test_server_that_became_another_program(void **state)
+{
+	static const char *const script[] = {
+		"-c", "echo ready; read x; exec ./served", NULL};
+	struct collector_fixture *f = *state;
+	struct server *s;
+	char line[6];
+
+	f->discovery = true;
+	fixture_program(f, "served", "served");
+	fixture_program(f, "/bin/sh", "llama-server");
+	s = fixture_server(f, script);
+	fixture_begin(f, NULL);
+	assert_non_null(scan_find(f->collector, s->pid)->kind);
+	server_say(s, "\n");
+	assert_int_equal(read(s->output, line, sizeof(line)), sizeof(line));
+	recheck_all(f);
+	assert_null(scan_find(f->collector, s->pid)->kind);
+}
+
 /* A row of a main process of the service, which nothing looks at. */
 static void add_main(struct collector_fixture *f, struct service *s, pid_t pid)
 {
@@ -418,6 +439,7 @@ int main(void)
 		WITHOUT(test_child_that_executes_without_a_word),
 		WITHOUT(test_exec_of_another_thread),
 		WITHOUT(test_exec_of_what_listens),
+		WITHOUT(test_server_that_became_another_program),
 		WITHOUT(test_title),
 		WITHOUT(test_title_after_exec_of_the_same),
 		WITHOUT(test_title_and_late_word),

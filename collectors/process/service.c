@@ -246,7 +246,8 @@ static void count_exit(struct service *s, const struct exit_facts *f)
 
 	s->exits[reason]++;
 	s->oom_kills += reason == EXIT_OOM;
-	s->ended = ends_quietly(s, f);
+	/* A discovered one that was taken over meanwhile is over for good. */
+	s->ended = (!s->match && s->ended) || ends_quietly(s, f);
 	if (s->mains == 0)
 		s->down_since = clock_monotonic();
 }

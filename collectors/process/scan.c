@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of processes: which there are, and to which service they belong by what they show. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -263,6 +264,15 @@ static void on_listed(void *userdata, pid_t pid)
 		scan_examine(c, pid);
 }
 
+/* A list leaves out those that live, too: beyond so many it ends, and threads are in none. */
+static bool is_gone(const struct process *p)
+{
+	struct proc_stat stat;
+	int r = proc_read_stat(p->collector->root, p->pid, &stat);
+
+	return r == -ESRCH || r == -ENOENT || (r == 0 && stat.start != p->start);
+}
+
 static void lose_absent(struct collector *c)
 {
 	pid_t *absent = calloc(map_size(c->processes) + 1, sizeof(*absent));
@@ -278,7 +288,7 @@ static void lose_absent(struct collector *c)
 			absent[count++] = p->pid;
 	for (size_t i = 0; i < count; i++) {
 		p = scan_find(c, absent[i]);
-		if (p && !p->present)
+		if (p && !p->present && is_gone(p))
 			scan_lose(p);
 	}
 	free(absent);

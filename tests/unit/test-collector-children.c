@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "collectors/process/private.h"
+#include "collectors/process/private.h"
 #include "daemon/base/cleanup.h"
 #include "tests/unit/collector-fixture.h"
 
@@ -270,6 +271,45 @@ static void test_member_that_is_left(void **state)
 	assert_true(fixture_series(f, UP)->value == 0);
 }
 
+/* The number of a thread is in no list of processes, as those are not that come after too many others; but
+ * it can be asked for. */
+static void test_main_that_is_not_listed(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_running(f);
+	const struct process *p;
+	pid_t thread;
+
+	server_say(s, "grow 1\n");
+	thread = server_hear(s);
+	p = scan_examine(f->collector, thread);
+	assert_true(p && p->main && p->pidfd < 0);
+	scan_list(f->collector);
+	assert_int_equal(fixture_events(f, EXITED, NULL), 0);
+	server_end(s, SIGKILL);
+	fixture_await(f, EXITED, "llama", 2);
+}
+
+/* While an end of it is told, a discovered service is taken over by a configured one: it is over, whatever
+ * else ends then. */
+static void test_end_of_what_is_over(void **state)
+{
+	struct collector_fixture *f = *state;
+	const struct known_process known = {.pid = 1};
+	const struct told_event *e;
+	struct service *s;
+
+	fixture_begin(f, NULL);
+	assert_int_equal(service_new(f->collector, "vllm-1", NULL, NULL, &s), 0);
+	s->ending = 1;
+	service_end(s);
+	service_missed(s, &known);
+	e = fixture_await(f, EXITED, "vllm-1", 1);
+	assert_true(sample_is_stale(event_value(f, e, "modelwatch_service_up vllm-1")));
+	s->ending = 0;
+	service_end(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +323,8 @@ int main(void)
 		WITH(test_child_that_is_seen_after_a_crash),
 		BOTH(test_counters_over_children),
 		BOTH(test_member_that_is_left),
+		WITHOUT(test_main_that_is_not_listed),
+		WITHOUT(test_end_of_what_is_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

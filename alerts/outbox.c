@@ -70,6 +70,11 @@ int64_t outbox_restored_age(const struct notification *n, int64_t now_ms)
 	return age < RESTORED_MS ? age : RESTORED_MS;
 }
 
+bool outbox_is_over(const struct notification *n, int64_t age_ms)
+{
+	return n->incident != 0 && age_ms >= GIVE_UP_MS;
+}
+
 int outbox_settle(struct notification *n, const struct delivery_answer *d, int64_t now_ms,
 	int64_t age_ms, uint64_t random, enum delivery_result *ret)
 {

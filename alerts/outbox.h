@@ -33,6 +33,10 @@ struct delivery_answer {
 int outbox_settle(struct notification *n, const struct delivery_answer *d, int64_t now_ms,
 	int64_t age_ms, uint64_t random, enum delivery_result *ret);
 
+/* True where N is not tried any more, be it that it never was: nobody wants to be woken by what is a
+ * day old. */
+bool outbox_is_over(const struct notification *n, int64_t age_ms);
+
 /* The age of one that the database held at start. Over the time in which nothing ran only the wall
  * clock tells, and it may have been set: it counts for 23 h at most, so that whatever it says, what
  * waits is tried for an hour more. */

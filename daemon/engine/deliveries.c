@@ -85,6 +85,16 @@ int deliveries_add(struct engine *e, const struct notification *n, int64_t age_m
 	return 0;
 }
 
+struct delivery_entry *deliveries_take(struct engine *e, const struct notification *n)
+{
+	struct webhook_entry *w = webhook_get(e, n->webhook);
+
+	if (!w || add_entry(e, n, 0, NULL) < 0)
+		return NULL;
+	w->count++;
+	return &e->deliveries[e->delivery_count - 1];
+}
+
 static int load_one(void *userdata, const struct notification *n)
 {
 	struct engine *e = userdata;
@@ -142,14 +152,7 @@ void deliveries_disconnected(struct engine *e, int64_t pid)
 	deliveries_send(e);
 }
 
-static bool is_configured(struct engine *e, const char *webhook)
-{
-	const struct section *s = config_find(role_config(e->role), SECTION_WEBHOOK, webhook);
-
-	return s && webhook_is_built_in(s);
-}
-
-static void count_result(struct engine *e, const char *webhook, const char *result)
+void deliveries_count(struct engine *e, const char *webhook, const char *result)
 {
 	struct label labels[] = {{(char *) (uintptr_t) "result", (char *) (uintptr_t) result},
 		{(char *) (uintptr_t) "webhook", (char *) (uintptr_t) webhook}};
@@ -225,62 +228,7 @@ static void disable(struct engine *e, const char *webhook)
 	}
 }
 
-static bool is_end(const struct notification *n)
-{
-	return text_equal(n->type, "incident.resolved");
-}
-
-/* True where the webhook heard of the incident since it opened last, or will. */
-static bool is_told(const struct notification *failed, const struct notification *list, size_t count)
-{
-	bool told = false;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct notification *n = &list[i];
-
-		if (n->id == failed->id || !text_equal(n->webhook, failed->webhook))
-			continue;
-		if (is_end(n) && n->id < failed->id)
-			told = false;
-		else if (!is_end(n))
-			told |= n->state != NOTIFICATION_FAILED;
-	}
-	return told;
-}
-
-/* The end of what it never heard of is no news to the webhook. */
-static void cancel_end(struct engine *e, const struct notification *failed)
-{
-	for (size_t i = 0; i < e->delivery_count; i++) {
-		struct delivery_entry *d = &e->deliveries[i];
-		struct notification *n = &d->notification;
-
-		if (n->incident != failed->incident || n->state != NOTIFICATION_PENDING || !is_end(n) ||
-			!text_equal(n->webhook, failed->webhook) ||
-			text_replace(&n->last_error, "the webhook was not told of the incident") < 0)
-			continue;
-		n->state = NOTIFICATION_FAILED;
-		d->changed = true;
-	}
-}
-
-/* FAILED will not be delivered. For one incident at one webhook all before it is durable. */
-static void forget_untold(struct engine *e, const struct notification *failed)
-{
-	struct notification *list;
-	size_t count;
-
-	if (is_end(failed) || reader_notifications(store_reader(e->store), failed->incident, &list,
-				      &count) < 0)
-		return;
-	if (!is_told(failed, list, count)) {
-		alerting_not_told(e->alerting, failed->incident, failed->webhook);
-		cancel_end(e, failed);
-	}
-	notification_list_free(list, count);
-}
-
-static int64_t age(const struct delivery_entry *d)
+int64_t delivery_age(const struct delivery_entry *d)
 {
 	return d->age_ms + usec_to_ms(usec_since(clock_monotonic(), d->since));
 }
@@ -293,14 +241,12 @@ static void settle(struct engine *e, struct delivery_entry *d, const struct deli
 
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		random = 0;
-	if (outbox_settle(n, result, engine_now(e), age(d), random, &outcome) < 0)
+	if (outbox_settle(n, result, engine_now(e), delivery_age(d), random, &outcome) < 0)
 		return;
 	d->changed = true;
 	/* A test tells who asked for it. */
 	if (n->incident != 0 || outcome == DELIVERY_DONE)
 		webhook_settled(e, n->webhook, result, outcome);
-	if (n->incident != 0 && n->state == NOTIFICATION_FAILED)
-		forget_untold(e, n);
 	if (outcome == DELIVERY_DISABLED && n->incident != 0)
 		disable(e, n->webhook);
 	if (outcome == DELIVERY_DONE)
@@ -309,7 +255,7 @@ static void settle(struct engine *e, struct delivery_entry *d, const struct deli
 		log_warning("notification %s to webhook %s: %s%s", n->message_id, n->webhook,
 			result->text,
 			outcome == DELIVERY_AGAIN ? "; it is tried again" : "; given up");
-	count_result(e, n->webhook,
+	deliveries_count(e, n->webhook,
 		outcome == DELIVERY_DONE    ? "delivered"
 		: outcome == DELIVERY_AGAIN ? "retried"
 					    : "failed");
@@ -337,6 +283,9 @@ int deliveries_result(struct peer *p, struct message *m)
 			command_tested(e, d->waiting, &d->notification, result.status, text);
 			d->waiting = NULL;
 		}
+		/* Last: it may move the entries. */
+		if (d->notification.state == NOTIFICATION_FAILED)
+			undeliverable_forget(e, d->notification.id);
 		engine_commit_soon(e);
 		break;
 	}
@@ -398,22 +347,6 @@ void deliveries_hurry(struct engine *e, const char *webhook)
 	}
 }
 
-/* A notification whose webhook was taken out of the configuration, or is of another type now, will never be
- * delivered. */
-static void fail_orphans(struct engine *e)
-{
-	for (size_t i = 0; i < e->delivery_count; i++) {
-		struct notification *n = &e->deliveries[i].notification;
-
-		if (n->state != NOTIFICATION_PENDING || is_configured(e, n->webhook) ||
-			text_replace(&n->last_error, "the webhook is no longer configured") < 0)
-			continue;
-		n->state = NOTIFICATION_FAILED;
-		e->deliveries[i].changed = true;
-		engine_commit_soon(e);
-	}
-}
-
 /* What outbox_choose() takes: all that is not durable, in order. */
 struct choice {
 	struct notification *pending; /* shallow: read only */
@@ -461,7 +394,7 @@ void deliveries_send(struct engine *e)
 
 	if (e->delivery_count == 0)
 		return;
-	fail_orphans(e);
+	undeliverable_look(e);
 	if (choice_init(e, &c)) {
 		size_t chosen = outbox_choose(c.pending, c.in_flight, c.disabled, c.count,
 			PER_WEBHOOK, engine_now(e), c.chosen, &next);

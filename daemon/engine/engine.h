@@ -17,6 +17,7 @@
  *   rules.c        configuration to rules and routes
  *   incidents.c    alerting's rows
  *   deliveries.c   the outbox and `notify`
+ *   undeliverable.c  notifications that are given up
  *   webhooks.c     how each webhook is
  *   commands.c     what people ask for
  *   commit.c       all of it to the database, in one transaction
@@ -300,6 +301,12 @@ int deliveries_result(struct peer *p, struct message *m);
 void deliveries_disconnected(struct engine *e, int64_t pid);
 bool deliveries_changed(const struct engine *e);
 int deliveries_write(struct engine *e);
+/* Takes one that is to be given up out of the database, where it waits for room. It is settled before
+ * anything else happens. NULL without memory. */
+struct delivery_entry *deliveries_take(struct engine *e, const struct notification *n);
+/* Counts what became of a try: "delivered", "retried" or "failed". */
+void deliveries_count(struct engine *e, const char *webhook, const char *result);
+int64_t delivery_age(const struct delivery_entry *d);
 /* Settled rows are durable: they leave memory. */
 void deliveries_committed(struct engine *e);
 /* What waits for the webhook is due. */
@@ -307,6 +314,12 @@ void deliveries_hurry(struct engine *e, const char *webhook);
 /* Sends what is due. */
 void deliveries_send(struct engine *e);
 void deliveries_measure(struct engine *e, int64_t now_ms);
+
+/* undeliverable.c: gives up what waits in vain: its webhook is gone, or it is too old for anybody. */
+void undeliverable_look(struct engine *e);
+/* That one will not be delivered. Where nothing of its incident was, the webhook is not told of its end.
+ * For one incident at one webhook all before it is durable, or given up. */
+void undeliverable_forget(struct engine *e, int64_t id);
 
 /* webhooks.c: made if new; NULL without memory. */
 struct webhook_entry *webhook_get(struct engine *e, const char *name);

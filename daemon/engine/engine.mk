@@ -20,6 +20,7 @@ libengine_a_SOURCES = \
 	daemon/engine/rules.c \
 	daemon/engine/services.c \
 	daemon/engine/store_clock.h \
+	daemon/engine/undeliverable.c \
 	daemon/engine/values.c daemon/engine/values.h \
 	daemon/engine/webhooks.c
 
@@ -54,6 +55,7 @@ tests_unit_test_engine_tell_SOURCES = tests/unit/test-engine-tell.c \
 	tests/unit/engine-fixture.c tests/unit/engine-fixture.h \
 	tests/unit/config-files.c tests/unit/config-files.h
 tests_unit_test_engine_tell_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
+tests_unit_test_engine_tell_LDFLAGS = -Wl,--wrap=clock_monotonic
 tests_unit_test_engine_tell_LDADD = $(tests_unit_test_engine_faults_LDADD)
 # And with peers that were taken over.
 tests_unit_test_engine_trust_SOURCES = tests/unit/test-engine-trust.c \

@@ -99,10 +99,28 @@ static void check_durable(const struct engine_fixture *f, uint64_t id, struct po
 	reader_close(reader);
 }
 
+static void answer(struct engine_fixture *f, uint64_t id, unsigned status)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_DELIVERED);
+	message_put_u64(&packet, id);
+	message_put_u64(&packet, status);
+	message_put_u64(&packet, 0);
+	message_put_string(&packet, status == 200 ? "" : "because");
+	send_packet(f->notify, &packet);
+}
+
+void engine_fixture_answer(struct engine_fixture *f, unsigned status)
+{
+	engine_fixture_await(f, f->held > 0);
+	answer(f, f->held, status);
+	f->held = 0;
+}
+
 static int on_notify(struct link *l, struct message *m, void *userdata)
 {
 	static const char key[] = "\"type\":\"";
-	_cleanup_buf_ struct buf packet = BUF_INIT;
 	struct engine_fixture *f = userdata;
 	struct post *post = &f->posts[f->post_count];
 	uint64_t id;
@@ -121,14 +139,10 @@ static int on_notify(struct link *l, struct message *m, void *userdata)
 	snprintf(post->type, sizeof(post->type), "%.*s", (int) strcspn(type, "\""), type);
 	f->post_count++;
 	check_durable(f, id, post);
-	if (text_equal(post->webhook, "dead"))
-		return 0;
-	message_begin(&packet, MESSAGE_DELIVERED);
-	message_put_u64(&packet, id);
-	message_put_u64(&packet, f->answer);
-	message_put_u64(&packet, 0);
-	message_put_string(&packet, f->answer == 200 ? "" : "because");
-	send_packet(l, &packet);
+	if (f->hold)
+		f->held = f->held > 0 ? f->held : id;
+	else if (!text_equal(post->webhook, "dead"))
+		answer(f, id, f->answer);
 	return 0;
 }
 

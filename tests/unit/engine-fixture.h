@@ -40,6 +40,8 @@ struct engine_fixture {
 	size_t post_count;
 	const char *reason; /* of the ends that the collector tells of; NULL for none */
 	unsigned answer;    /* what `notify` says of a delivery; 200 at first */
+	bool hold;	    /* it says nothing, but of the first of them when it is told to: */
+	uint64_t held;	    /* the id of that, or 0 */
 	unsigned status; /* of the last reply to `web`; 0 while it is awaited */
 	size_t replies;	 /* to `web`, all in all */
 	char trouble[256];
@@ -70,6 +72,8 @@ void engine_fixture_command_over(
 /* A socket with a path that listens; fills *RET with its address. */
 int engine_fixture_listen(struct engine_fixture *f, struct sockaddr_un *ret);
 
+/* `notify` says what came of the first that it held back. */
+void engine_fixture_answer(struct engine_fixture *f, unsigned status);
 /* How many posts of that type came for the webhook. */
 size_t engine_fixture_posts(const struct engine_fixture *f, const char *webhook, const char *type);
 

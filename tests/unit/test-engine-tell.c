@@ -13,7 +13,20 @@
 #define CONFIG                                                                                     \
 	"[daemon]\nevaluate = 10ms\ndiscovery = no\nreopen = 1ms\n"                                \
 	"[service llama]\nexecutable = /bin/llama\n" RULE
+#define LARGE                                                                                      \
+	"[alert Large]\nexpr = modelwatch_service_resident_bytes > 10\nseverity = critical\n"     \
+	"group-by = rule\n"
 #define WEBHOOK "[webhook oncall]\nurl = http://127.0.0.1:9/\n"
+
+/* By how much our monotonic clock is fast: no test waits for a day. */
+static usec_t later;
+
+usec_t __real_clock_monotonic(void);
+usec_t __wrap_clock_monotonic(void);
+usec_t __wrap_clock_monotonic(void)
+{
+	return __real_clock_monotonic() + later;
+}
 
 static void send_event(struct engine_fixture *f, const char *type, int64_t pid, double up)
 {
@@ -140,8 +153,9 @@ static void test_webhook_that_is_gone(void **state)
 	}
 }
 
-/* How the notifications of that type to the webhook stand: p, d and f. */
-static void check_outbox(const struct engine_fixture *f, const char *type, const char *expected)
+/* True where the notifications of that type and incident stand so: p, d and f. */
+static bool outbox_is(
+	const struct engine_fixture *f, int64_t incident, const char *type, const char *expected)
 {
 	static const char letters[] = {[NOTIFICATION_PENDING] = 'p',
 		[NOTIFICATION_DELIVERED] = 'd', [NOTIFICATION_FAILED] = 'f'};
@@ -150,13 +164,18 @@ static void check_outbox(const struct engine_fixture *f, const char *type, const
 	struct notification *list;
 	size_t count;
 
-	assert_int_equal(reader_notifications(reader, 1, &list, &count), 0);
+	assert_int_equal(reader_notifications(reader, incident, &list, &count), 0);
 	for (size_t i = 0; i < count; i++)
 		if (text_equal(list[i].type, type))
 			buf_add_char(&found, letters[list[i].state]);
 	notification_list_free(list, count);
 	reader_close(reader);
-	assert_string_equal(found.data ? found.data : "", expected);
+	return text_equal(found.data ? found.data : "", expected);
+}
+
+static void check_outbox(const struct engine_fixture *f, const char *type, const char *expected)
+{
+	assert_true(outbox_is(f, 1, type, expected));
 }
 
 /* Who could not be told of an incident is not told of its end, whether the same engine knows or the
@@ -205,6 +224,113 @@ static void test_end_that_waits(void **state)
 	engine_fixture_remove(&f);
 }
 
+#define WEBHOOKS 700 /* so many that memory holds but a few notifications of each */
+
+/* An end that waits in the database, because memory has no room for it, fails with its opening, too. */
+static void test_end_that_waits_in_the_database(void **state)
+{
+	_cleanup_buf_ struct buf config = BUF_INIT;
+	struct engine_fixture f;
+
+	buf_add_string(&config, CONFIG WEBHOOK);
+	for (size_t i = 0; i < WEBHOOKS; i++)
+		buf_printf(&config,
+			"[webhook w%zu]\nurl = http://127.0.0.1:9/\nmatch = service=other\n", i);
+	engine_fixture_make(&f, config.data);
+	f.hold = true;
+	engine_fixture_start(&f);
+	go_down(&f);
+	engine_fixture_await(&f, f.held > 0);
+	/* Tests take the room that there is; one that finds none is refused. */
+	while (f.status != 503) {
+		engine_fixture_command(&f, "test-webhook", "oncall");
+		send_event(&f, EVENT_PROCESS_RELEASED, 1, 0);
+	}
+	send_event(&f, EVENT_PROCESS_STARTED, 101, 1);
+	check_outbox(&f, "incident.resolved", "p");
+	engine_fixture_answer(&f, 404);
+	engine_fixture_await(&f, outbox_is(&f, 1, "incident.opened", "f"));
+	check_outbox(&f, "incident.resolved", "f");
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+/* What is under way when its webhook leaves the configuration may still get there. */
+static void test_under_way_to_a_webhook_that_is_gone(void **state)
+{
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, CONFIG WEBHOOK);
+	f.hold = true;
+	engine_fixture_start(&f);
+	go_down(&f);
+	engine_fixture_await(&f, f.held > 0);
+	engine_fixture_reload(&f, CONFIG);
+	engine_fixture_command(&f, "acknowledge", "1");
+	engine_fixture_await(&f, f.status == 200);
+	check_outbox(&f, "incident.opened", "p");
+	engine_fixture_answer(&f, 200);
+	engine_fixture_await(&f, outbox_is(&f, 1, "incident.opened", "d"));
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+/* What waited for it is given up; back again, it is not told of the end of what it never heard of. */
+static void test_webhook_that_went_and_came(void **state)
+{
+	for (unsigned restart = 0; restart < 2; restart++) {
+		struct engine_fixture f;
+
+		engine_fixture_make(&f, CONFIG WEBHOOK);
+		f.answer = 500;
+		engine_fixture_start(&f);
+		go_down(&f);
+		engine_fixture_command(&f, "acknowledge", "1");
+		engine_fixture_await(&f, f.status == 200);
+		engine_fixture_await(&f, doctor_says(&f, "tried again"));
+		engine_fixture_reload(&f, CONFIG);
+		engine_fixture_await(&f, outbox_is(&f, 1, "incident.opened", "f"));
+		check_outbox(&f, "incident.acknowledged", "f");
+		if (restart) {
+			engine_fixture_stop(&f);
+			engine_fixture_start(&f);
+		}
+		f.answer = 200;
+		engine_fixture_reload(&f, CONFIG WEBHOOK);
+		send_event(&f, EVENT_PROCESS_STARTED, 101, 1);
+		check_outbox(&f, "incident.resolved", "");
+		engine_fixture_stop(&f);
+		engine_fixture_remove(&f);
+	}
+}
+
+/* What waited a day for a webhook that was disabled is given up, and not posted by a reload. */
+static void test_too_old_for_a_webhook_that_was_disabled(void **state)
+{
+	struct engine_fixture f;
+	size_t posts;
+
+	engine_fixture_make(&f, CONFIG WEBHOOK LARGE);
+	f.answer = 410;
+	engine_fixture_start(&f);
+	go_down(&f);
+	engine_fixture_await(&f, doctor_says(&f, "410 Gone"));
+	engine_fixture_resident(&f, 20);
+	engine_fixture_await(&f, outbox_is(&f, 2, "incident.opened", "p"));
+	posts = f.post_count;
+	later += 24 * 60 * USEC_PER_MIN;
+	engine_fixture_await(&f, outbox_is(&f, 2, "incident.opened", "f"));
+	assert_true(doctor_says(&f, "410 Gone"));
+	f.answer = 200;
+	engine_fixture_reload(&f, CONFIG WEBHOOK LARGE);
+	engine_fixture_command(&f, "test-webhook", "oncall");
+	engine_fixture_await(&f, f.status == 200);
+	assert_int_equal(f.post_count, posts + 1);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+	later = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +339,10 @@ int main(void)
 		cmocka_unit_test(test_webhook_that_is_gone),
 		cmocka_unit_test(test_end_of_what_nobody_heard_of),
 		cmocka_unit_test(test_end_that_waits),
+		cmocka_unit_test(test_end_that_waits_in_the_database),
+		cmocka_unit_test(test_under_way_to_a_webhook_that_is_gone),
+		cmocka_unit_test(test_webhook_that_went_and_came),
+		cmocka_unit_test(test_too_old_for_a_webhook_that_was_disabled),
 	};
 
 	return cmocka_run_group_tests_name("engine tells", tests, NULL, NULL);

@@ -137,6 +137,24 @@ static void test_gives_up(void **state)
 	}
 }
 
+/* Also what was never tried. */
+static void test_too_old_to_be_tried(void **state)
+{
+	static const struct {
+		int64_t incident, age;
+		bool over;
+	} cases[] = {
+		{1, 0, false}, {1, 24 * HOUR - 1, false}, {1, 24 * HOUR, true}, {1, 900 * HOUR, true},
+		{0, 24 * HOUR, false}, /* a test: somebody waits */
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		const struct notification n = {.incident = cases[i].incident};
+
+		assert_int_equal(outbox_is_over(&n, cases[i].age), cases[i].over);
+	}
+}
+
 static void test_age_after_a_restart(void **state)
 {
 	static const struct {
@@ -212,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_statuses),
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_gives_up),
+		cmocka_unit_test(test_too_old_to_be_tried),
 		cmocka_unit_test(test_age_after_a_restart),
 		cmocka_unit_test(test_chooses),
 	};

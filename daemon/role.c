@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
 #include "daemon/base/log.h"
@@ -302,6 +303,17 @@ static void role_done(struct role *r)
 	sd_event_unref(r->event);
 }
 
+/* As many as allowed, where that is fewer than needed. */
+static void raise_open_files(rlim_t needed)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+		return;
+	limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int prepare(struct role *r)
 {
 	int e;
@@ -311,6 +323,7 @@ static int prepare(struct role *r)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	raise_open_files(r->row->open_files);
 	e = sd_event_new(&r->event);
 	if (e < 0)
 		return e;

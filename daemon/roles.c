@@ -8,8 +8,9 @@
 #include "daemon/message.h"
 
 const struct role_row role_rows[ROLES] = {
-#define ROLE(identifier, name, slice, sender, capabilities, reach, calls, data_limit)         \
-	[ROLE_##identifier] = {name, slice, sender, capabilities, reach, calls, data_limit},
+#define ROLE(identifier, name, slice, sender, capabilities, reach, calls, data_limit, open_files)  \
+	[ROLE_##identifier] = {name, slice, sender, capabilities, reach, calls, data_limit,        \
+		open_files},
 #include "daemon/roles.def"
 #undef ROLE
 };

@@ -43,6 +43,7 @@ struct role_row {
 	unsigned reach;
 	unsigned calls;
 	uint64_t data_limit;	/* bytes: RLIMIT_DATA */
+	unsigned open_files;	/* that it may need, as far as the hard limit allows; 0: as it is */
 };
 
 extern const struct role_row role_rows[ROLES];

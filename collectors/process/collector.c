@@ -2,8 +2,10 @@
 #include "collectors/process/collector.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #define LIST_WITH_EVENTS (5 * USEC_PER_SEC) /* without events /proc is listed at every tick */
 #define FORGET_AFTER	 USEC_PER_DAY /* a discovered service that is gone */
 #define COUNTER_MAX	 0x1p63 /* beyond any counter */
+#define DESCRIPTORS_SPARE 64 /* for what is opened for a moment, and for messages */
 #define BOOT_ID		 "sys/kernel/random/boot_id"
 
 void collector_fail(struct collector *c, int r)
@@ -28,6 +31,20 @@ void collector_fail(struct collector *c, int r)
 bool collector_has_room(struct collector *c)
 {
 	return c->sink->has_room(c->sink->userdata);
+}
+
+bool collector_may_keep(const struct collector *c, int fd)
+{
+	return fd < c->keep_below;
+}
+
+static int last_kept_descriptor(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX)
+		return INT_MAX;
+	return (int) limit.rlim_cur - DESCRIPTORS_SPARE;
 }
 
 /* CLOCK_MONOTONIC stands still while the host sleeps, the time of processes does not. */
@@ -177,6 +194,7 @@ int collector_new(sd_event *event, const struct sink *sink, const struct collect
 		return -ENOMEM;
 	*c = (struct collector){.event = sd_event_ref(event), .sink = sink, .options = *options};
 	c->ticks = (double) sysconf(_SC_CLK_TCK);
+	c->keep_below = last_kept_descriptor();
 	c->page = (uint64_t) sysconf(_SC_PAGESIZE);
 	c->identity = wanted_identity(options);
 	c->root = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -101,7 +101,7 @@ static void begin_with(struct process *p, int fd)
 	struct stat st;
 
 	p->memory_fd = fd;
-	if (fd >= 0 && (c->kept >= KEPT_MAX || fstat(fd, &st) < 0 ||
+	if (fd >= 0 && (c->kept >= KEPT_MAX || !collector_may_keep(c, fd) || fstat(fd, &st) < 0 ||
 			       read_kills(p, &p->oom.last) < 0))
 		close_fd(&p->memory_fd);
 	if (p->memory_fd < 0)

@@ -170,6 +170,7 @@ struct collector {
 	usec_t unseen_due;    /* monotonic: unseen_check_missing() looks again */
 	usec_t slow_due;      /* monotonic: what is dear to read is read again */
 	unsigned kept;	      /* descriptors kept open */
+	int keep_below;	      /* a descriptor of this number or a higher one is not kept */
 	uint64_t oom_kills;   /* on the whole host, at the last look */
 	usec_t oom_looked;    /* monotonic; 0 for never */
 	char boot[64];
@@ -187,6 +188,8 @@ void collector_fail(struct collector *c, int r);
 /* False while too many events wait for the sink's acknowledgement: new processes are then left to the
  * next listing. */
 bool collector_has_room(struct collector *c);
+/* False where so few descriptors are left that they are needed for what is opened for a moment. */
+bool collector_may_keep(const struct collector *c, int fd);
 /* Of a time of CLOCK_MONOTONIC, the clock ticks since boot: what the starts of processes are in. */
 uint64_t collector_boot_ticks(const struct collector *c, usec_t monotonic);
 

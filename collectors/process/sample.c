@@ -63,7 +63,7 @@ static void keep(struct collector *c, int *fd, bool was_open)
 {
 	if (was_open || *fd < 0)
 		return;
-	if (c->kept < KEPT_MAX)
+	if (c->kept < KEPT_MAX && collector_may_keep(c, *fd))
 		c->kept++;
 	else
 		close_fd(fd);

@@ -308,7 +308,9 @@ void scan_list(struct collector *c)
 	while ((p = map_next(c->processes, &position, NULL, NULL)))
 		p->present = false;
 	r = proc_each(c->root, on_listed, c);
-	if (r < 0)
+	if (r == -EMFILE || r == -ENFILE)
+		c->unseen = true;
+	else if (r < 0)
 		collector_fail(c, r);
 	else
 		lose_absent(c);

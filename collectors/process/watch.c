@@ -121,7 +121,8 @@ void watch_begin(struct process *p)
 	if (p->pidfd < 0)
 		return;
 	/* The number may have been another process's by then. */
-	if (proc_read_stat(c->root, p->pid, &stat) < 0 || stat.start != p->start) {
+	if (!collector_may_keep(c, p->pidfd) || proc_read_stat(c->root, p->pid, &stat) < 0 ||
+		stat.start != p->start) {
 		close_fd(&p->pidfd);
 		return;
 	}

@@ -76,6 +76,18 @@ def test_memory_is_nobody_elses(nobody_site):
                          pathlib.Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)
 
 
+def test_open_files(site):
+    """A descriptor is kept for each of the many processes that may be watched."""
+    site.start()
+    limits = {role: re.search(r"^Max open files +(\d+) +(\d+) ",
+                              pathlib.Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)
+              for role, pid in site.daemon.roles().items()}
+    soft, hard = map(int, limits["process"].groups())
+    assert soft == min(16384, hard) or soft > 16384
+    assert limits["engine"].groups() == limits["web"].groups()
+    assert int(limits["engine"].group(2)) == hard
+
+
 def test_no_descriptor_of_the_starter(site):
     programs = site.directory / "programs"
     programs.mkdir()

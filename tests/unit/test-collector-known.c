@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -286,6 +287,49 @@ static void test_more_mains_than_are_told_of(void **state)
 		assert_true(waitpid(-group, NULL, 0) > 0);
 }
 
+/* Where descriptors are few, the ends of main processes are seen a tick later, but nothing fails. */
+static void test_few_descriptors(void **state)
+{
+	enum { SERVERS = 20 };
+	struct collector_fixture *f = *state;
+	struct rlimit before, few;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){90, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	for (size_t i = 0; i < SERVERS; i++) {
+		fixture_server(f, NULL);
+		fixture_await(f, STARTED, "llama", i + 1);
+	}
+	fixture_ticks(f, 3);
+	kill(f->servers[SERVERS - 1].pid, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+/* Where there is none left for a moment, what was not seen is looked for again. */
+static void test_no_descriptors(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct rlimit before, none;
+	int next;
+
+	fixture_service(f, "llama");
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 1);
+	fixture_server(f, NULL);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	next = dup(STDIN_FILENO);
+	none = (struct rlimit){(rlim_t) next, before.rlim_max};
+	close_fd(&next);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	fixture_ticks(f, 3);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	fixture_await(f, STARTED, "llama", 1);
+}
+
 static void test_rights_are_reported(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -338,6 +382,8 @@ int main(void)
 		WITHOUT(test_counters_go_on),
 		BOTH(test_full_sink),
 		WITHOUT(test_more_mains_than_are_told_of),
+		BOTH(test_few_descriptors),
+		WITHOUT(test_no_descriptors),
 		WITHOUT(test_rights_are_reported),
 		WITHOUT(test_obstacles),
 	};

@@ -14,7 +14,8 @@ libcli_a_SOURCES = \
 	daemon/cli/table.c daemon/cli/table.h \
 	daemon/cli/verbs.c daemon/cli/verbs.h \
 	daemon/cli/webhook.c \
-	daemon/resolution.c daemon/resolution.h
+	daemon/resolution.c daemon/resolution.h \
+	daemon/time_in_text.c daemon/time_in_text.h
 
 CLI_LIBS = libcli.a libfetch.a $(CONFIG_LOAD_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS) $(CRYPTO_LIBS)
 

@@ -50,7 +50,7 @@ static void show_check(const json_t *check, const struct style *style, struct bu
 	show_paint(b, style, BOLD, show_string(check, "subject"));
 	if (*show_string(check, "text")) {
 		buf_add_string(b, ": ");
-		show_paint(b, style, PLAIN, show_string(check, "text"));
+		show_sentence(b, style, PLAIN, show_string(check, "text"));
 	}
 	buf_add_char(b, '\n');
 	if (*remedy && !is_fine(check))

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "daemon/base/text.h"
+#include "daemon/time_in_text.h"
 
 const char *show_string(const json_t *object, const char *key)
 {
@@ -106,4 +107,21 @@ void show_time(struct buf *b, const struct style *style, const char *rfc3339)
 	buf_add_string(b, " (");
 	show_ago(b, style, rfc3339);
 	buf_add_char(b, ')');
+}
+
+void show_sentence(struct buf *b, const struct style *style, enum colour colour, const char *text)
+{
+	_cleanup_buf_ struct buf sentence = BUF_INIT;
+	const char *at, *behind;
+	usec_t when;
+
+	while ((at = time_in_text(text, &when, &behind))) {
+		char time[RFC3339_MAX];
+
+		buf_add(&sentence, text, (size_t) (at - text));
+		show_time(&sentence, style, clock_format(when, time));
+		text = behind;
+	}
+	buf_add_string(&sentence, text);
+	show_paint(b, style, colour, sentence.data ? sentence.data : "");
 }

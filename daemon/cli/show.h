@@ -38,6 +38,9 @@ enum colour show_severity_colour(const char *severity);
 /* Writes TEXT in a colour, made printable. */
 void show_paint(struct buf *b, const struct style *style, enum colour colour, const char *text);
 
+/* The same for a sentence of a role: its times become those of people, as show_time() writes them. */
+void show_sentence(struct buf *b, const struct style *style, enum colour colour, const char *text);
+
 /* A heading on a line of its own, with an empty line before it unless it is the first thing. */
 void show_heading(struct buf *b, const struct style *style, const char *text);
 

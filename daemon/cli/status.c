@@ -134,7 +134,7 @@ static void show_webhooks(const json_t *body, const struct style *style, struct 
 
 		buf_printf(&text, "Webhook %s: %s", show_string(webhook, "name"),
 			show_string(webhook, "text"));
-		show_paint(b, style, RED, text.data ? text.data : "");
+		show_sentence(b, style, RED, text.data ? text.data : "");
 		buf_add_char(b, '\n');
 	}
 }

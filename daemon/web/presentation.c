@@ -9,6 +9,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/text.h"
 #include "daemon/resolution.h"
+#include "daemon/time_in_text.h"
 #include "daemon/web/json_list.h"
 #include "daemon/web/url_segment.h"
 
@@ -72,6 +73,21 @@ static int add_link(json_t *object, const char *key, const char *value, int64_t 
 	return set(object, key, "_is_link", json_boolean(link));
 }
 
+/* A name breaks behind its underscores. */
+static int add_name_parts(json_t *object, const char *key, const char *value, int64_t now_ms)
+{
+	json_t *list = json_array();
+
+	while (*value) {
+		size_t size = strcspn(value, "_");
+
+		size += value[size] == '_';
+		json_list_add(&list, json_pack("{s:s%}", "part", value, size));
+		value += size;
+	}
+	return set(object, key, "_parts", list);
+}
+
 static const struct {
 	const char *key;
 	int (*add)(json_t *object, const char *key, const char *value, int64_t now_ms);
@@ -81,6 +97,7 @@ static const struct {
 	{"headline_status", add_flag},
 	{"severity", add_flag},
 	{"runbook_url", add_link},
+	{"metric", add_name_parts},
 	{"since", add_time},
 	{"time", add_time},
 	{"opened_at", add_time},
@@ -125,6 +142,27 @@ static int add_failed(json_t *object, const char *key, const json_t *list)
 			   : set(object, key, "_failed",
 				     json_sprintf("%zu notification%s failed", failed,
 					     failed == 1 ? "" : "s"));
+}
+
+/* What a role says of a check or of a webhook, in parts: text, and the times within it. */
+static int add_text_parts(json_t *item, const char *list)
+{
+	const char *text = json_string_value(json_object_get(item, "text")), *at, *behind;
+	json_t *parts = json_array();
+	char time[RFC3339_MAX];
+	usec_t when;
+
+	if (!text || (!text_equal(list, "checks") && !text_equal(list, "webhooks"))) {
+		json_decref(parts);
+		return 0;
+	}
+	while ((at = time_in_text(text, &when, &behind))) {
+		json_list_add(&parts, json_pack("{s:s%}", "part", text, (size_t) (at - text)));
+		json_list_add(&parts, json_pack("{s:s}", "time", clock_format(when, time)));
+		text = behind;
+	}
+	json_list_add(&parts, json_pack("{s:s}", "part", text));
+	return set(item, "parts", "", parts);
 }
 
 /* A list of numbers as text. */
@@ -230,6 +268,8 @@ static int add_to_member(
 	json_array_foreach (value, i, item) {
 		if (r == 0)
 			r = add_href(item, key);
+		if (r == 0)
+			r = add_text_parts(item, key);
 		if (r == 0)
 			r = add_to(item, now_ms, depth + 1);
 	}

@@ -11,6 +11,8 @@
  * - "notifications": [...]               stands "notifications_failed": "1 notification failed",
  * - "processes": [1, 2]                  stands "processes_text": "1, 2",
  * - "labels": {"a": "b"}                 stands "labels_list": [{"name": "a", "value": "b"}],
+ * - "metric": "a_b"                      stands "metric_parts": [{"part": "a_"}, {"part": "b"}],
+ * - "text" of a check or webhook         stands "parts": its text and times, {"part"} or {"time"},
  * and an incident and a service get an "href" relative to the root of the pages, a resolved incident
  * "resolved_by" where a person resolved it and "still_fires" ("ServiceDown still fires") where that is
  * so. */

@@ -117,22 +117,21 @@ static const struct chart {
 static json_t *chart_json(
 	const struct chart *chart, const struct sparkline *line, int64_t gap_ms, bool late)
 {
-	_cleanup_buf_ struct buf path = BUF_INIT, area = BUF_INIT;
+	_cleanup_(sparkline_paths_done) struct sparkline_paths paths = {0};
 	char now[FIGURE_MAX];
 	double low, high, last;
 
 	if (!sparkline_range(line, &low, &high, &last))
 		return json_null();
-	sparkline_write(line, 0, fmax(high, chart->high), gap_ms, &path, &area);
-	if (buf_error(&path) < 0 || buf_error(&area) < 0)
+	if (sparkline_write(line, 0, fmax(high, chart->high), gap_ms, &paths) < 0)
 		return NULL;
 	if (late)
 		snprintf(now, sizeof(now), "no value now");
 	else
 		chart->figure(last, now);
-	return json_pack("{s:s,s:s,s:s,s:o,s:s,s:s}", "name", chart->name, "title", chart->title,
+	return json_pack("{s:s,s:s,s:s,s:o,s:s,s:s,s:s}", "name", chart->name, "title", chart->title,
 		"now", now, "range", chart->range(line, low, high, chart->figure), "line",
-		path.data, "area", area.data);
+		paths.line.data, "area", paths.area.data, "end", paths.end.data);
 }
 
 int service_charts_add(struct reader *reader, const char *service, int64_t interval_ms,

@@ -8,7 +8,7 @@
 
 #include "schema/store_read.h"
 
-/* Appends a chart for each metric that has values: {"name","title","now","range","line","area"}, the
- * last two SVG path data. -ENOMEM, or that of the reader. */
+/* Appends a chart for each metric that has values: {"name","title","now","range","line","area","end"},
+ * the last three SVG path data. -ENOMEM, or that of the reader. */
 int service_charts_add(struct reader *reader, const char *service, int64_t interval_ms,
 	int64_t now_ms, json_t *list);

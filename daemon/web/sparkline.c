@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/web/sparkline.h"
 
+#include <errno.h>
 #include <math.h>
 
 #define MARGIN 2.0 /* units above and below, so that a thick line is not cut */
@@ -91,29 +92,47 @@ static void close_area(struct buf *area, size_t first, size_t last)
 		SPARKLINE_HEIGHT);
 }
 
-void sparkline_write(const struct sparkline *s, double low, double high, int64_t bridge_ms,
-	struct buf *line, struct buf *area)
+void sparkline_paths_done(struct sparkline_paths *p)
+{
+	buf_done(&p->line);
+	buf_done(&p->area);
+	buf_done(&p->end);
+}
+
+static void write_end(struct buf *end, size_t column, double y)
+{
+	buf_reset(end);
+	buf_printf(end, "M%.1f %.1fh0", middle_of(column), y);
+}
+
+int sparkline_write(const struct sparkline *s, double low, double high, int64_t bridge_ms,
+	struct sparkline_paths *p)
 {
 	int64_t column_ms = (s->to_ms - s->from_ms) / SPARKLINE_COLUMNS;
 	size_t bridge = 1 + (size_t) (bridge_ms / (column_ms > 0 ? column_ms : 1));
 	size_t first = SPARKLINE_COLUMNS, last = 0;
+	double y = 0;
 
 	for (size_t i = 0; i < SPARKLINE_COLUMNS; i++) {
 		bool begins = first == SPARKLINE_COLUMNS || i - last > bridge;
-		double y;
 
 		if (s->count[i] == 0)
 			continue;
 		if (begins && first < SPARKLINE_COLUMNS)
-			close_area(area, first, last);
+			close_area(&p->area, first, last);
 		if (begins)
 			first = i;
 		y = height_of(column_value(s, i), low, high);
 		/* A line of no length shows as a dot where a value stands alone. */
-		buf_printf(line, begins ? "M%.1f %.1fh0" : "L%.1f %.1f", middle_of(i), y);
-		buf_printf(area, "%c%.1f %.1f", begins ? 'M' : 'L', middle_of(i), y);
+		buf_printf(&p->line, begins ? "M%.1f %.1fh0" : "L%.1f %.1f", middle_of(i), y);
+		buf_printf(&p->area, "%c%.1f %.1f", begins ? 'M' : 'L', middle_of(i), y);
 		last = i;
 	}
-	if (first < SPARKLINE_COLUMNS)
-		close_area(area, first, last);
+	if (first < SPARKLINE_COLUMNS) {
+		close_area(&p->area, first, last);
+		write_end(&p->end, last, y);
+	}
+	return buf_error(&p->line) < 0 || buf_error(&p->area) < 0 || buf_error(&p->end) < 0
+		       ? -ENOMEM
+		       : 0;
 }

@@ -38,7 +38,15 @@ bool sparkline_range(
 /* The mean of the columns; NaN where there is none. */
 double sparkline_mean(const struct sparkline *s);
 
-/* Writes the path of the line, from LOW at the bottom to HIGH at the top, and of the area under it.
- * A gap of more than BRIDGE_MS without values stays a gap. */
-void sparkline_write(const struct sparkline *s, double low, double high, int64_t bridge_ms,
-	struct buf *line, struct buf *area);
+/* SVG path data of a chart. */
+struct sparkline_paths {
+	struct buf line, area;
+	struct buf end; /* the newest value, as a line of no length */
+};
+void sparkline_paths_done(struct sparkline_paths *p);
+
+/* Writes the path of the line, from LOW at the bottom to HIGH at the top, of the area under it and of
+ * its end; all are empty without a value. A gap of more than BRIDGE_MS without values stays a gap.
+ * -ENOMEM. */
+int sparkline_write(const struct sparkline *s, double low, double high, int64_t bridge_ms,
+	struct sparkline_paths *p);

@@ -18,6 +18,7 @@ WEB_FILES = \
 	daemon/web/templates/incident-card.mustache \
 	daemon/web/templates/incident.mustache \
 	daemon/web/templates/incidents.mustache \
+	daemon/web/templates/prose.mustache \
 	daemon/web/templates/resolved.mustache \
 	daemon/web/templates/service.mustache \
 	daemon/web/templates/severity.mustache
@@ -28,6 +29,7 @@ libweb_a_CPPFLAGS = $(AM_CPPFLAGS) -DMW_WEB_DIRECTORY='"$(abs_top_srcdir)/daemon
 libweb_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 libweb_a_SOURCES = \
 	daemon/resolution.c daemon/resolution.h \
+	daemon/time_in_text.c daemon/time_in_text.h \
 	daemon/web/command_body.c daemon/web/command_body.h \
 	daemon/web/connections.c daemon/web/connections.h \
 	daemon/web/content_negotiation.c daemon/web/content_negotiation.h \
@@ -73,7 +75,8 @@ modelwatch_web_LDADD = libweb.a librole.a libconfig.a libalerts.a libstore.a lib
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) -lm
 
 if HAVE_CMOCKA
-WEB_TESTS = tests/unit/test-web-request tests/unit/test-web-metrics tests/unit/test-web-pages
+WEB_TESTS = tests/unit/test-web-request tests/unit/test-web-metrics tests/unit/test-web-pages \
+	tests/unit/test-web-presentation
 check_PROGRAMS += $(WEB_TESTS)
 TESTS += $(WEB_TESTS)
 WEB_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
@@ -84,6 +87,8 @@ tests_unit_test_web_metrics_CFLAGS = $(WEB_TEST_CFLAGS)
 tests_unit_test_web_metrics_LDADD = $(WEB_TEST_LIBS)
 tests_unit_test_web_pages_CFLAGS = $(WEB_TEST_CFLAGS)
 tests_unit_test_web_pages_LDADD = $(WEB_TEST_LIBS)
+tests_unit_test_web_presentation_CFLAGS = $(WEB_TEST_CFLAGS)
+tests_unit_test_web_presentation_LDADD = $(WEB_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test-web
 TESTS += tests/unit/test-web

@@ -3,6 +3,7 @@
 import pytest
 
 import chromium
+from harness.places import free_port
 from harness.wait import eventually
 
 pytestmark = pytest.mark.skipif(not chromium.available(), reason="no chromium here")
@@ -91,6 +92,29 @@ def test_nothing_spills(site, browse):
     for path in ("/", "/incidents", "/alerts", "/about", "/nothing"):
         browser.open(_url(site, path))
         assert browser.run(SPILLS) == [], path
+
+
+BROKEN = """return [...document.querySelectorAll('.metric, .whole')].flatMap(e => [...e.childNodes])
+    .filter(n => n.nodeType === Node.TEXT_NODE).map(n => {
+        const range = document.createRange();
+        range.selectNodeContents(n);
+        return range.getClientRects().length === 1 ? '' : n.textContent;
+    }).filter(text => text)"""
+
+
+def test_words_stay_whole(pages, browse):
+    """On a phone a metric's name breaks between its words and a time not at all."""
+    pages.section("webhook", "gone", url=f"http://127.0.0.1:{free_port()}/")
+    pages.reload()
+    pages.servers["llama"].start()
+    pages.wait_service("llama")
+    pages.servers["llama"].kill()
+    browser = browse(width=360)
+    eventually(lambda: "Webhook gone" in pages.tcp.get("/").text, "the webhook that takes nothing")
+    for path, shown in (("/", ".whole"), ("/about", ".whole"), (f"/services/{LONG}", ".metric")):
+        browser.open(_url(pages, path))
+        assert browser.run(f"return document.querySelectorAll('{shown}').length") > 0, path
+        assert browser.run(BROKEN) == [], path
 
 
 def test_dark(pages, browse):

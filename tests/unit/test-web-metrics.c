@@ -175,15 +175,15 @@ static void test_catalogue(void **state)
 
 static void test_sparkline(void **state)
 {
-	_cleanup_buf_ struct buf line = BUF_INIT, area = BUF_INIT;
+	_cleanup_(sparkline_paths_done) struct sparkline_paths p = {0};
 	double low, high, last;
 	struct sparkline s;
 
 	sparkline_init(&s, 0, SPARKLINE_COLUMNS * 1000);
 	assert_false(sparkline_range(&s, &low, &high, &last));
 	assert_true(isnan(sparkline_mean(&s)));
-	sparkline_write(&s, 0, 1, 1000, &line, &area);
-	assert_int_equal(line.size + area.size, 0);
+	assert_int_equal(sparkline_write(&s, 0, 1, 1000, &p), 0);
+	assert_int_equal(p.line.size + p.area.size + p.end.size, 0);
 
 	sparkline_add(&s, -1, 5);
 	sparkline_add(&s, SPARKLINE_COLUMNS * 1000 + 1, 5);
@@ -203,10 +203,11 @@ static void test_sparkline(void **state)
 	s.sum[SPARKLINE_COLUMNS - 1] = 0;
 	s.count[SPARKLINE_COLUMNS - 1] = 1;
 	assert_true(sparkline_mean(&s) == 2);
-	sparkline_write(&s, 0, 4, 1000, &line, &area);
-	assert_string_equal(line.data, "M1.0 24.0h0L3.0 2.0M359.0 46.0h0");
+	assert_int_equal(sparkline_write(&s, 0, 4, 1000, &p), 0);
+	assert_string_equal(p.line.data, "M1.0 24.0h0L3.0 2.0M359.0 46.0h0");
+	assert_string_equal(p.end.data, "M359.0 46.0h0");
 	assert_string_equal(
-		area.data, "M1.0 24.0L3.0 2.0L3.0 48L1.0 48ZM359.0 46.0L359.0 48L359.0 48Z");
+		p.area.data, "M1.0 24.0L3.0 2.0L3.0 48L1.0 48ZM359.0 46.0L359.0 48L359.0 48Z");
 }
 
 static void test_sparkline_sum(void **state)

@@ -17,7 +17,6 @@
 #include "daemon/web/headline.h"
 #include "daemon/web/health.h"
 #include "daemon/web/pages.h"
-#include "daemon/web/presentation.h"
 #include "daemon/web/rows_json.h"
 
 #define NOW_MS 1769853792000 /* 2026-01-31T10:03:12Z */
@@ -64,77 +63,6 @@ static void test_rows(void **state)
 		"{\"name\":\"engine\",\"pid\":5,\"state\":\"running\",\"restarts\":1}");
 	assert_json(role_json(&r, false),
 		"{\"name\":\"engine\",\"pid\":5,\"state\":\"stopped\",\"restarts\":1}");
-}
-
-/* A page's companions of the incident in DOCUMENT, an array with one. */
-static json_t *incident_of(const char *text)
-{
-	json_t *document = json_loads(text, 0, NULL), *incident;
-
-	assert_int_equal(presentation_add(document, NOW_MS), 0);
-	incident = json_incref(json_array_get(json_object_get(document, "incidents"), 0));
-	json_decref(document);
-	return incident;
-}
-
-static void test_incident(void **state)
-{
-	json_t *a = incident_of("{\"incidents\":[{\"runbook_url\":\"https://a/b\",\"notifications\":["
-				"{\"state\":\"failed\"},{\"state\":\"delivered\"}]}]}");
-	json_t *b = incident_of("{\"incidents\":[{\"runbook_url\":\"man:a(7)\",\"notifications\":["
-				"{\"state\":\"failed\"},{\"state\":\"failed\"}]}]}");
-	json_t *c = incident_of("{\"incidents\":[{\"notifications\":[{\"state\":\"pending\"}]}]}");
-
-	assert_true(json_is_true(json_object_get(a, "runbook_url_is_link")));
-	assert_string_equal(json_string_value(json_object_get(a, "notifications_failed")),
-		"1 notification failed");
-	assert_true(json_is_false(json_object_get(b, "runbook_url_is_link")));
-	assert_string_equal(json_string_value(json_object_get(b, "notifications_failed")),
-		"2 notifications failed");
-	assert_null(json_object_get(c, "notifications_failed"));
-	json_decref(a);
-	json_decref(b);
-	json_decref(c);
-}
-
-static void test_resolution(void **state)
-{
-	static const struct {
-		const char *state, *alerts, *timeline, *by, *fires;
-	} cases[] = {
-		{"resolved", "[{\"rule\":\"A\",\"state\":\"resolved\"}]",
-			"[{\"type\":\"resolved\",\"actor\":\"modelwatch\"}]", NULL, NULL},
-		{"resolved", "[{\"rule\":\"A\",\"state\":\"firing\"}]",
-			"[{\"type\":\"resolved\",\"actor\":\"modelwatch\"},"
-			"{\"type\":\"resolved\",\"actor\":\"ada\"},{\"type\":\"note\"}]",
-			"ada", "A still fires"},
-		{"resolved",
-			"[{\"rule\":\"A\",\"state\":\"firing\"},{\"rule\":\"B\",\"state\":\"pending\"},"
-			"{\"rule\":\"A\",\"state\":\"firing\"},{\"rule\":\"C\",\"state\":\"firing\"}]",
-			"[]", NULL, "A and C still fire"},
-		{"resolved",
-			"[{\"rule\":\"A\",\"state\":\"firing\"},{\"rule\":\"B\",\"state\":\"firing\"},"
-			"{\"rule\":\"C\",\"state\":\"firing\"},{\"rule\":\"D\",\"state\":\"firing\"}]",
-			"[]", NULL, "A, B, C and others still fire"},
-		{"open", "[{\"rule\":\"A\",\"state\":\"firing\"}]",
-			"[{\"type\":\"resolved\",\"actor\":\"ada\"}]", NULL, NULL},
-	};
-
-	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		char text[512];
-		json_t *incident;
-		const char *by, *fires;
-
-		snprintf(text, sizeof(text),
-			"{\"incidents\":[{\"state\":\"%s\",\"alerts\":%s,\"timeline\":%s}]}",
-			cases[i].state, cases[i].alerts, cases[i].timeline);
-		incident = incident_of(text);
-		by = json_string_value(json_object_get(incident, "resolved_by"));
-		fires = json_string_value(json_object_get(incident, "still_fires"));
-		assert_string_equal(by ? by : "", cases[i].by ? cases[i].by : "");
-		assert_string_equal(fires ? fires : "", cases[i].fires ? cases[i].fires : "");
-		json_decref(incident);
-	}
 }
 
 /* Nobody looks any more: what a service was is not what it is. */
@@ -292,25 +220,6 @@ static void test_facts(void **state)
 		"executable = /opt/\\\\[a\\\\]/py\\\\*\\nlisten-port = 8000\\n\"}]}");
 	assert_json(doctor_json(NULL, 0), "{\"checks\":[]}");
 	assert_json(discover_json(NULL, 0), "{\"services\":[]}");
-}
-
-static void test_presentation(void **state)
-{
-	json_t *document = json_pack("{s:[{s:i,s:s,s:s}],s:s,s:[ii],s:i,s:{s:s}}", "incidents",
-		"id", 17, "service", "a/b", "opened_at", "2026-01-31T10:01:00.123Z", "state",
-		"open", "processes", 1, 2, "restarts", 0, "labels", "a", "b");
-
-	assert_int_equal(presentation_add(document, NOW_MS), 0);
-	assert_json(document,
-		"{\"incidents\":[{\"id\":17,\"service\":\"a/b\",\"opened_at\":"
-		"\"2026-01-31T10:01:00.123Z\",\"href\":\"incidents/17\",\"id_any\":true,"
-		"\"opened_at_text\":\"2026-01-31 10:01:00 UTC\",\"opened_at_ago\":\"2 min\","
-		"\"service_href\":\"services/a%2Fb\"}],\"state\":\"open\",\"processes\":[1,2],"
-		"\"restarts\":0,\"labels\":{\"a\":\"b\"},\"incidents_any\":true,"
-		"\"incidents_count\":1,\"incidents_plural\":\"\",\"state_is_open\":true,"
-		"\"processes_any\":true,\"processes_count\":2,\"processes_plural\":\"s\","
-		"\"processes_text\":\"1, 2\",\"restarts_any\":false,"
-		"\"labels_list\":[{\"name\":\"a\",\"value\":\"b\"}]}");
 }
 
 static const struct {
@@ -550,13 +459,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_incident),
-		cmocka_unit_test(test_resolution),
 		cmocka_unit_test(test_service_mark_unknown),
 		cmocka_unit_test(test_rollup),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_facts),
-		cmocka_unit_test(test_presentation),
 		cmocka_unit_test(test_headlines),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_pages),

@@ -41,18 +41,33 @@ enum match_answer search_judge(const struct service_match *m, const struct ident
 	return match_process(m, &subject);
 }
 
-int search_read_pid_file(const char *path, pid_t *ret)
+/* A device does something when it is opened: what the path leads to is looked at first, and that very file is
+ * opened then. */
+static int open_regular(const char *path)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	_cleanup_buf_ struct buf text = BUF_INIT;
+	_cleanup_close_ int found = open(path, O_PATH | O_CLOEXEC);
+	char name[32];
 	struct stat st;
-	uint32_t pid;
-	int r;
+	int fd;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (found < 0 || fstat(found, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EBADMSG;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
+	fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int search_read_pid_file(const char *path, pid_t *ret)
+{
+	_cleanup_close_ int fd = open_regular(path);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	uint32_t pid;
+	int r;
+
+	if (fd < 0)
+		return fd;
 	r = file_read_fd(fd, PID_FILE_MAX, &text);
 	if (r < 0)
 		return r;

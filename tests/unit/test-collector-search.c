@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -123,6 +125,26 @@ static void test_pid_file_with_rubbish(void **state)
 	unlink(p.path);
 	write_pid(&p, s->pid, "");
 	fixture_await(f, STARTED, "llama", 1);
+}
+
+/* What is no regular file is not even opened: that would do something to a device. Here it would let a
+ * writer into a pipe. */
+static void test_pid_file_is_not_opened(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct by_pid_file p;
+	pid_t writer;
+
+	service_by_pid_file(f, &p);
+	assert_int_equal(mkfifo(p.path, 0600), 0);
+	writer = fork();
+	if (writer == 0)
+		_exit(open(p.path, O_WRONLY | O_CLOEXEC) < 0);
+	fixture_begin(f, NULL);
+	fixture_ticks(f, 10);
+	assert_int_equal(waitpid(writer, NULL, WNOHANG), 0);
+	kill(writer, SIGKILL);
+	assert_int_equal(waitpid(writer, NULL, 0), writer);
 }
 
 /* Its children were there before it was known. */
@@ -506,6 +528,7 @@ int main(void)
 		BOTH(test_pid_file),
 		BOTH(test_pid_file_of_a_successor),
 		WITHOUT(test_pid_file_with_rubbish),
+		WITHOUT(test_pid_file_is_not_opened),
 		BOTH(test_children_before),
 		cmocka_unit_test(test_rest),
 		BOTH(test_port_beside_many_open_files),

@@ -47,11 +47,18 @@ struct crash {
 	uint64_t lived; /* clock ticks since boot */
 };
 
+enum network {
+	NETWORK_UNKNOWN, /* it was discovered before we were started */
+	NETWORK_HOST,	 /* our own network namespace */
+	NETWORK_OTHER,	 /* a container's */
+};
+
 struct service {
 	struct collector *collector;
 	char *name;
 	const struct service_match *match; /* NULL: discovered */
 	const struct server_kind *kind;	   /* of a discovered one */
+	enum network network;		   /* of a discovered one: where it listened */
 	unsigned mains, members;	   /* living processes */
 	unsigned survivors; /* at the start: known mains that live and are not found yet */
 	unsigned owed;	    /* mains that ended without a successor yet: the next one is a restart */

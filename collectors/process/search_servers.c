@@ -48,12 +48,26 @@ static struct ghosts find_ghosts(struct collector *c)
 	return g;
 }
 
-static struct ghost *find_ghost(struct ghosts *g, uint16_t port)
+/* One that may have listened to that port there. */
+static struct ghost *find_ghost(struct ghosts *g, uint16_t port, enum network network)
 {
-	for (size_t i = 0; i < g->count; i++)
-		if (g->items[i].service && g->items[i].port == port)
+	for (size_t i = 0; i < g->count; i++) {
+		struct service *s = g->items[i].service;
+
+		if (s && g->items[i].port == port &&
+			(s->network == NETWORK_UNKNOWN || s->network == network))
 			return &g->items[i];
+	}
 	return NULL;
+}
+
+static enum network network_of(struct turn *t, pid_t pid)
+{
+	const struct socket_table *table = socket_tables_get(&t->tables, pid);
+	uint64_t space = table ? table->space : 0;
+
+	table = socket_tables_get(&t->tables, 0);
+	return table && table->space == space ? NETWORK_HOST : NETWORK_OTHER;
 }
 
 static bool is_server(const struct process *p)
@@ -113,6 +127,7 @@ struct asking {
 	const struct socket_table *table;
 	struct port_look *look;
 	struct ghosts *ghosts; /* of a member of a configured service, else NULL */
+	enum network network;
 };
 
 /* A configured service has what a discovered one had: that one is over. */
@@ -127,17 +142,17 @@ static void on_socket(void *userdata, uint64_t inode)
 	/* The lowest port is the one that was chosen: others are ephemeral. */
 	if (a->look->lowest == 0 || l->port < a->look->lowest)
 		a->look->lowest = l->port;
-	ghost = a->ghosts ? find_ghost(a->ghosts, l->port) : NULL;
+	ghost = a->ghosts ? find_ghost(a->ghosts, l->port, a->network) : NULL;
 	if (ghost) {
 		service_end(ghost->service);
 		ghost->service = NULL;
 	}
 }
 
-static bool concerns(const struct socket_table *t, struct ghosts *ghosts)
+static bool concerns(const struct socket_table *t, struct ghosts *ghosts, enum network network)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (find_ghost(ghosts, t->items[i].port))
+		if (find_ghost(ghosts, t->items[i].port, network))
 			return true;
 	return false;
 }
@@ -146,10 +161,13 @@ static bool concerns(const struct socket_table *t, struct ghosts *ghosts)
 static bool ask(struct turn *t, struct process *p, struct ghosts *ghosts)
 {
 	struct collector *c = t->collector;
-	struct asking a = {socket_tables_get(&t->tables, p->pid), &p->ports, ghosts};
+	/* Another network's table may move the one that was read before. */
+	enum network network = network_of(t, p->pid);
+	struct asking a = {socket_tables_get(&t->tables, p->pid), &p->ports, ghosts, network};
 	int r;
 
-	if (!a.table || a.table->count == 0 || (ghosts && !concerns(a.table, ghosts))) {
+	if (!a.table || a.table->count == 0 ||
+		(ghosts && !concerns(a.table, ghosts, network))) {
 		p->ports = (struct port_look){.done = true};
 		return true;
 	}
@@ -169,12 +187,9 @@ static bool ask(struct turn *t, struct process *p, struct ghosts *ghosts)
  * looked for in our own network namespace alone. */
 static bool give_to_configured(struct turn *t, struct process *p, uint16_t port)
 {
-	const struct socket_table *table = socket_tables_get(&t->tables, p->pid);
-	uint64_t space = table ? table->space : 0;
 	const struct service_match *m = t->collector->options.services;
 
-	table = socket_tables_get(&t->tables, 0);
-	if (!table || table->space != space)
+	if (network_of(t, p->pid) != NETWORK_HOST)
 		return false;
 	for (size_t i = 0; i < t->collector->options.service_count; i++) {
 		struct service *s = service_get(t->collector, m[i].name);
@@ -203,6 +218,7 @@ static void name_server(struct turn *t, struct process *p, uint16_t port)
 	if (!s && service_new(c, name, NULL, p->kind, &s) < 0)
 		return;
 	s->kind = p->kind;
+	s->network = network_of(t, p->pid);
 	p->matched = true;
 	service_adopt(s, p);
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Services found by listening port, among the sockets of others. */
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -111,6 +115,59 @@ static void test_port_in_a_crowd(void **state)
 		close_fd(&fds[i]);
 }
 
+static bool enable_loopback(void)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+}
+
+/* One that listens to that port in a network of its own; NULL where that is not possible here. */
+static struct server *server_elsewhere(struct collector_fixture *f, uint16_t port)
+{
+	_cleanup_close_ int host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct server *s;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return NULL;
+	s = enable_loopback() ? listening_server(f, port) : NULL;
+	assert_int_equal(setns(host, CLONE_NEWNET), 0);
+	return s;
+}
+
+/* A discovered server that ended is not taken for one that listens to its port in a container. */
+static void test_port_of_a_container(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port(f);
+	char name[32], path[PATH_MAX];
+	const char *const executables[] = {path};
+	struct service_match *m = fixture_service(f, "llama");
+	struct server *s;
+
+	snprintf(name, sizeof(name), "llama.cpp-%u", port);
+	snprintf(path, sizeof(path), "%s", f->program);
+	m->executables = executables;
+	fixture_program(f, "served", "llama-server");
+	f->discovery = true;
+	s = listening_server(f, port);
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, name, 1);
+	server_end(s, SIGKILL);
+	fixture_await(f, EXITED, name, 1);
+
+	snprintf(f->program, sizeof(f->program), "%s", path);
+	if (!server_elsewhere(f, port))
+		skip();
+	fixture_await(f, STARTED, "llama", 1);
+	fixture_ticks(f, 10);
+	assert_int_equal(fixture_events(f, ENDED, name), 0);
+	/* On the host it is. */
+	listening_server(f, port);
+	fixture_await(f, ENDED, name, 1);
+}
+
 /* More sockets listen than are looked at, in a network of our own: nobody else is to see them. */
 static void test_too_many_sockets(void **state)
 {
@@ -137,6 +194,7 @@ int main(void)
 		BOTH(test_port),
 		WITHOUT(test_port_of_another),
 		BOTH(test_port_in_a_crowd),
+		BOTH(test_port_of_a_container),
 		WITHOUT(test_too_many_sockets), /* the last one: there is no way back to the host's network */
 	};
 

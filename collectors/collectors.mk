@@ -17,6 +17,7 @@ libdiscovery_a_SOURCES = \
 noinst_LIBRARIES += libprocess.a
 libprocess_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 libprocess_a_SOURCES = \
+	collectors/process/bounded_read.c collectors/process/bounded_read.h \
 	collectors/process/collector.c collectors/process/collector.h \
 	collectors/process/events.c \
 	collectors/process/exits.c collectors/process/exits.h \
@@ -32,6 +33,7 @@ libprocess_a_SOURCES = \
 	collectors/process/search.c collectors/process/search_ports.c collectors/process/search_servers.c \
 	collectors/process/series.def \
 	collectors/process/service.c \
+	collectors/process/stuck.c \
 	collectors/process/tell.c \
 	collectors/process/unseen.c \
 	collectors/process/wanted.c collectors/process/wanted.h \
@@ -39,6 +41,7 @@ libprocess_a_SOURCES = \
 
 if HAVE_CMOCKA
 COLLECTOR_TESTS = \
+	tests/unit/test-bounded-read \
 	tests/unit/test-collector \
 	tests/unit/test-collector-children \
 	tests/unit/test-collector-events \
@@ -54,6 +57,8 @@ COLLECTOR_TESTS = \
 	tests/unit/test-proc-sockets
 check_PROGRAMS += $(COLLECTOR_TESTS)
 TESTS += $(COLLECTOR_TESTS)
+tests_unit_test_bounded_read_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_bounded_read_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_collector_SOURCES = \
 	tests/unit/test-collector.c tests/unit/collector-fixture.c tests/unit/collector-fixture.h
 tests_unit_test_collector_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)

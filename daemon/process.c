@@ -185,11 +185,11 @@ static void free_fact(void *packet)
 	free(packet);
 }
 
-/* Something that grew too many, which nobody chose. */
+/* Something that came up while we run, which nobody chose. */
 static bool is_limitation(const char *subject)
 {
 	return text_equal(subject, COLLECTOR_DISCOVERY) || text_equal(subject, COLLECTOR_MAINS) ||
-	       text_equal(subject, COLLECTOR_SOCKETS);
+	       text_equal(subject, COLLECTOR_SOCKETS) || text_equal(subject, COLLECTOR_STUCK);
 }
 
 static int take_fact(void *userdata, const char *topic, const char *subject, const char *key,
@@ -203,7 +203,7 @@ static int take_fact(void *userdata, const char *topic, const char *subject, con
 
 	if (!packet)
 		return -ENOMEM;
-	if (is_limitation(subject) && text_equal(key, "text"))
+	if (is_limitation(subject) && text_equal(key, "text") && *value)
 		log_warning("%s", value);
 	buf_put_string(&name, topic);
 	buf_put_string(&name, subject);

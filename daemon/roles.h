@@ -33,6 +33,7 @@ enum {
 	CALL_ACCEPT = 1 << 3,
 	CALL_NETWORK = 1 << 4,	/* sockets out, and the resolver's threads and modules */
 	CALL_PROCESSES = 1 << 5, /* pidfds, and priorities of others */
+	CALL_THREADS = 1 << 6,	/* of its own */
 };
 
 struct role_row {

@@ -180,7 +180,7 @@ static const struct {
 	{CALL_NETWORK, SCMP_SYS(socket), 2,
 		{SCMP_A0_64(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2_64(SCMP_CMP_EQ, NETLINK_ROUTE)}},
 	/* Threads; no processes, no namespaces. */
-	{CALL_NETWORK, SCMP_SYS(clone), 1,
+	{CALL_NETWORK | CALL_THREADS, SCMP_SYS(clone), 1,
 		{SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD | NEW_NAMESPACES, CLONE_THREAD)}},
 };
 

@@ -40,7 +40,8 @@ EXTRA_DIST += \
 	tests/integration/harness/__init__.py tests/integration/harness/client.py \
 	tests/integration/harness/daemon.py tests/integration/harness/fixtures.py \
 	tests/integration/harness/places.py tests/integration/harness/receiver.py \
-	tests/integration/harness/server.py tests/integration/harness/site.py \
+	tests/integration/harness/server.py tests/integration/harness/silent_file.py \
+	tests/integration/harness/site.py \
 	tests/integration/harness/wait.py tests/integration/harness/webhook.py \
 	tests/integration/test_demo.py tests/integration/test_discover.py \
 	tests/integration/test_exits.py tests/integration/test_find.py \
@@ -50,4 +51,4 @@ EXTRA_DIST += \
 	tests/integration/test_quickstart.py tests/integration/test_readme.py \
 	tests/integration/test_reload.py \
 	tests/integration/test_road.py tests/integration/test_roles.py \
-	tests/integration/test_start_stop.py tests/integration/test_webhooks.py
+	tests/integration/test_start_stop.py tests/integration/test_stuck.py tests/integration/test_webhooks.py

@@ -89,6 +89,7 @@ static void announce(struct collector *c)
 static void look_around(struct collector *c)
 {
 	announce(c);
+	stuck_look_again(c);
 	if (c->options.connector < 0 || c->listed == 0 || c->unseen ||
 		usec_since(clock_monotonic(), c->listed) >= LIST_WITH_EVENTS)
 		scan_list(c);
@@ -202,7 +203,9 @@ int collector_new(sd_event *event, const struct sink *sink, const struct collect
 	c->processes = map_new();
 	c->services = map_new();
 	c->names = map_new();
-	r = c->root < 0 ? -errno : c->processes && c->services && c->names ? 0 : -ENOMEM;
+	r = c->root < 0 ? -errno : bounded_reader_new(c->root, &c->reader);
+	if (r == 0)
+		r = c->processes && c->services && c->names ? 0 : -ENOMEM;
 	if (r == 0)
 		r = read_boot(c);
 	if (r < 0) {
@@ -224,6 +227,8 @@ struct collector *collector_free(struct collector *c)
 	map_free(c->processes, process_free);
 	map_free(c->services, service_free);
 	map_free(c->names, NULL);
+	bounded_reader_free(c->reader);
+	free(c->told_stuck);
 	close_fd(&c->root);
 	close_fd(&c->cgroups);
 	sd_event_unref(c->event);
@@ -346,6 +351,19 @@ static bool is_found(struct collector *c, struct service *s, const struct known_
 	return p && search_by_port(s) && search_take(s, p, false);
 }
 
+/* What was its main process before and keeps us waiting is it still, as far as anybody can tell. */
+static bool is_waited_for(struct collector *c, struct service *s, const struct proc_stat *stat)
+{
+	struct identity i;
+	int r = proc_read_identity(c->reader, stat->pid, c->identity, &i);
+
+	if (r == 0)
+		identity_done(&i);
+	else if (proc_is_kept_waiting(r))
+		scan_keep(s, stat);
+	return proc_is_kept_waiting(r);
+}
+
 /* What ended between the two looks, and what lives on but is found no more. */
 static void settle(struct collector *c, const struct known *known, const bool *lived)
 {
@@ -362,7 +380,8 @@ static void settle(struct collector *c, const struct known *known, const bool *l
 		/* What is just ending does not show any more whose it is. */
 		if (!lives_on(c, &known->processes[i], &stat))
 			service_missed(s, &known->processes[i]);
-		else if (!stat.exiting && !c->unseen && !is_found(c, s, &known->processes[i]))
+		else if (!stat.exiting && !c->unseen && !is_found(c, s, &known->processes[i]) &&
+			 !is_waited_for(c, s, &stat))
 			service_released(s, &known->processes[i]);
 	}
 }

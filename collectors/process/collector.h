@@ -17,6 +17,7 @@
 #define COLLECTOR_DISCOVERY "discovery" /* what `doctor` says of discovery, where it is limited */
 #define COLLECTOR_MAINS	    "main-processes" /* ...and of main processes */
 #define COLLECTOR_SOCKETS   "listening-sockets" /* ...and of sockets */
+#define COLLECTOR_STUCK	    "stuck-processes" /* ...and of processes that keep us waiting */
 
 struct collector;
 

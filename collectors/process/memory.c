@@ -70,7 +70,7 @@ static int open_file_of(struct process *p, enum memory_file file)
 
 	if (c->cgroups < 0)
 		return -ENOENT;
-	if (proc_read_identity(c->root, p->pid, IDENTITY_CGROUPS, &i) < 0)
+	if (proc_read_identity(c->reader, p->pid, IDENTITY_CGROUPS, &i) < 0)
 		return -ESRCH;
 	for (size_t line = 0; line < LINES_MAX && fd < 0; line++) {
 		if (!proc_cgroup_next(i.cgroups.data ? i.cgroups.data : "", i.cgroups.size,

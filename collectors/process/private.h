@@ -9,6 +9,7 @@
  *   sample.c     what its processes use                    events.c   what the kernel tells by itself
  *   memory.c     who was killed for lack of memory    unseen.c   what we lack the rights to see
  *   wanted.c     the sockets of services' ports
+ *   stuck.c      processes that keep us waiting
  *
  * A process row is freed by scan_lose() and service_exited() alone, and a service by service_end().
  * Whoever calls something that may reach these looks up again what it goes on with. */
@@ -156,6 +157,7 @@ struct collector {
 	struct collector_options options;
 	int root;	       /* /proc */
 	int cgroups;	       /* the tree of cgroups, or negative */
+	struct bounded_reader *reader;
 	struct map *processes; /* pid -> struct process */
 	struct map *services;  /* name -> struct service */
 	struct map *names;     /* that discovered services ever had, to themselves */
@@ -185,6 +187,7 @@ struct collector {
 	uint64_t page;	      /* bytes */
 	bool sees_all; /* our rights suffice for the processes of all users */
 	bool told_denied, told_crowded, told_mains, told_sockets;
+	char *told_stuck; /* NULL for nothing */
 	bool unseen;	 /* for want of room some processes were not looked at */
 	bool announcing; /* some are unannounced */
 	bool failed;
@@ -219,6 +222,8 @@ struct process *scan_examine(struct collector *c, pid_t pid);
 /* A main process of a discovered service that was known before we were started. False where it is a
  * configured one's now. */
 bool scan_resume(struct service *s, const struct proc_stat *stat);
+/* A main process that was known before we were started, whatever it shows now. */
+void scan_keep(struct service *s, const struct proc_stat *stat);
 struct process *scan_find(struct collector *c, pid_t pid);
 /* True where a member matches its service by itself now: it may be another program by now. */
 bool scan_matches(struct process *p);
@@ -286,6 +291,10 @@ bool search_servers(struct turn *t);
 bool unseen_may_run(struct service *s);
 /* Now and then, whether that is so by now of services that were told to be missing: then they are not. */
 void unseen_check_missing(struct collector *c);
+
+/* stuck.c */
+/* Looks again at processes that kept us waiting, and tells of those that do so for long. */
+void stuck_look_again(struct collector *c);
 
 /* watch.c */
 void watch_begin(struct process *p);
@@ -355,6 +364,8 @@ void tell_rights(struct collector *c);
 void tell_denied(struct collector *c);
 /* Says once that a service has more main processes than are told of. */
 void tell_many_mains(struct service *s);
+/* Which processes keep us waiting; NULL: none any more. */
+void tell_stuck(struct collector *c, const char *text);
 /* Says once that no more services are discovered. */
 void tell_crowded(struct collector *c);
 /* Says once that more sockets listen than are looked at. */

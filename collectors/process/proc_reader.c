@@ -15,7 +15,6 @@
 #define STAT_MAX      4096	    /* bytes: a name of at most 64 and some fifty numbers */
 #define STATUS_MAX    (1024 * 1024) /* bytes: it names up to 65,536 groups */
 #define CGROUP_MAX    (64 * 1024)   /* bytes: a path for each hierarchy */
-#define CMDLINE_MAX   (32 * 1024)   /* bytes of a command line that are looked at */
 #define PROCESSES_MAX 65536	    /* processes of the host that are looked at */
 #define LINK_MAX      4096
 #define THREADS_MAX   64 /* of a process whose first one ended */
@@ -89,17 +88,20 @@ int proc_read_stat_kept(int root, pid_t pid, int *fd, struct proc_stat *ret)
 	return size < 0 ? (int) size : proc_stat_parse(bytes, (size_t) size, ret);
 }
 
-int proc_read_io_kept(int root, pid_t pid, int *fd, uint64_t *ret_read, uint64_t *ret_written)
+int proc_read_io_kept(struct bounded_reader *reader, pid_t pid, int *fd, uint64_t *ret_read,
+	uint64_t *ret_written)
 {
-	char bytes[STAT_MAX];
-	ssize_t size;
-	int r = open_kept(root, pid, "io", fd);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct bounded_request request = {
+		.pid = pid, .name = "io", .limit = STAT_MAX, .wait = BOUNDED_WAIT};
+	int r = open_kept(bounded_reader_root(reader), pid, "io", fd);
 
 	if (r < 0)
 		return r;
-	size = read_at_once(*fd, bytes, sizeof(bytes));
-	return size < 0 ? (int) size
-			: proc_io_parse(bytes, (size_t) size, ret_read, ret_written);
+	request.fd = *fd;
+	r = bounded_read(reader, &request, &text, NULL);
+	return r < 0 ? r
+		     : proc_io_parse(text.data ? text.data : "", text.size, ret_read, ret_written);
 }
 
 void identity_done(struct identity *i)
@@ -146,27 +148,17 @@ static bool are_files_denied(int root, pid_t pid)
 }
 
 /* What lies beyond the limit is not looked at: nobody hides behind many arguments. */
-static int read_command_line(int root, pid_t pid, struct buf *b)
+static int read_command_line(
+	struct bounded_reader *reader, pid_t pid, pid_t thread, struct buf *b)
 {
-	_cleanup_close_ int fd = open_file(root, pid, "cmdline");
-	char block[4096];
+	const struct bounded_request request = {.pid = pid,
+		.thread = thread,
+		.name = "cmdline",
+		.fd = -1,
+		.limit = BOUNDED_READ_MAX,
+		.wait = BOUNDED_WAIT};
 
-	if (fd < 0)
-		return fd;
-	while (b->size < CMDLINE_MAX) {
-		ssize_t size = read(fd, block, sizeof(block));
-
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size < 0)
-			return -errno;
-		if (size == 0)
-			break;
-		buf_add(b, block, (size_t) size);
-		if (buf_error(b) < 0)
-			return buf_error(b);
-	}
-	return 0;
+	return bounded_read(reader, &request, b, NULL);
 }
 
 static size_t count_arguments(const struct buf *raw)
@@ -213,8 +205,8 @@ int proc_read_owner(int root, pid_t pid, uid_t *ret)
 	return 0;
 }
 
-/* The directory of a process that may not be dumped belongs to root: its status tells its user. */
-static int read_user(int root, pid_t pid, uid_t *ret)
+/* Of a process that may not be dumped the directory belongs to root. */
+int proc_read_user(int root, pid_t pid, uid_t *ret)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	uint64_t swap;
@@ -262,8 +254,10 @@ static pid_t find_thread(int root, pid_t pid)
 }
 
 /* A first thread that ended has neither, while those that go on have. */
-static int read_of_thread(int root, pid_t pid, unsigned parts, struct identity *i)
+static int read_of_thread(
+	struct bounded_reader *reader, pid_t pid, unsigned parts, struct identity *i)
 {
+	int root = bounded_reader_root(reader);
 	pid_t thread = find_thread(root, pid);
 	int r = 0;
 
@@ -271,12 +265,14 @@ static int read_of_thread(int root, pid_t pid, unsigned parts, struct identity *
 	if (thread > 0 && parts & IDENTITY_EXECUTABLE)
 		r = read_executable(root, thread, i);
 	if (thread > 0 && r == 0 && parts & IDENTITY_ARGUMENTS)
-		r = read_command_line(root, thread, &i->raw);
+		r = read_command_line(reader, pid, thread, &i->raw);
 	return r;
 }
 
-static int read_parts(int root, pid_t pid, unsigned parts, struct identity *i)
+static int read_parts(
+	struct bounded_reader *reader, pid_t pid, unsigned parts, struct identity *i)
 {
+	int root = bounded_reader_root(reader);
 	int r;
 
 	if (parts & IDENTITY_EXECUTABLE)
@@ -286,10 +282,10 @@ static int read_parts(int root, pid_t pid, unsigned parts, struct identity *i)
 		r = i->executable ? 0 : -ENOMEM;
 	}
 	if (r == 0 && parts & IDENTITY_ARGUMENTS)
-		r = read_command_line(root, pid, &i->raw);
+		r = read_command_line(reader, pid, 0, &i->raw);
 	if (r == 0 && i->raw.size == 0 && parts & (IDENTITY_EXECUTABLE | IDENTITY_ARGUMENTS) &&
 		!*i->executable)
-		r = read_of_thread(root, pid, parts, i);
+		r = read_of_thread(reader, pid, parts, i);
 	if (r == 0)
 		r = split_arguments(i);
 	if (r == 0 && parts & IDENTITY_COMM)
@@ -297,15 +293,16 @@ static int read_parts(int root, pid_t pid, unsigned parts, struct identity *i)
 	if (r == 0 && parts & IDENTITY_CGROUPS)
 		r = read_file(root, pid, "cgroup", CGROUP_MAX, &i->cgroups);
 	if (r == 0 && parts & IDENTITY_USER)
-		r = read_user(root, pid, &i->user);
+		r = proc_read_user(root, pid, &i->user);
 	i->files_denied = parts & IDENTITY_FILES && are_files_denied(root, pid);
 	return r;
 }
 
-int proc_read_identity(int root, pid_t pid, unsigned parts, struct identity *ret)
+int proc_read_identity(
+	struct bounded_reader *reader, pid_t pid, unsigned parts, struct identity *ret)
 {
 	struct identity i = {0};
-	int r = read_parts(root, pid, parts, &i);
+	int r = read_parts(reader, pid, parts, &i);
 
 	if (r < 0) {
 		identity_done(&i);
@@ -324,10 +321,18 @@ int proc_read_swap(int root, pid_t pid, uint64_t *ret_bytes)
 	return r < 0 ? r : proc_status_parse(text.data ? text.data : "", text.size, &user, ret_bytes);
 }
 
-int proc_read_pss(int root, pid_t pid, uint64_t *ret_bytes)
+/* Of a large process it takes longer than anybody waits: then the next call has it. */
+int proc_read_pss(
+	struct bounded_reader *reader, pid_t pid, usec_t wait, uint64_t *ret_bytes, usec_t *took)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	int r = read_file(root, pid, "smaps_rollup", SMALL_MAX, &text);
+	const struct bounded_request request = {.pid = pid,
+		.name = "smaps_rollup",
+		.fd = -1,
+		.limit = SMALL_MAX,
+		.wait = wait,
+		.late = true};
+	int r = bounded_read(reader, &request, &text, took);
 
 	return r < 0 ? r : proc_pss_parse(text.data ? text.data : "", text.size, ret_bytes);
 }

@@ -2,13 +2,16 @@
 /* Reads of /proc for one process: thin, bounded, nothing believed (procfs.h parses).
  *
  * Layer: collectors. ROOT is a descriptor of /proc. -ESRCH or -ENOENT where the process is gone,
- * -EACCES or -EPERM where we lack the right. */
+ * -EACCES or -EPERM where we lack the right. What may have to wait for the process takes a READER, and may
+ * answer -ETIMEDOUT or -EBUSY (bounded_read.h): it cannot be known now. */
 #pragma once
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "collectors/process/bounded_read.h"
 #include "collectors/process/procfs.h"
 #include "daemon/base/buf.h"
 
@@ -37,18 +40,29 @@ struct identity {
 	struct buf cgroups;
 	uid_t user;
 };
-int proc_read_identity(int root, pid_t pid, unsigned parts, struct identity *ret);
+int proc_read_identity(
+	struct bounded_reader *reader, pid_t pid, unsigned parts, struct identity *ret);
 void identity_done(struct identity *i);
+
+/* True for the answer that nothing can be known now. */
+static inline bool proc_is_kept_waiting(int r)
+{
+	return r == -ETIMEDOUT || r == -EBUSY;
+}
 
 /* The owner of its directory: its effective user, or root where it may not be dumped. */
 int proc_read_owner(int root, pid_t pid, uid_t *ret);
+/* Its effective user, by its status where that is needed. */
+int proc_read_user(int root, pid_t pid, uid_t *ret);
 
 /* Opens the directory beneath /proc; NULL with errno. */
 DIR *proc_open_directory(int root, const char *path);
 
 int proc_read_stat(int root, pid_t pid, struct proc_stat *ret);
 int proc_read_swap(int root, pid_t pid, uint64_t *ret_bytes);
-int proc_read_pss(int root, pid_t pid, uint64_t *ret_bytes);
+/* TOOK: how long reading it took. */
+int proc_read_pss(struct bounded_reader *reader, pid_t pid, usec_t wait, uint64_t *ret_bytes,
+	usec_t *took);
 /* Open files, and the limit of them. */
 int proc_read_fds(int root, pid_t pid, uint64_t *ret_count);
 int proc_read_max_fds(int root, pid_t pid, uint64_t *ret_limit);
@@ -56,8 +70,8 @@ int proc_read_max_fds(int root, pid_t pid, uint64_t *ret_limit);
 /* The same through descriptors that are kept open: *FD is opened where it is -1. It stays with the
  * process that it was opened for: -ESRCH after its end, whatever has its number then. */
 int proc_read_stat_kept(int root, pid_t pid, int *fd, struct proc_stat *ret);
-int proc_read_io_kept(
-	int root, pid_t pid, int *fd, uint64_t *ret_read, uint64_t *ret_written);
+int proc_read_io_kept(struct bounded_reader *reader, pid_t pid, int *fd, uint64_t *ret_read,
+	uint64_t *ret_written);
 
 /* Processes that the kernel killed for lack of memory, on the whole host. */
 int proc_read_oom_kills(int root, uint64_t *ret);

@@ -81,7 +81,7 @@ static int read_stat(struct process *p, struct proc_stat *ret)
 static void read_io(struct process *p)
 {
 	bool was_open = p->io_fd >= 0;
-	int r = proc_read_io_kept(p->collector->root, p->pid, &p->io_fd, &p->used.bytes_read,
+	int r = proc_read_io_kept(p->collector->reader, p->pid, &p->io_fd, &p->used.bytes_read,
 		&p->used.bytes_written);
 
 	keep(p->collector, &p->io_fd, was_open);
@@ -182,19 +182,21 @@ static void read_proportional(struct collector *c)
 	size_t position = 0;
 
 	while (now - begin < PSS_BUDGET && (p = map_next(c->processes, &position, NULL, NULL))) {
-		usec_t due, after;
+		usec_t due, took = 0;
 		int r;
 
 		if (!p->service || p->dead || now < p->proportional_due)
 			continue;
-		r = proc_read_pss(c->root, p->pid, &p->proportional);
-		after = clock_monotonic();
-		due = now + larger(PSS_SHARE * (after - now), PSS_EVERY);
+		r = proc_read_pss(c->reader, p->pid, PSS_BUDGET, &p->proportional, &took);
+		due = now + larger(PSS_SHARE * took, PSS_EVERY);
+		now = clock_monotonic();
+		/* The answer is there at a later tick, or the process keeps it to itself. */
+		if (proc_is_kept_waiting(r))
+			continue;
 		note_denied(p, DENIED_MEMORY, r);
 		p->proportional_due = due;
 		p->service->proportional_read = true;
 		p->service->proportional_due = larger(p->service->proportional_due, due);
-		now = after;
 	}
 }
 

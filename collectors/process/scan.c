@@ -73,7 +73,7 @@ bool scan_matches(struct process *p)
 
 	if (!p->service->match || search_is_needed(p->service->match))
 		return p->matched;
-	if (proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
+	if (proc_read_identity(c->reader, p->pid, c->identity, &i) < 0)
 		return false;
 	p->matched = find_service(c, &i) == p->service;
 	identity_done(&i);
@@ -102,7 +102,7 @@ static bool has_changed(struct process *p, bool told)
 	bool changed;
 
 	if (!is_alive(p, &stat) || !has_executed(p, &stat, told) ||
-		proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
+		proc_read_identity(c->reader, p->pid, c->identity, &i) < 0)
 		return false;
 	answer = search_judge(p->service->match, &i);
 	changed = answer == MATCH_NO &&
@@ -146,7 +146,7 @@ static void classify(struct process *p)
 	struct service *inherited = parent ? parent->service : NULL, *s;
 	struct identity i;
 
-	if (p->main || p->kernel || proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
+	if (p->main || p->kernel || proc_read_identity(c->reader, p->pid, c->identity, &i) < 0)
 		return;
 	p->hidden = !c->sees_all && (i.executable_denied || i.files_denied) && !is_of_daemon(p);
 	s = find_service(c, &i);
@@ -191,26 +191,37 @@ static struct process *add_process(struct collector *c, pid_t pid, const struct 
 	return p;
 }
 
-bool scan_resume(struct service *s, const struct proc_stat *stat)
+void scan_keep(struct service *s, const struct proc_stat *stat)
 {
 	struct collector *c = s->collector;
-	struct identity i;
-	struct process *p;
-	bool configured;
+	struct process *p = scan_find(c, stat->pid);
 
-	if (proc_read_identity(c->root, stat->pid, c->identity, &i) < 0)
-		return true; /* it ends just now, and the next look finds that out */
-	configured = find_service(c, &i) != NULL;
-	identity_done(&i);
-	if (configured)
-		return false;
-	p = scan_find(c, stat->pid);
 	if (!p)
 		p = add_process(c, stat->pid, stat);
 	if (p && !p->service) {
 		p->matched = true;
 		service_adopt(s, p);
 	}
+}
+
+bool scan_resume(struct service *s, const struct proc_stat *stat)
+{
+	struct collector *c = s->collector;
+	struct identity i;
+	bool configured;
+	int r = proc_read_identity(c->reader, stat->pid, c->identity, &i);
+
+	if (proc_is_kept_waiting(r)) {
+		scan_keep(s, stat);
+		return true;
+	}
+	if (r < 0)
+		return true; /* it ends just now, and the next look finds that out */
+	configured = find_service(c, &i) != NULL;
+	identity_done(&i);
+	if (configured)
+		return false;
+	scan_keep(s, stat);
 	return true;
 }
 

@@ -138,7 +138,7 @@ bool search_take(struct service *s, struct process *p, bool listening)
 	bool matching;
 
 	if ((p->service && p->service->match) || p->kernel ||
-		proc_read_identity(p->collector->root, p->pid, p->collector->identity, &i) < 0)
+		proc_read_identity(p->collector->reader, p->pid, p->collector->identity, &i) < 0)
 		return false;
 	matching = search_judge(s->match, &i) == MATCH_YES &&
 		   (listening || s->match->port_count == 0 ||

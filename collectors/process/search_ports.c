@@ -129,7 +129,7 @@ static bool is_manager(struct collector *c, const struct process *p)
 
 	if (p->pid == 1 || p->kernel)
 		return true;
-	if (proc_read_identity(c->root, p->pid, IDENTITY_COMM, &i) < 0)
+	if (proc_read_identity(c->reader, p->pid, IDENTITY_COMM, &i) < 0)
 		return true;
 	manager = text_equal(i.comm, "systemd");
 	identity_done(&i);

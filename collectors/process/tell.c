@@ -181,7 +181,7 @@ void tell_identity(struct process *p)
 	struct identity i;
 	struct process_text text;
 
-	if (proc_read_identity(p->collector->root, p->pid,
+	if (proc_read_identity(p->collector->reader, p->pid,
 		    IDENTITY_EXECUTABLE | IDENTITY_ARGUMENTS | IDENTITY_COMM, &i) < 0)
 		return;
 	text = (struct process_text){i.executable, i.comm, i.arguments, i.argument_count};
@@ -409,6 +409,16 @@ void tell_many_sockets(struct collector *c)
 		"them were looked at: model servers may stay undiscovered, and of tens of thousands "
 		"even one at a service's listen-port.",
 		"Find out who listens to so many (ss -tlnp); then reload.");
+}
+
+void tell_stuck(struct collector *c, const char *text)
+{
+	if (text)
+		tell_doctor(c, COLLECTOR_STUCK, CHECK_LIMITED, text,
+			"They hang in the kernel, most often upon a file server or device that "
+			"does not answer: mend that, or end them.");
+	else
+		tell_check(c, COLLECTOR_STUCK, "", "", "");
 }
 
 void tell_many_mains(struct service *s)

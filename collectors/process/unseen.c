@@ -15,7 +15,7 @@ static bool may_be_of(struct process *p, const struct service_match *m)
 	struct identity i;
 	bool may;
 
-	if (!p->hidden || p->service || proc_read_identity(c->root, p->pid, c->identity, &i) < 0)
+	if (!p->hidden || p->service || proc_read_identity(c->reader, p->pid, c->identity, &i) < 0)
 		return false;
 	may = search_judge(m, &i) == MATCH_UNSEEN;
 	identity_done(&i);

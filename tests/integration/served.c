@@ -8,7 +8,8 @@
  * that listens to port N), "grow N" (N MiB of memory, with another thread; writes the thread's number),
  * "open N" (N files, or as many as it may; writes how many), "leave" (the first thread ends, another one
  * obeys from now on and writes "left"), "perish" (the same, but seccomp ends the first one), "title TEXT" (in
- * place of its arguments; writes "titled"). It ends with
+ * place of its arguments; writes "titled"), "hang FILE" (whoever asks for its memory waits until the file's
+ * server stores what it wrote). It ends with
  * its standard input, so none outlives its test. Linked statically, so that a copy is all it needs. */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -105,6 +106,18 @@ static void open_files(int wanted)
 	fflush(stdout);
 }
 
+/* Mapping over a changed page of a file waits for its server, with the memory map locked. */
+static void hang(char *line)
+{
+	int fd = open(strtok(line, "\n"), O_RDWR | O_CLOEXEC);
+	char *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (page == MAP_FAILED)
+		exit(1);
+	page[0] = 1;
+	mmap(page, PAGE_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
 static int obey_all(void *nothing);
 
 /* The thread has the stack of nobody and the thread data of the first one, which is gone by then. */
@@ -165,7 +178,7 @@ static void set_title(const char *title)
 	fflush(stdout);
 }
 
-static void obey(const char *line)
+static void obey(char *line)
 {
 	if (strncmp(line, "exit ", 5) == 0)
 		exit(atoi(line + 5));
@@ -179,6 +192,8 @@ static void obey(const char *line)
 		grow((size_t) atoi(line + 5));
 	if (strncmp(line, "open ", 5) == 0)
 		open_files(atoi(line + 5));
+	if (strncmp(line, "hang ", 5) == 0)
+		hang(line + 5);
 	if (strcmp(line, "leave\n") == 0)
 		leave(0);
 	if (strcmp(line, "perish\n") == 0)

@@ -239,7 +239,7 @@ static const struct {
 	{"fork", make_process, 0},
 	{"make a namespace", make_namespace, 0},
 	{"see clone3()", see_clone3, 0},
-	{"start a thread", make_thread, NOTIFY},
+	{"start a thread", make_thread, NOTIFY | PROCESS},
 	{"own a descriptor's signals", own_descriptor, 0},
 	{"have a descriptor signal", signal_by_descriptor, 0},
 	{"use a descriptor", use_descriptor, ENGINE | PROCESS | NOTIFY | WEB},

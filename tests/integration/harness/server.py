@@ -8,6 +8,7 @@ import signal
 import subprocess
 
 from .places import BUILD
+from .wait import eventually
 
 PROGRAM = BUILD / "tests" / "integration" / "served"
 
@@ -66,6 +67,11 @@ class Server:
         """Gives it memory and another thread: the end of both takes a while."""
         self._say(f"grow {mebibytes}")
         assert int(self._process.stdout.readline()) > 0, "no memory, or no thread"
+
+    def hang(self, file):
+        """Makes it hang with its memory locked until FILE, a SilentFile, is released."""
+        self._say(f"hang {file.path}")
+        eventually(lambda: file.waiting > 0, f"{self.path} hangs")
 
     def send(self, number):
         """Sends a signal without waiting for what comes of it."""

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/config/value.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "alerts/promql/promql.h"
 #include "alerts/refuse.h"
 #include "alerts/rule.h"
 #include "daemon/base/calendar.h"
+#include "daemon/base/cleanup.h"
 #include "daemon/base/mustache.h"
 #include "daemon/base/text.h"
 #include "daemon/config/form.h"
 
 #define ZONES	  "/usr/share/zoneinfo" /* tzfile(5) */
+#define ZONE_MAGIC "TZif"	/* what such a file begins with, RFC 9636 */
 #define SHOWN_MAX 80 /* bytes of a wrong value that are repeated */
 
 static bool is_at_least(const char *text)
@@ -56,13 +59,16 @@ static int check_template(const char *text, char **ret_why)
 
 static bool is_zone(const char *name)
 {
-	char path[sizeof(ZONES) + 1 + CALENDAR_ZONE_MAX];
-	struct stat st;
+	char path[sizeof(ZONES) + 1 + CALENDAR_ZONE_MAX], magic[sizeof(ZONE_MAGIC) - 1];
+	_cleanup_close_ int fd = -1;
 
 	if (!*name || text_equal(name, "UTC"))
 		return true;
 	snprintf(path, sizeof(path), ZONES "/%s", name);
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+	/* Other files lie there, too: lists of zones, of leap seconds. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+	       memcmp(magic, ZONE_MAGIC, sizeof(magic)) == 0;
 }
 
 static int check_schedule(const char *text, char **ret_why)

@@ -89,6 +89,8 @@ static const struct {
 	{"[maintenance a]\nschedule = Sun 25:00", "conf:2: 'schedule' is not a calendar event such as Sun "
 						 "02:00..04:00: an hour is 0 to 23, such as 02:00"},
 	{"[maintenance a]\nschedule = Sun 02:00 Mars/Base", "this host knows no time zone 'Mars/Base'"},
+	{"[maintenance a]\nschedule = Sun 02:00 leapseconds", "this host knows no time zone 'leapseconds'"},
+	{"[maintenance a]\nschedule = Sun 02:00 Europe", "this host knows no time zone 'Europe'"},
 	/* The page. */
 	{"[page]\nlisten = localhost:9178", "'listen' expects 127.0.0.1:PORT, [::1]:PORT or unix:/PATH"},
 	{"[page]\nlisten = 127.0.0.1", "'listen' expects 127.0.0.1:PORT"},

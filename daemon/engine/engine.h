@@ -80,6 +80,7 @@ struct role_facts {
 	struct fact *items;
 	size_t count;
 	bool changed;
+	bool overflowed; /* said that there are too many */
 };
 
 struct service_entry {

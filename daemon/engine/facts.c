@@ -2,8 +2,11 @@
 /* What roles say that is true until they say otherwise: for `doctor`, and of services. */
 #include <string.h>
 
+#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+
+#define FACTS_MAX 10000 /* of one role */
 
 static void free_facts(void *p)
 {
@@ -58,6 +61,18 @@ static int add_fact(struct role_facts *facts, const char *role, const char *topi
 	return 0;
 }
 
+/* One too many is ignored. */
+static bool has_room(struct role_facts *facts, const char *role)
+{
+	if (facts->count < FACTS_MAX)
+		return true;
+	if (!facts->overflowed)
+		log_warning("role %s says more than %d things at once: the others are not kept",
+			role, FACTS_MAX);
+	facts->overflowed = true;
+	return false;
+}
+
 int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
 	const char *key, const char *value)
 {
@@ -70,6 +85,8 @@ int facts_put(struct engine *e, const char *role, const char *topic, const char 
 	while (i < facts->count && !is_fact(&facts->items[i], topic, subject, key))
 		i++;
 	if (i < facts->count && text_equal(facts->items[i].value, value))
+		return 0;
+	if (i == facts->count && *value && !has_room(facts, role))
 		return 0;
 	facts->changed = true;
 	if (i < facts->count) {

@@ -12,7 +12,6 @@
 #define PEER_SERIES_MAX 100000	/* series ids of one collector */
 #define FACT_VALUE_MAX	8192	/* bytes */
 #define FACT_NAME_MAX	512	/* bytes of its topic, its subject and its key */
-#define FACTS_MAX	10000	/* of one role */
 #define EVIDENCE_MAX	32	/* of one event */
 
 static int read_series(struct message *m, struct series *ret)
@@ -263,14 +262,11 @@ static int take_fact(struct peer *p, struct message *m)
 {
 	const char *topic = message_string(m), *subject = message_string(m);
 	const char *key = message_string(m), *value = message_string(m);
-	const struct role_facts *facts = map_get_string(p->engine->facts, p->row->name);
 
 	if (strlen(value) > FACT_VALUE_MAX || strlen(topic) > FACT_NAME_MAX ||
 		strlen(subject) > FACT_NAME_MAX || strlen(key) > FACT_NAME_MAX)
 		return -EBADMSG;
 	if (text_equal(topic, "service") && !form_is_section_name(subject))
-		return -EBADMSG;
-	if (facts && facts->count >= FACTS_MAX)
 		return -EBADMSG;
 	return facts_put(p->engine, p->row->name, topic, subject, key, value);
 }

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
 #include "schema/store.h"
 
 #define SERVICES  5000  /* more than are kept */
+#define FACTS	  10000 /* as many as are kept */
 #define PROCESSES 10000 /* as many as are kept */
 #define CONFIG(daemon) \
 	"[daemon]\n" daemon "[service llama]\nexecutable = /bin/llama\n"
@@ -223,6 +225,56 @@ static void test_a_report_is_repeated(void **state)
 	engine_fixture_remove(&f);
 }
 
+/* What the collector said of "llama" under KEY, or NULL; free() it. */
+static char *stored_fact(const struct engine_fixture *f, const char *key)
+{
+	_cleanup_free_ char *path = engine_fixture_database(f);
+	struct reader *reader;
+	struct fact *facts;
+	char *found = NULL;
+	size_t count;
+
+	assert_int_equal(reader_open(path, &reader), 0);
+	assert_int_equal(reader_facts(reader, "service", &facts, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		if (text_equal(facts[i].key, key))
+			found = strdup(facts[i].value);
+	fact_list_free(facts, count);
+	reader_close(reader);
+	return found;
+}
+
+/* One too many is ignored; what is kept is corrected and taken back as ever, which makes room. */
+static void test_more_facts_than_are_kept(void **state)
+{
+	_cleanup_free_ char *corrected = NULL, *added = NULL;
+	struct engine_fixture f;
+	char key[32];
+
+	engine_fixture_make(&f, CONFIG("evaluate = 10ms\n"));
+	engine_fixture_start(&f);
+	for (unsigned i = 0; i < FACTS + 10; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		engine_fixture_fact(&f, "llama", key, "yes");
+		/* No more at once than a link takes. */
+		if (i % 1000 == 0)
+			send_event(&f, EVENT_PROCESS_RELEASED, 1, 1);
+	}
+	engine_fixture_fact(&f, "llama", "k0", "no");
+	engine_fixture_fact(&f, "llama", "k1", "");
+	engine_fixture_fact(&f, "llama", "added", "yes");
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	corrected = stored_fact(&f, "k0");
+	added = stored_fact(&f, "added");
+	assert_string_equal(corrected, "no");
+	assert_string_equal(added, "yes");
+	assert_null(stored_fact(&f, "k1"));
+	snprintf(key, sizeof(key), "k%u", FACTS);
+	assert_null(stored_fact(&f, key));
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +284,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_taken_back_makes_no_service),
 		cmocka_unit_test(test_more_processes_than_are_kept),
 		cmocka_unit_test(test_a_report_is_repeated),
+		cmocka_unit_test(test_more_facts_than_are_kept),
 	};
 
 	return cmocka_run_group_tests_name("engine limits", tests, NULL, NULL);

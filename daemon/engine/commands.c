@@ -89,14 +89,19 @@ void commands_answer(struct engine *e)
 			at = &(*at)->next;
 }
 
-/* Answers C alone: what the others did may not be durable yet. */
-static void answer_one(struct engine *e, const struct command *c)
+static struct command **find_place(struct engine *e, const struct command *c)
 {
 	struct command **at = &e->commands;
 
 	while (*at != c)
 		at = &(*at)->next;
-	answer_at(e, at);
+	return at;
+}
+
+/* Answers C alone: what the others did may not be durable yet. */
+static void answer_one(struct engine *e, const struct command *c)
+{
+	answer_at(e, find_place(e, c));
 }
 
 void commands_done(struct engine *e)
@@ -118,16 +123,26 @@ static size_t count_commands(const struct engine *e)
 	return count;
 }
 
+/* NULL without memory, or where too many wait. */
 static struct command *add_command(struct peer *p, uint64_t request)
 {
-	struct command *c = calloc(1, sizeof(*c));
+	struct command *c = NULL;
 
+	if (count_commands(p->engine) < COMMANDS_MAX)
+		c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
 	*c = (struct command){
 		.next = p->engine->commands, .peer = p->pid, .request = request, .status = 200};
 	p->engine->commands = c;
 	return c;
+}
+
+/* C did nothing: its answer is another. */
+static void drop_command(struct engine *e, struct command *c)
+{
+	*find_place(e, c) = c->next;
+	command_free(c);
 }
 
 /* True where the peer's supplementary groups hold GROUP. */
@@ -293,34 +308,42 @@ static int answer_repeated(struct peer *p, uint64_t number, int64_t id)
 	return answer_error(p, number, 409, text);
 }
 
+static int answer_refused(struct peer *p, uint64_t number, int64_t incident, int r)
+{
+	switch (r) {
+	case -ENOENT:
+		return answer_unknown(p, number, incident);
+	case -ERANGE:
+		return answer_error(p, number, 404, "there is no such incident");
+	case -EALREADY:
+		return answer_repeated(p, number, incident);
+	case -EINVAL:
+		return answer_error(p, number, 400, "a comment is needed");
+	default:
+		return answer_error(p, number, 500, strerror(-r));
+	}
+}
+
 static int run_verb(struct peer *p, uint64_t number,
 	int (*run)(struct engine *, const struct request *), const char *argument,
 	const char *actor, const char *comment)
 {
 	struct request request = {.actor = actor, .comment = comment};
-	struct command *c;
+	/* Before anything changes: what is done must be answered. */
+	struct command *c = add_command(p, number);
 	int r = num_parse_i64(argument, &request.incident);
 
-	/* Before anything changes: what is done must be answered. */
-	if (count_commands(p->engine) >= COMMANDS_MAX)
+	if (!c)
 		return answer_error(p, number, 503, "too many requests wait");
 	if (r == 0)
 		r = run(p->engine, &request);
 	if (r == -ENOENT && incidents_recall(p->engine, request.incident) == 0)
 		r = run(p->engine, &request);
-	if (r == -ENOENT)
-		return answer_unknown(p, number, request.incident);
-	if (r == -ERANGE)
-		return answer_error(p, number, 404, "there is no such incident");
-	if (r == -EALREADY)
-		return answer_repeated(p, number, request.incident);
-	if (r == -EINVAL)
-		return answer_error(p, number, 400, "a comment is needed");
-	if (r < 0)
-		return answer_error(p, number, 500, strerror(-r));
-	c = add_command(p, number);
-	if (c)
-		c->ready = true;
+	if (r < 0) {
+		drop_command(p->engine, c);
+		return answer_refused(p, number, request.incident, r);
+	}
+	c->ready = true;
 	engine_commit(p->engine);
 	return 0;
 }
@@ -349,7 +372,7 @@ static int test_webhook(struct peer *p, uint64_t number, const char *webhook)
 		return answer_error(p, number, 404, "no such webhook");
 	if (!webhook_is_built_in(section))
 		return refuse_type(p, number, section);
-	c = count_commands(e) < COMMANDS_MAX ? add_command(p, number) : NULL;
+	c = add_command(p, number);
 	if (!c)
 		return answer_error(p, number, 503, "too many requests wait");
 	/* What is refused must not be stored: it would be sent when there is room. */

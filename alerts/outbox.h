@@ -13,6 +13,8 @@
 
 #include "schema/records.h"
 
+#define OUTBOX_ERROR_MAX 1024 /* bytes of what a receiver's failure is called; more is cut */
+
 enum delivery_result {
 	DELIVERY_DONE,
 	DELIVERY_AGAIN,	   /* at the due time that outbox_settle() sets */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "alerts/outbox.h"
 #include "alerts/signature.h"
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
@@ -188,6 +189,8 @@ static void finish(struct delivery *d, unsigned status, int64_t retry_after, con
 	d->status = status;
 	d->retry_after = retry_after;
 	d->text = strdup(text);
+	if (d->text)
+		text_truncate(d->text, OUTBOX_ERROR_MAX);
 	tell(d);
 }
 

@@ -13,8 +13,7 @@
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
 
-#define ERROR_MAX  1024 /* bytes of what a receiver's failure is called */
-#define STATUS_MAX 999	/* of HTTP */
+#define STATUS_MAX 999 /* of HTTP */
 
 static int copy_notification(const struct notification *from, struct notification *ret)
 {
@@ -265,11 +264,14 @@ int deliveries_result(struct peer *p, struct message *m)
 {
 	struct engine *e = p->engine;
 	uint64_t id = message_u64(m), status = message_u64(m), retry_after = message_u64(m);
-	const char *text = message_string(m);
+	_cleanup_free_ char *text = strdup(message_string(m));
 	struct delivery_answer result = {.status = (unsigned) status, .text = text};
 
-	if (status > STATUS_MAX || strlen(text) > ERROR_MAX)
+	if (!text)
+		return -ENOMEM;
+	if (status > STATUS_MAX)
 		return -EBADMSG;
+	text_truncate(text, OUTBOX_ERROR_MAX);
 	/* The receiver chose it: too high a number is no fault of `notify`. */
 	result.retry_after = (int64_t) (retry_after < INT64_MAX ? retry_after : INT64_MAX) - 1;
 	for (size_t i = 0; i < e->delivery_count; i++) {

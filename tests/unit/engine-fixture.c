@@ -107,7 +107,7 @@ static void answer(struct engine_fixture *f, uint64_t id, unsigned status)
 	message_put_u64(&packet, id);
 	message_put_u64(&packet, status);
 	message_put_u64(&packet, 0);
-	message_put_string(&packet, status == 200 ? "" : "because");
+	message_put_string(&packet, status == 200 ? "" : f->because);
 	send_packet(f->notify, &packet);
 }
 
@@ -200,7 +200,7 @@ char *engine_fixture_database(const struct engine_fixture *f)
 
 void engine_fixture_make(struct engine_fixture *f, const char *config)
 {
-	*f = (struct engine_fixture){.answer = 200};
+	*f = (struct engine_fixture){.answer = 200, .because = "because"};
 	log_set_level(LOG_CRIT);
 	files_make(&f->files);
 	files_write(&f->files, "modelwatch.conf", config, strlen(config));

@@ -40,6 +40,7 @@ struct engine_fixture {
 	size_t post_count;
 	const char *reason; /* of the ends that the collector tells of; NULL for none */
 	unsigned answer;    /* what `notify` says of a delivery; 200 at first */
+	const char *because; /* what went wrong, where that is not 200 */
 	bool hold;	    /* it says nothing, but of the first of them when it is told to: */
 	uint64_t held;	    /* the id of that, or 0 */
 	unsigned status; /* of the last reply to `web`; 0 while it is awaited */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "alerts/outbox.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
 
@@ -127,6 +128,31 @@ static void test_webhook_that_takes_nothing(void **state)
 	engine_fixture_await(&f, doctor_says(&f, "because"));
 	f.answer = 200;
 	engine_fixture_await(&f, doctor_says(&f, ""));
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+/* It may be called by a name as long as it likes: it ends nobody, and is cut. */
+static void test_failure_with_a_long_text(void **state)
+{
+	char text[3 * OUTBOX_ERROR_MAX + 1] = "";
+	struct engine_fixture f;
+	struct notification *list;
+	struct reader *reader;
+	size_t count;
+
+	memset(text, 'x', sizeof(text) - 1);
+	engine_fixture_make(&f, CONFIG WEBHOOK);
+	f.answer = 404;
+	f.because = text;
+	engine_fixture_start(&f);
+	go_down(&f);
+	engine_fixture_await(&f, doctor_says(&f, "xxx. Notifications are lost."));
+	reader = open_reader(&f);
+	assert_int_equal(reader_notifications(reader, 1, &list, &count), 0);
+	assert_int_equal(strlen(list[0].last_error), OUTBOX_ERROR_MAX);
+	notification_list_free(list, count);
+	reader_close(reader);
 	engine_fixture_stop(&f);
 	engine_fixture_remove(&f);
 }
@@ -336,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_end_has_its_reason),
 		cmocka_unit_test(test_webhook_that_takes_nothing),
+		cmocka_unit_test(test_failure_with_a_long_text),
 		cmocka_unit_test(test_webhook_that_is_gone),
 		cmocka_unit_test(test_end_of_what_nobody_heard_of),
 		cmocka_unit_test(test_end_that_waits),

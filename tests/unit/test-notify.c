@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "alerts/outbox.h"
 #include "alerts/signature.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
@@ -28,6 +29,7 @@
 struct result {
 	uint64_t id, status, retry_after;
 	char text[256];
+	size_t length; /* of the whole text */
 };
 
 /* A request to the webhook "held". */
@@ -70,7 +72,8 @@ static int on_delivered(struct link *l, struct message *m, void *userdata)
 	result->id = message_u64(m);
 	result->status = message_u64(m);
 	result->retry_after = message_u64(m);
-	snprintf(result->text, sizeof(result->text), "%s", message_string(m));
+	result->length = (size_t) snprintf(
+		result->text, sizeof(result->text), "%s", message_string(m));
 	return 0;
 }
 
@@ -147,6 +150,22 @@ static struct section *add_webhook(struct config *c, unsigned port, const char *
 	return s;
 }
 
+/* One whose host has a name of more bytes than a failure's text may have. */
+static void add_long(struct config *c)
+{
+	_cleanup_buf_ struct buf url = BUF_INIT;
+	struct section *s;
+
+	buf_add_string(&url, "http://");
+	for (size_t i = 0; i < 2 * OUTBOX_ERROR_MAX / 4; i++)
+		buf_add_string(&url, "xxx.");
+	buf_add_string(&url, "invalid/");
+	assert_int_equal(buf_error(&url), 0);
+	assert_int_equal(
+		config_add_section(c, SECTION_WEBHOOK, "long", &(struct place){0}, &s), 0);
+	put(c, s, OPTION_WEBHOOK_URL, url.data, NULL);
+}
+
 static void make_slice(const struct fixture *f, struct buf *slice)
 {
 	_cleanup_config_ struct config *c = config_new(FOR_ALL);
@@ -163,6 +182,7 @@ static void make_slice(const struct fixture *f, struct buf *slice)
 	add_webhook(c, f->port, "redirecting", "/redirect");
 	add_webhook(c, f->port, "huge", "/huge");
 	add_webhook(c, f->held_port, "held", "/");
+	add_long(c);
 	s = add_webhook(c, f->port, "hanging", "/hang?key=hidden");
 	put(c, s, OPTION_WEBHOOK_TIMEOUT, "200ms", NULL);
 	assert_int_equal(config_slice(c, FOR_NOTIFY, slice), 0);
@@ -314,6 +334,17 @@ static void test_results(void **state)
 		assert_int_equal(result->status, cases[i].status);
 		assert_int_equal(result->retry_after, cases[i].retry_after);
 	}
+}
+
+/* The engine takes no more. */
+static void test_long_text(void **state)
+{
+	struct fixture *f = *state;
+
+	deliver(f, 1, "long", "{}");
+	await(f, f->count == 1);
+	assert_int_equal(f->results[0].status, 0);
+	assert_int_equal(f->results[0].length, OUTBOX_ERROR_MAX);
 }
 
 static char *header_of(const char *request, const char *name)
@@ -475,6 +506,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_results, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_posted, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_under_way_while_engine_is_replaced, setup, teardown),

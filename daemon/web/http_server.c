@@ -467,6 +467,11 @@ int http_server_listen(struct http_server *s, int fd)
 	return r < 0 ? r : 0;
 }
 
+bool http_server_is_sending(const struct http_server *s)
+{
+	return s->bytes_in_flight > 0;
+}
+
 struct http_server *http_server_free(struct http_server *s)
 {
 	if (!s)

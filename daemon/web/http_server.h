@@ -57,6 +57,9 @@ int http_server_new(sd_event *event, http_request_fn fn, void *userdata, struct 
 /* Serves what a listening socket accepts; takes FD. */
 int http_server_listen(struct http_server *s, int fd);
 
+/* True while an answer waits to be read. */
+bool http_server_is_sending(const struct http_server *s);
+
 /* Unanswered exchanges must be answered before. */
 struct http_server *http_server_free(struct http_server *s);
 

@@ -4,12 +4,41 @@
 #include "daemon/web/web.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/trim.h"
 #include "daemon/web/dispatch.h"
+
+#define IDLE_AFTER USEC_PER_SEC  /* after a request, memory is given back */
+#define FREE_MAX   (1024 * 1024) /* bytes of the heap that may stay, unused: giving back has its price */
+
+/* What large documents needed would stay ours for ever. */
+static int on_idle(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct web *w = userdata;
+
+	if (http_server_is_sending(w->server))
+		return sd_event_source_set_time_relative(source, IDLE_AFTER);
+	if (mallinfo2().fordblks > FREE_MAX)
+		trim_memory();
+	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+static void on_request(struct http_exchange *x, const struct http_request *q, void *userdata)
+{
+	struct web *w = userdata;
+	int enabled;
+
+	dispatch_request(x, q, w);
+	/* Who asks all the time does not put it off. */
+	if (sd_event_source_get_enabled(w->idle, &enabled) == 0 &&
+		sd_event_source_set_time_relative(w->idle, IDLE_AFTER) >= 0)
+		sd_event_source_set_enabled(w->idle, SD_EVENT_ONESHOT);
+}
 
 static int listen_to_all(struct web *w)
 {
@@ -51,6 +80,7 @@ static int read_configuration(struct web *w)
 
 static void web_free(struct web *w)
 {
+	sd_event_source_disable_unref(w->idle);
 	commands_free(w->commands);
 	http_server_free(w->server);
 	pages_free(w->pages);
@@ -71,7 +101,12 @@ static int start(struct web *w)
 	if (r == 0)
 		r = commands_new(w->role, &w->commands);
 	if (r == 0)
-		r = http_server_new(role_event(w->role), dispatch_request, w, &w->server);
+		r = http_server_new(role_event(w->role), on_request, w, &w->server);
+	if (r == 0)
+		r = sd_event_add_time_relative(role_event(w->role), &w->idle, CLOCK_MONOTONIC,
+			IDLE_AFTER, USEC_PER_SEC, on_idle, w);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(w->idle, SD_EVENT_OFF);
 	return r < 0 ? log_error_errno(r, "cannot start") : listen_to_all(w);
 }
 

@@ -2,6 +2,7 @@
 #include "collectors/process/proc_reader.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -310,6 +311,16 @@ int proc_read_identity(
 	}
 	*ret = i;
 	return 0;
+}
+
+bool proc_ignores_children(int root, pid_t pid)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	uint64_t ignored;
+
+	return read_file(root, pid, "status", STATUS_MAX, &text) == 0 &&
+	       proc_ignored_signals_parse(text.data ? text.data : "", text.size, &ignored) == 0 &&
+	       ignored & UINT64_C(1) << (SIGCHLD - 1);
 }
 
 int proc_read_swap(int root, pid_t pid, uint64_t *ret_bytes)

@@ -59,6 +59,8 @@ int proc_read_user(int root, pid_t pid, uid_t *ret);
 DIR *proc_open_directory(int root, const char *path);
 
 int proc_read_stat(int root, pid_t pid, struct proc_stat *ret);
+/* True where it ignores the end of its children: nobody waits for them then. */
+bool proc_ignores_children(int root, pid_t pid);
 int proc_read_swap(int root, pid_t pid, uint64_t *ret_bytes);
 /* TOOK: how long reading it took. */
 int proc_read_pss(struct bounded_reader *reader, pid_t pid, usec_t wait, uint64_t *ret_bytes,

@@ -242,12 +242,12 @@ int proc_limits_parse(const char *bytes, size_t size, uint64_t *ret_files)
 	return 0;
 }
 
-int proc_capabilities_parse(const char *bytes, size_t size, uint64_t *ret)
+static int find_set(const char *bytes, size_t size, const char *key, uint64_t *ret)
 {
 	struct text t;
 	uint64_t value;
 
-	if (!find_line(bytes, size, "CapEff:", &t))
+	if (!find_line(bytes, size, key, &t))
 		return -EBADMSG;
 	skip_blanks(&t);
 	value = read_digits(&t, 16);
@@ -255,6 +255,16 @@ int proc_capabilities_parse(const char *bytes, size_t size, uint64_t *ret)
 		return -EBADMSG;
 	*ret = value;
 	return 0;
+}
+
+int proc_capabilities_parse(const char *bytes, size_t size, uint64_t *ret)
+{
+	return find_set(bytes, size, "CapEff:", ret);
+}
+
+int proc_ignored_signals_parse(const char *bytes, size_t size, uint64_t *ret)
+{
+	return find_set(bytes, size, "SigIgn:", ret);
 }
 
 int proc_oom_kills_parse(const char *bytes, size_t size, uint64_t *ret_kills)

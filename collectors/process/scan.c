@@ -36,6 +36,16 @@ void process_free(void *process)
 	free(p);
 }
 
+/* A parent is given what a child used when it waits for that. */
+static bool is_counted_by_parent(const struct process *p)
+{
+	struct collector *c = p->collector;
+	const struct process *parent = scan_find(c, p->parent);
+
+	return parent && parent->service == p->service &&
+	       !proc_ignores_children(c->root, parent->pid);
+}
+
 void scan_lose(struct process *p)
 {
 	if (p->main) {
@@ -45,11 +55,8 @@ void scan_lose(struct process *p)
 			service_exited(p, watch_status(p, &status) ? &status : NULL);
 		return;
 	}
-	if (p->service) {
-		const struct process *parent = scan_find(p->collector, p->parent);
-
-		service_leave(p, parent && parent->service == p->service);
-	}
+	if (p->service)
+		service_leave(p, is_counted_by_parent(p));
 	map_remove(p->collector->processes, &p->pid, sizeof(p->pid));
 	process_free(p);
 }

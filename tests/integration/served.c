@@ -8,9 +8,10 @@
  * that listens to port N), "grow N" (N MiB of memory, with another thread; writes the thread's number),
  * "open N" (N files, or as many as it may; writes how many), "leave" (the first thread ends, another one
  * obeys from now on and writes "left"), "perish" (the same, but seccomp ends the first one), "title TEXT" (in
- * place of its arguments; writes "titled"), "hang FILE" (whoever asks for its memory waits until the file's
- * server stores what it wrote). It ends with
- * its standard input, so none outlives its test. Linked statically, so that a copy is all it needs. */
+ * place of its arguments; writes "titled"), "work N" (N ms of processor time; writes "worked"), "delegate N"
+ * (the same by a child, which ends then), "hang FILE" (whoever asks for its memory waits until the file's
+ * server stores what it wrote). It ends with its standard input, so none outlives its test. Linked
+ * statically, so that a copy is all it needs. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -25,11 +26,13 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 64   /* of a command */
 #define STACK_BYTES    65536 /* of a thread */
 #define PAGE_BYTES     4096
+#define WORK_UNIT      100000 /* turns of a loop between two looks at the clock */
 
 static int listen_on(const char *port)
 {
@@ -118,6 +121,25 @@ static void hang(char *line)
 	mmap(page, PAGE_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
+static void work(long milliseconds)
+{
+	const clock_t until = clock() + milliseconds * (CLOCKS_PER_SEC / 1000);
+
+	while (clock() < until)
+		for (volatile int i = 0; i < WORK_UNIT; i++)
+			;
+	puts("worked");
+	fflush(stdout);
+}
+
+static void delegate(long milliseconds)
+{
+	if (fork() == 0) {
+		work(milliseconds);
+		_exit(0);
+	}
+}
+
 static int obey_all(void *nothing);
 
 /* The thread has the stack of nobody and the thread data of the first one, which is gone by then. */
@@ -198,6 +220,10 @@ static void obey(char *line)
 		leave(0);
 	if (strcmp(line, "perish\n") == 0)
 		leave(1);
+	if (strncmp(line, "work ", 5) == 0)
+		work(atol(line + 5));
+	if (strncmp(line, "delegate ", 9) == 0)
+		delegate(atol(line + 9));
 	if (strncmp(line, "title ", 6) == 0)
 		set_title(line + 6);
 }

@@ -249,6 +249,26 @@ static void test_counters_over_children(void **state)
 		fixture_series(f, "modelwatch_service_cpu_seconds_total llama user")->value >= used);
 }
 
+/* Who ignores the end of its children is never given what they used: that counts on without it. */
+static void test_counters_of_ignored_children(void **state)
+{
+	static const char series[] = "modelwatch_service_cpu_seconds_total llama user";
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_running(f);
+	double used;
+
+	server_say(s, "delegate 600\n");
+	fixture_await_value(f, PROCESSES, 2);
+	fixture_await_value(f, PROCESSES, 1);
+	assert_int_equal(server_hear(s), 0);
+	used = fixture_series(f, series)->value;
+	assert_true(used > 0.1);
+	server_say(s, "work 100\n");
+	assert_int_equal(server_hear(s), 0);
+	fixture_ticks(f, 2);
+	assert_true(fixture_series(f, series)->value > used);
+}
+
 /* A member that outlives its main process and does not match: what it uses is told on, but there is no
  * start time without a main process. */
 static void test_member_that_is_left(void **state)
@@ -322,6 +342,7 @@ int main(void)
 		BOTH(test_ends_in_order_in_a_loop),
 		WITH(test_child_that_is_seen_after_a_crash),
 		BOTH(test_counters_over_children),
+		WITHOUT(test_counters_of_ignored_children),
 		BOTH(test_member_that_is_left),
 		WITHOUT(test_main_that_is_not_listed),
 		WITHOUT(test_end_of_what_is_over),

@@ -226,6 +226,17 @@ static void test_capabilities(void **state)
 	check_numbers(proc_capabilities_parse, cases, ELEMENTS(cases));
 }
 
+static void test_ignored_signals(void **state)
+{
+	static const struct number_case cases[] = {
+		{"SigBlk:\t0000000000000001\nSigIgn:\t0000000000010000\nSigCgt:\t0\n", 0, 0x10000},
+		{"SigIgn:\tx", -EBADMSG, 0},
+		{"SigCgt:\t0000000000010000\n", -EBADMSG, 0},
+	};
+
+	check_numbers(proc_ignored_signals_parse, cases, ELEMENTS(cases));
+}
+
 static void test_io(void **state)
 {
 	static const char text[] = "rchar: 2012\nwchar: 0\nsyscr: 7\nsyscw: 0\nread_bytes: 8192\n"
@@ -370,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_oom_kills),
 		cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_ignored_signals),
 		cmocka_unit_test(test_io),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_cgroup),

@@ -34,6 +34,7 @@ libprocess_a_SOURCES = \
 	collectors/process/series.def \
 	collectors/process/service.c \
 	collectors/process/stuck.c \
+	collectors/process/taken.c \
 	collectors/process/tell.c \
 	collectors/process/unseen.c \
 	collectors/process/wanted.c collectors/process/wanted.h \

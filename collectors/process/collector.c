@@ -97,6 +97,7 @@ static void look_around(struct collector *c)
 	service_take_orphans(c);
 	search_all(c);
 	unseen_check_missing(c);
+	taken_check_missing(c);
 	forget_old(c);
 }
 

@@ -8,6 +8,7 @@
  *   service.c    a service's life: started, exited, ended  tell.c     its events, facts and series
  *   sample.c     what its processes use                    events.c   what the kernel tells by itself
  *   memory.c     who was killed for lack of memory    unseen.c   what we lack the rights to see
+ *   taken.c      processes that two services match
  *   wanted.c     the sockets of services' ports
  *   stuck.c      processes that keep us waiting
  *
@@ -67,6 +68,7 @@ struct service {
 	bool was_up;	    /* a main process was seen, now or before */
 	bool ended;	    /* told to be over; up has no value */
 	bool missing;	    /* told to be missing; nobody was seen since */
+	bool taken;	    /* ...and that a process matches it, but is another service's */
 	bool unseen;	    /* told to be perhaps there, where we lack the rights to see */
 	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
 	usec_t down_since;  /* monotonic */
@@ -176,6 +178,7 @@ struct collector {
 	usec_t search_due;    /* monotonic: ports are dear to look for; 0 before the first time */
 	sd_event_source *search_timer;
 	struct port_search *port_search;
+	usec_t taken_due;     /* monotonic: taken_check_missing() looks again */
 	usec_t unseen_due;    /* monotonic: unseen_check_missing() looks again */
 	usec_t slow_due;      /* monotonic: what is dear to read is read again */
 	unsigned kept;	      /* descriptors kept open */
@@ -251,6 +254,9 @@ void search_service(struct service *s);
 /* All services without a main process or with a pid file, which may name another one by now; and the ports
  * of discovered servers: what is short now, the rest in turns of the loop to come. */
 void search_all(struct collector *c);
+/* Whether all keys of a configured service but pid-file hold for the process; its port is looked for unless
+ * LISTENING says that it has it. */
+bool search_matches(struct service *s, struct process *p, bool listening);
 /* The process is of the service if its other keys hold, too; unless LISTENING says so, its port is looked
  * for. A configured service takes it from a discovered one, which is over then. */
 bool search_take(struct service *s, struct process *p, bool listening);
@@ -295,6 +301,12 @@ void unseen_check_missing(struct collector *c);
 /* stuck.c */
 /* Looks again at processes that kept us waiting, and tells of those that do so for long. */
 void stuck_look_again(struct collector *c);
+
+/* taken.c */
+/* A main process of another configured service that matches this one, too; NULL for none. */
+const struct process *taken_find(struct service *s);
+/* Now and then, whether there is one by now of services that were told to be missing. */
+void taken_check_missing(struct collector *c);
 
 /* watch.c */
 void watch_begin(struct process *p);
@@ -354,7 +366,8 @@ void tell_started(struct service *s, const struct process *p);
 void tell_exited(struct service *s, const struct process *p, const struct known_process *known,
 	const struct exit_facts *f);
 void tell_released(struct service *s, const struct known_process *known);
-void tell_missing(struct service *s);
+/* TAKEN: a process that matches it, but is another service's; NULL for none. */
+void tell_missing(struct service *s, const struct process *taken);
 /* Whether it is there cannot be seen, or (UNSEEN false) it is seen now. */
 void tell_unseen(struct service *s, bool unseen);
 void tell_ended(struct service *s);

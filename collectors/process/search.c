@@ -132,19 +132,23 @@ static bool listens(struct collector *c, pid_t pid, const struct service_match *
 	return l.found;
 }
 
-bool search_take(struct service *s, struct process *p, bool listening)
+bool search_matches(struct service *s, struct process *p, bool listening)
 {
 	struct identity i;
 	bool matching;
 
-	if ((p->service && p->service->match) || p->kernel ||
-		proc_read_identity(p->collector->reader, p->pid, p->collector->identity, &i) < 0)
+	if (proc_read_identity(p->collector->reader, p->pid, p->collector->identity, &i) < 0)
 		return false;
 	matching = search_judge(s->match, &i) == MATCH_YES &&
 		   (listening || s->match->port_count == 0 ||
 			   listens(p->collector, p->pid, s->match));
 	identity_done(&i);
-	if (!matching)
+	return matching;
+}
+
+bool search_take(struct service *s, struct process *p, bool listening)
+{
+	if ((p->service && p->service->match) || p->kernel || !search_matches(s, p, listening))
 		return false;
 	if (p->service)
 		service_end(p->service);

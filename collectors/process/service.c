@@ -322,7 +322,7 @@ static void tell_absent(struct service *s)
 		return;
 	}
 	s->was_up = s->missing = true;
-	tell_missing(s);
+	tell_missing(s, taken_find(s));
 }
 
 void service_release(struct process *p)

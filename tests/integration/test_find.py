@@ -204,3 +204,25 @@ def test_proportional_bytes(site):
     site.start()
     eventually(lambda: 'modelwatch_service_proportional_bytes{service="llama"}' in
                site.tcp.get("/metrics").text, "PSS")
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_process_of_another_service(site, before):
+    """A process that two services match belongs to the first of them, and the other one says so."""
+    server = site.service("first", start=before)
+    site.section("service", "second", executable=server.path)
+    hook = site.webhook()
+    site.start()
+    if not before:
+        hook.wait("incident.opened", service="second")
+        server.start()
+    assert site.wait_service("first")["processes"] == [server.pid]
+    reason = f"process {server.pid} matches it, but belongs to service first"
+    eventually(lambda: site.service_state("second")["reason"] == reason, "the reason")
+    assert site.service_state("second")["state"] == "down"
+    hook.wait("incident.opened", service="second")
+    second, = [i for i in site.incidents() if i["service"] == "second"]
+    if before:
+        assert reason in second["title"]
+    opened = [p for p in hook.delivered() if p.type == "incident.opened" and p.service == "second"]
+    assert len(opened) == 1

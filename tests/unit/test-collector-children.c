@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -330,6 +331,75 @@ static void test_end_of_what_is_over(void **state)
 	service_end(s);
 }
 
+/* By whatever key it is looked for, the first of two services has the process; the other one is told who. */
+enum second_key { BY_EXECUTABLE, BY_PORT, BY_PID_FILE };
+
+static void write_pid(const char *path, pid_t pid)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fprintf(file, "%d\n", pid);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void check_two_services(void **state, enum second_key key, bool before)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port(f);
+	struct service_match *second;
+	struct server *s = NULL;
+	char reason[80], path[80];
+	const char *const paths[] = {path};
+
+	snprintf(path, sizeof(path), "%s/pid", f->directory);
+	fixture_service(f, "llama");
+	second = fixture_service(f, "second");
+	second->executable_count = key == BY_EXECUTABLE;
+	second->ports = &port;
+	second->port_count = key == BY_PORT;
+	second->pid_files = paths;
+	second->pid_file_count = key == BY_PID_FILE;
+	if (!before) {
+		fixture_begin(f, NULL);
+		fixture_await(f, MISSING, "second", 1);
+	}
+	s = listening_server(f, port);
+	write_pid(path, s->pid);
+	if (before)
+		fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	f->collector->taken_due = 0;
+	snprintf(reason, sizeof(reason), "reason=process %d matches it, but belongs to service llama\n",
+		s->pid);
+	assert_string_equal(
+		fixture_await(f, MISSING, "second", before ? 1 : 2)->evidence, reason);
+	f->collector->taken_due = 0;
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, MISSING, "second"), before ? 1 : 2);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 1);
+}
+
+static void test_two_by_executable(void **state)
+{
+	check_two_services(state, BY_EXECUTABLE, true);
+}
+
+static void test_two_by_port(void **state)
+{
+	check_two_services(state, BY_PORT, true);
+}
+
+static void test_two_by_pid_file(void **state)
+{
+	check_two_services(state, BY_PID_FILE, true);
+}
+
+static void test_two_and_a_later_start(void **state)
+{
+	check_two_services(state, BY_EXECUTABLE, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +416,10 @@ int main(void)
 		BOTH(test_member_that_is_left),
 		WITHOUT(test_main_that_is_not_listed),
 		WITHOUT(test_end_of_what_is_over),
+		WITHOUT(test_two_by_executable),
+		WITHOUT(test_two_by_port),
+		WITHOUT(test_two_by_pid_file),
+		WITHOUT(test_two_and_a_later_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -357,6 +357,37 @@ static void test_too_old_for_a_webhook_that_was_disabled(void **state)
 	later = 0;
 }
 
+/* A `notify` that a reload announced and that does not come is not awaited for ever: neither by a webhook
+ * that is new, nor by one that was disabled. */
+static void test_notify_that_does_not_come(void **state)
+{
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, CONFIG WEBHOOK);
+	f.answer = 410;
+	engine_fixture_start(&f);
+	go_down(&f);
+	engine_fixture_await(&f, doctor_says(&f, "410 Gone"));
+	f.answer = 200;
+	engine_fixture_announce_notify(&f);
+	engine_fixture_reload(
+		&f, CONFIG WEBHOOK LARGE "[webhook new]\nurl = http://127.0.0.1:9/\n");
+	engine_fixture_resident(&f, 20);
+	engine_fixture_await(&f, outbox_is(&f, 2, "incident.opened", "pp"));
+	for (size_t i = 0; i < 3; i++) {
+		engine_fixture_command(&f, "acknowledge", "2");
+		engine_fixture_await(&f, f.status > 0);
+	}
+	assert_int_equal(f.post_count, 1);
+	assert_true(doctor_says(&f, "410 Gone"));
+	later = USEC_PER_MIN;
+	engine_fixture_await(&f, outbox_is(&f, 2, "incident.opened", "dd"));
+	assert_true(doctor_says(&f, ""));
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+	later = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_under_way_to_a_webhook_that_is_gone),
 		cmocka_unit_test(test_webhook_that_went_and_came),
 		cmocka_unit_test(test_too_old_for_a_webhook_that_was_disabled),
+		cmocka_unit_test(test_notify_that_does_not_come),
 	};
 
 	return cmocka_run_group_tests_name("engine tells", tests, NULL, NULL);

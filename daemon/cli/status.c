@@ -123,6 +123,18 @@ static void show_roles(const json_t *body, const struct style *style, struct buf
 	table_show(&t, style, b);
 }
 
+static void show_configuration(const json_t *body, const struct style *style, struct buf *b)
+{
+	const char *refused = show_string(body, "configuration");
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (!*refused)
+		return;
+	buf_printf(&text, "Configuration on disk: %s", refused);
+	show_sentence(b, style, RED, text.data ? text.data : "");
+	buf_add_char(b, '\n');
+}
+
 /* Those that take nothing. */
 static void show_webhooks(const json_t *body, const struct style *style, struct buf *b)
 {
@@ -196,6 +208,7 @@ void show_status(const json_t *body, const struct style *style, struct buf *b)
 		show_paint(b, style, RED, trouble);
 		buf_add_char(b, '\n');
 	}
+	show_configuration(body, style, b);
 	show_webhooks(body, style, b);
 	show_services(body, style, b);
 	if (open > 0) {

@@ -75,7 +75,7 @@ static const char *rollup(struct documents *d, const struct document_request *q,
 int document_status(struct documents *d, const struct document_request *q, json_t **ret)
 {
 	_cleanup_(rows_done) struct rows rows = {0};
-	json_t *services, *incidents, *roles, *webhooks = NULL;
+	json_t *services, *incidents, *roles, *webhooks = NULL, *configuration = NULL;
 	struct freshness freshness;
 	bool limited;
 	int r = rows_read(d->reader, &rows);
@@ -87,9 +87,12 @@ int document_status(struct documents *d, const struct document_request *q, json_
 	if (r == 0)
 		r = document_facts(d, "doctor", webhooks_json, &webhooks);
 	if (r == 0)
+		r = document_facts(d, "doctor", configuration_json, &configuration);
+	if (r == 0)
 		r = document_incidents_detailed(d, rows.incidents, rows.incident_count, &incidents);
 	if (r < 0) {
 		json_decref(webhooks);
+		json_decref(configuration);
 		return r;
 	}
 	services = json_array();
@@ -99,10 +102,12 @@ int document_status(struct documents *d, const struct document_request *q, json_
 						 rows.process_count, d->external_url));
 	for (size_t i = 0; i < rows.role_count; i++)
 		json_list_add(&roles, role_json(&rows.roles[i], q->engine));
-	limited = freshness.collector_late || q->trouble || json_array_size(webhooks) > 0;
-	return document_return(json_pack("{s:s,s:o,s:[],s:o,s:o,s:o,s:s?}", "status",
+	limited = freshness.collector_late || q->trouble || json_array_size(webhooks) > 0 ||
+		  !json_is_null(configuration);
+	return document_return(json_pack("{s:s,s:o,s:[],s:o,s:o,s:o,s:o,s:s?}", "status",
 				       rollup(d, q, &rows, limited), "services", services,
 				       "weights", "incidents", incidents, "roles", roles,
-				       "webhooks", webhooks, "trouble", q->trouble),
+				       "webhooks", webhooks, "configuration", configuration,
+				       "trouble", q->trouble),
 		ret);
 }

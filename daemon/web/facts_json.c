@@ -67,6 +67,16 @@ json_t *webhooks_json(const struct fact *facts, size_t count)
 	return webhooks;
 }
 
+json_t *configuration_json(const struct fact *facts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (text_equal(facts[i].topic, "doctor") &&
+			text_equal(facts[i].subject, "configuration") &&
+			text_equal(facts[i].key, "text"))
+			return json_string(facts[i].value);
+	return json_null();
+}
+
 /* What is known of a discovered service, and the option of its section where it is one. A fact's
  * key may have hyphens where ours has underscores. */
 static const struct {

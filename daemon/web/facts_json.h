@@ -14,6 +14,9 @@ json_t *doctor_json(const struct fact *facts, size_t count);
 /* The webhooks that take nothing, of the same facts: [{"name","state","text"}] */
 json_t *webhooks_json(const struct fact *facts, size_t count);
 
+/* Why the configuration on disk is refused, of the same facts; JSON's null where it is not. */
+json_t *configuration_json(const struct fact *facts, size_t count);
+
 /* {"services":[...]}: the discovered ones among facts of the topic service, each with a
  * configuration section ready to paste. */
 json_t *discover_json(const struct fact *facts, size_t count);

@@ -120,6 +120,10 @@ static void write_parts(const json_t *document, struct buf *subline)
 		buf_printf(subline, "webhook %s takes nothing",
 			json_string_value(json_object_get(webhook, "name")));
 	}
+	if (json_is_string(json_object_get(document, "configuration"))) {
+		separate(subline);
+		buf_add_string(subline, "the configuration on disk is refused");
+	}
 }
 
 /* What is wrong without an open incident: what is down, then what is not seen, then why. */

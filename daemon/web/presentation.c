@@ -88,6 +88,28 @@ static int add_name_parts(json_t *object, const char *key, const char *value, in
 	return set(object, key, "_parts", list);
 }
 
+/* What a role says, in parts: text, and the times within it. */
+static json_t *prose_parts(const char *text)
+{
+	json_t *parts = json_array();
+	const char *at, *behind;
+	char time[RFC3339_MAX];
+	usec_t when;
+
+	while ((at = time_in_text(text, &when, &behind))) {
+		json_list_add(&parts, json_pack("{s:s%}", "part", text, (size_t) (at - text)));
+		json_list_add(&parts, json_pack("{s:s}", "time", clock_format(when, time)));
+		text = behind;
+	}
+	json_list_add(&parts, json_pack("{s:s}", "part", text));
+	return parts;
+}
+
+static int add_prose(json_t *object, const char *key, const char *value, int64_t now_ms)
+{
+	return set(object, key, "_parts", prose_parts(value));
+}
+
 static const struct {
 	const char *key;
 	int (*add)(json_t *object, const char *key, const char *value, int64_t now_ms);
@@ -98,6 +120,7 @@ static const struct {
 	{"severity", add_flag},
 	{"runbook_url", add_link},
 	{"metric", add_name_parts},
+	{"configuration", add_prose},
 	{"since", add_time},
 	{"time", add_time},
 	{"opened_at", add_time},
@@ -144,25 +167,13 @@ static int add_failed(json_t *object, const char *key, const json_t *list)
 					     failed == 1 ? "" : "s"));
 }
 
-/* What a role says of a check or of a webhook, in parts: text, and the times within it. */
 static int add_text_parts(json_t *item, const char *list)
 {
-	const char *text = json_string_value(json_object_get(item, "text")), *at, *behind;
-	json_t *parts = json_array();
-	char time[RFC3339_MAX];
-	usec_t when;
+	const char *text = json_string_value(json_object_get(item, "text"));
 
-	if (!text || (!text_equal(list, "checks") && !text_equal(list, "webhooks"))) {
-		json_decref(parts);
+	if (!text || (!text_equal(list, "checks") && !text_equal(list, "webhooks")))
 		return 0;
-	}
-	while ((at = time_in_text(text, &when, &behind))) {
-		json_list_add(&parts, json_pack("{s:s%}", "part", text, (size_t) (at - text)));
-		json_list_add(&parts, json_pack("{s:s}", "time", clock_format(when, time)));
-		text = behind;
-	}
-	json_list_add(&parts, json_pack("{s:s}", "part", text));
-	return set(item, "parts", "", parts);
+	return set(item, "text", "_parts", prose_parts(text));
 }
 
 /* A list of numbers as text. */

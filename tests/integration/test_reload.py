@@ -145,6 +145,11 @@ def test_doctor_knows_of_a_refused_reload(site):
     since, why = _refused(site)
     assert re.match(rf"{re.escape(str(site.config))}:2: .*interval.*soon", why)
     assert why in site.cli("doctor").stdout
+    status = site.status()
+    assert status["status"] == "warning" and status["configuration"].endswith(why)
+    assert why in site.cli("status").stdout
+    assert "the configuration on disk is refused" in (page := site.tcp.get("/").text)
+    assert f'<time class="whole" datetime="{since}">' in page
     site.section("daemon", interval="1s")
     site.reload()
     eventually(lambda: "evaluate" in _refused(site)[1], "the error that is left")
@@ -155,6 +160,7 @@ def test_doctor_knows_of_a_refused_reload(site):
     site.section("daemon", evaluate="1s")
     site.reload()
     eventually(lambda: not _doctor(site, "configuration"), "nothing wrong with it")
+    assert site.status()["configuration"] is None
 
 
 def test_doctor_knows_of_an_address_in_use(site):

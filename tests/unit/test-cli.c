@@ -393,9 +393,11 @@ static const struct {
 	{show_status,
 		"{'status':'warning','services':[],'incidents':[],'roles':[],"
 		"'trouble':'the database cannot be written: \\u001b[31m',"
+		"'configuration':'Refused since 2026-01-31T10:00:00.000Z: x.conf:2: no.',"
 		"'webhooks':[{'name':'oncall',"
 		"'text':'It takes nothing since 2026-01-31T10:00:00.000Z: ZZ.'}]}",
 		"WARNING, no open incident\nthe database cannot be written: ?[31m\n"
+		"Configuration on disk: Refused since 2026-01-31 11:00:00 (5min ago): x.conf:2: no.\n"
 		"Webhook oncall: It takes nothing since 2026-01-31 11:00:00 (5min ago): ZZ.\n"
 		"\nServices\n"
 		"  none: no model server was found here. A [service NAME] section\n"

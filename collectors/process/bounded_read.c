@@ -25,9 +25,10 @@ enum state {
 	ASKED,	  /* the thread reads, the caller waits */
 	ANSWERED, /* by the thread, which ends if it was away */
 	AWAY,	  /* the caller gave up */
+	LEFT,	  /* nobody has it any more: the thread frees it */
 };
 
-/* A thread, and what it was asked and answered. The thread never allocates. */
+/* A thread, and what it was asked and answered. The thread never allocates, and frees nothing but this. */
 struct worker {
 	pthread_t thread;
 	sem_t asked, answered;
@@ -98,6 +99,13 @@ static ssize_t read_named(const struct worker *w, char *bytes)
 	return got < 0 ? got : (ssize_t) size;
 }
 
+static void worker_free(struct worker *w)
+{
+	sem_destroy(&w->asked);
+	sem_destroy(&w->answered);
+	free(w);
+}
+
 /* A descriptor that is kept open is used once: who gave up may have closed it since. */
 static void *work(void *userdata)
 {
@@ -105,6 +113,7 @@ static void *work(void *userdata)
 
 	for (;;) {
 		usec_t begin;
+		int before;
 
 		while (sem_wait(&w->asked) < 0 && errno == EINTR)
 			;
@@ -113,7 +122,10 @@ static void *work(void *userdata)
 		begin = clock_monotonic();
 		w->size = w->request.fd >= 0 ? read_opened(w, w->bytes) : read_named(w, w->bytes);
 		w->took = usec_since(clock_monotonic(), begin);
-		if (atomic_exchange(&w->state, ANSWERED) == AWAY)
+		before = atomic_exchange(&w->state, ANSWERED);
+		if (before == LEFT)
+			worker_free(w);
+		if (before != ASKED)
 			return NULL;
 		sem_post(&w->answered);
 	}
@@ -136,13 +148,6 @@ static int start_thread(struct worker *w)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
 	return -r;
-}
-
-static void worker_free(struct worker *w)
-{
-	sem_destroy(&w->asked);
-	sem_destroy(&w->answered);
-	free(w);
 }
 
 static int make_ready(struct bounded_reader *r)
@@ -193,6 +198,16 @@ static void bury(struct worker *w)
 	worker_free(w);
 }
 
+static void leave(struct worker *w)
+{
+	pthread_t thread = w->thread;
+
+	if (atomic_exchange(&w->state, LEFT) == ANSWERED)
+		bury(w);
+	else
+		pthread_detach(thread);
+}
+
 struct bounded_reader *bounded_reader_free(struct bounded_reader *r)
 {
 	if (!r)
@@ -203,8 +218,7 @@ struct bounded_reader *bounded_reader_free(struct bounded_reader *r)
 		bury(r->ready);
 	}
 	for (size_t i = 0; i < r->away_count; i++)
-		if (has_returned(r->away[i]))
-			bury(r->away[i]);
+		leave(r->away[i]);
 	free(r);
 	return NULL;
 }

@@ -3,6 +3,7 @@
  * its reader waiting until somebody writes. */
 #include "collectors/process/bounded_read.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -225,6 +226,35 @@ static void test_one_that_is_stuck_holds_nobody_else(void **state)
 	assert_false(collects(w, STUCK));
 }
 
+static size_t count_threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	size_t count = 0;
+
+	assert_non_null(tasks);
+	while (readdir(tasks))
+		count++;
+	closedir(tasks);
+	return count;
+}
+
+/* The leak check says whether it frees what is left to it. */
+static void test_a_thread_that_outlives_its_reader(void **state)
+{
+	struct world *w = *state;
+	size_t before = count_threads();
+	usec_t deadline = clock_monotonic() + PATIENCE;
+
+	add_stuck(w, STUCK, 0);
+	assert_refused(w, STUCK, -ETIMEDOUT);
+	w->reader = bounded_reader_free(w->reader);
+	assert_true(count_threads() > before);
+	release(w, STUCK, "late");
+	while (count_threads() > before && clock_monotonic() < deadline)
+		usleep(PAUSE);
+	assert_int_equal(count_threads(), before);
+}
+
 /* What a process was when it was asked is not what it is. */
 static void test_a_late_answer_is_old(void **state)
 {
@@ -366,6 +396,7 @@ int main(void)
 		TEST(test_reads),
 		TEST(test_reads_at_most_the_limit),
 		TEST(test_one_that_is_stuck_holds_nobody_else),
+		TEST(test_a_thread_that_outlives_its_reader),
 		TEST(test_a_late_answer_is_old),
 		TEST(test_a_late_answer_that_will_do),
 		TEST(test_a_late_answer_that_nobody_wants),

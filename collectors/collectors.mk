@@ -19,26 +19,30 @@ libprocess_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 libprocess_a_SOURCES = \
 	collectors/process/bounded_read.c collectors/process/bounded_read.h \
 	collectors/process/collector.c collectors/process/collector.h \
-	collectors/process/events.c \
+	collectors/process/doctor.c collectors/process/doctor.h \
+	collectors/process/events.c collectors/process/events.h \
 	collectors/process/exits.c collectors/process/exits.h \
 	collectors/process/glob.c collectors/process/glob.h \
 	collectors/process/match.c collectors/process/match.h \
-	collectors/process/memory.c \
+	collectors/process/memory.c collectors/process/memory.h \
+	collectors/process/model.h \
 	collectors/process/pace.c collectors/process/pace.h \
-	collectors/process/private.h \
 	collectors/process/proc_reader.c collectors/process/proc_reader.h \
 	collectors/process/proc_sockets.c collectors/process/proc_sockets.h \
-	collectors/process/sample.c \
-	collectors/process/scan.c \
-	collectors/process/search.c collectors/process/search_ports.c collectors/process/search_servers.c \
+	collectors/process/resume.c collectors/process/resume.h \
+	collectors/process/sample.c collectors/process/sample.h \
+	collectors/process/scan.c collectors/process/scan.h \
+	collectors/process/search.c collectors/process/search.h \
+	collectors/process/search_ports.c \
+	collectors/process/search_servers.c \
 	collectors/process/series.def \
-	collectors/process/service.c \
-	collectors/process/stuck.c \
-	collectors/process/taken.c \
-	collectors/process/tell.c \
-	collectors/process/unseen.c \
+	collectors/process/service.c collectors/process/service.h \
+	collectors/process/stuck.c collectors/process/stuck.h \
+	collectors/process/taken.c collectors/process/taken.h \
+	collectors/process/tell.c collectors/process/tell.h \
+	collectors/process/unseen.c collectors/process/unseen.h \
 	collectors/process/wanted.c collectors/process/wanted.h \
-	collectors/process/watch.c
+	collectors/process/watch.c collectors/process/watch.h
 
 if HAVE_CMOCKA
 COLLECTOR_TESTS = \

@@ -10,13 +10,23 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/doctor.h"
+#include "collectors/process/events.h"
+#include "collectors/process/memory.h"
+#include "collectors/process/resume.h"
+#include "collectors/process/sample.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/search.h"
+#include "collectors/process/service.h"
+#include "collectors/process/stuck.h"
+#include "collectors/process/taken.h"
+#include "collectors/process/tell.h"
+#include "collectors/process/unseen.h"
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
 
 #define LIST_WITH_EVENTS (5 * USEC_PER_SEC) /* without events /proc is listed at every tick */
 #define FORGET_AFTER	 USEC_PER_DAY /* a discovered service that is gone */
-#define COUNTER_MAX	 0x1p63 /* beyond any counter */
 #define DESCRIPTORS_SPARE 64 /* for what is opened for a moment, and for messages */
 #define BOOT_ID		 "sys/kernel/random/boot_id"
 
@@ -90,7 +100,7 @@ static void look_around(struct collector *c)
 {
 	announce(c);
 	stuck_look_again(c);
-	if (c->options.connector < 0 || c->listed == 0 || c->unseen ||
+	if (c->options.connector < 0 || c->listed == 0 || c->incomplete ||
 		usec_since(clock_monotonic(), c->listed) >= LIST_WITH_EVENTS)
 		scan_list(c);
 	scan_recheck(c);
@@ -237,156 +247,6 @@ struct collector *collector_free(struct collector *c)
 	return NULL;
 }
 
-/* Counters go on where they were. */
-static void take_value(struct collector *c, const struct known_value *v)
-{
-	const char *name = labels_get(&v->series.labels, "service");
-	const char *reason = labels_get(&v->series.labels, "reason");
-	const char *mode = labels_get(&v->series.labels, "mode");
-	struct service *s = name ? service_get(c, name) : NULL;
-	const char *metric = text_after(v->series.metric, "modelwatch_service_");
-	enum exit_reason known_reason;
-	uint64_t count;
-
-	if (!s || !metric || !(v->value >= 0 && v->value < COUNTER_MAX))
-		return;
-	count = (uint64_t) v->value;
-	if (text_equal(metric, "up"))
-		s->was_up = true;
-	else if (text_equal(metric, "restarts_total"))
-		s->restarts = count;
-	else if (text_equal(metric, "oom_kills_total"))
-		s->oom_kills = count;
-	else if (text_equal(metric, "exits_total") && reason &&
-		 exit_reason_parse(reason, &known_reason) == 0)
-		s->exits[known_reason] = count;
-	else if (text_equal(metric, "cpu_seconds_total") && mode)
-		*(text_equal(mode, "user") ? &s->told.user : &s->told.system) = v->value;
-	else if (text_equal(metric, "major_faults_total"))
-		s->told.major_faults = count;
-	else if (text_equal(metric, "read_bytes_total")) {
-		s->told.bytes_read = count;
-		s->io_known = true;
-	} else if (text_equal(metric, "written_bytes_total"))
-		s->told.bytes_written = count;
-}
-
-/* Services that were discovered before and are not configured: they are gone on with, but for those
- * that are too many. */
-static int take_discovered(struct collector *c, const struct known *known)
-{
-	for (size_t i = 0; i < known->process_count; i++) {
-		struct service *s;
-		int r;
-
-		if (service_get(c, known->processes[i].service))
-			continue;
-		r = service_new(c, known->processes[i].service, NULL, NULL, &s);
-		if (r < 0 && r != -E2BIG)
-			return r;
-	}
-	for (size_t i = 0; i < known->value_count; i++) {
-		const char *name = labels_get(&known->values[i].series.labels, "service");
-		struct service *s;
-
-		if (!name || service_get(c, name) ||
-			!text_equal(known->values[i].series.metric, "modelwatch_service_up"))
-			continue;
-		if (service_new(c, name, NULL, NULL, &s) < 0)
-			continue;
-		s->down_since = clock_monotonic();
-	}
-	return 0;
-}
-
-/* True where it is there still: the same number, start and boot. */
-static bool lives_on(struct collector *c, const struct known_process *known, struct proc_stat *ret)
-{
-	return text_equal(known->boot, c->boot) && known->pid > 0 && known->pid <= INT32_MAX &&
-	       proc_read_stat(c->root, (pid_t) known->pid, ret) == 0 &&
-	       ret->start == known->start && !proc_stat_is_dead(ret);
-}
-
-static bool is_main(struct collector *c, const struct known_process *known)
-{
-	const struct process *p = scan_find(c, (pid_t) known->pid);
-
-	return p && p->main && p->start == known->start;
-}
-
-/* Processes of discovered services go on with them; those of configured ones are found by the first
- * listing. What is gone is told before that, so that successors count as restarts. LIVED[i] is set for
- * those that are there. */
-static void resume(struct collector *c, const struct known *known, bool *lived)
-{
-	struct proc_stat stat;
-
-	for (size_t i = 0; i < known->process_count; i++) {
-		struct service *s = service_get(c, known->processes[i].service);
-
-		lived[i] = !s || lives_on(c, &known->processes[i], &stat);
-		if (!s || !lived[i])
-			continue;
-		if (s->match)
-			s->survivors++;
-		else if (!scan_resume(s, &stat)) {
-			if (s->mains == 0)
-				service_end(s);
-			else
-				service_released(s, &known->processes[i]);
-		}
-	}
-	for (size_t i = 0; i < known->process_count; i++) {
-		struct service *s = service_get(c, known->processes[i].service);
-
-		if (s && !lived[i])
-			service_missed(s, &known->processes[i]);
-	}
-}
-
-/* The search may not have come to it yet. */
-static bool is_found(struct collector *c, struct service *s, const struct known_process *known)
-{
-	struct process *p = scan_find(c, (pid_t) known->pid);
-
-	return p && search_by_port(s) && search_take(s, p, false);
-}
-
-/* What was its main process before and keeps us waiting is it still, as far as anybody can tell. */
-static bool is_waited_for(struct collector *c, struct service *s, const struct proc_stat *stat)
-{
-	struct identity i;
-	int r = proc_read_identity(c->reader, stat->pid, c->identity, &i);
-
-	if (r == 0)
-		identity_done(&i);
-	else if (proc_is_kept_waiting(r))
-		scan_keep(s, stat);
-	return proc_is_kept_waiting(r);
-}
-
-/* What ended between the two looks, and what lives on but is found no more. */
-static void settle(struct collector *c, const struct known *known, const bool *lived)
-{
-	struct proc_stat stat;
-	struct service *s;
-	size_t position = 0;
-
-	while ((s = map_next(c->services, &position, NULL, NULL)))
-		s->survivors = 0;
-	for (size_t i = 0; i < known->process_count; i++) {
-		s = service_get(c, known->processes[i].service);
-		if (!s || !s->match || !lived[i] || is_main(c, &known->processes[i]))
-			continue;
-		/* What is just ending does not show any more whose it is. */
-		if (!lives_on(c, &known->processes[i], &stat))
-			service_missed(s, &known->processes[i]);
-		else if (!stat.exiting && !c->unseen && !is_found(c, s, &known->processes[i]) &&
-			 !is_waited_for(c, s, &stat))
-			service_released(s, &known->processes[i]);
-	}
-}
-
 static int first_look(struct collector *c, const struct known *known)
 {
 	_cleanup_free_ bool *lived = calloc(known->process_count + 1, sizeof(*lived));
@@ -394,14 +254,14 @@ static int first_look(struct collector *c, const struct known *known)
 
 	if (!lived)
 		return -ENOMEM;
-	resume(c, known, lived);
+	resume_processes(c, known, lived);
 	/* From now on events are read: what ends while the first listing is under way is not missed. */
 	r = add_sources(c);
 	if (r < 0)
 		return r;
 	c->rechecked = clock_monotonic();
 	look_around(c);
-	settle(c, known, lived);
+	resume_settle(c, known, lived);
 	for (size_t i = 0; i < c->options.service_count; i++) {
 		struct service *s = service_get(c, c->options.services[i].name);
 
@@ -427,14 +287,14 @@ int collector_start(struct collector *c, const struct known *known)
 	int r = add_services(c);
 
 	if (r == 0 && c->options.discovery)
-		r = take_discovered(c, known);
+		r = resume_discovered(c, known);
 	if (r < 0)
 		return r;
-	tell_rights(c);
+	doctor_rights(c);
 	if (c->sees_all)
 		c->identity &= ~(unsigned) IDENTITY_FILES;
 	memory_watch(c);
 	for (size_t i = 0; i < known->value_count; i++)
-		take_value(c, &known->values[i]);
+		resume_value(c, &known->values[i]);
 	return first_look(c, known);
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel's process events tell: through one socket of every exec and exit of the host, through
  * another of the ends of main processes alone. */
+#include "collectors/process/events.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "collectors/process/connector.h"
-#include "collectors/process/private.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/service.h"
+#include "collectors/process/tell.h"
+#include "collectors/process/watch.h"
 
 /* Other programs' processes come and go by the hundred: they wake us at most so often. Ends of main
  * processes do not wait; and most of what is executed is gone by then. */

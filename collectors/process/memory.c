@@ -2,6 +2,8 @@
 /* Whether the kernel killed a main process because memory ran out: it counts such kills, on the whole
  * host and in each cgroup (Documentation/admin-guide/cgroup-v2.rst, memory.events;
  * cgroup-v1/memory.rst, memory.oom_control, since Linux 4.13). */
+#include "collectors/process/memory.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collectors/process/private.h"
 #include "daemon/base/num.h"
 
 /* A kill in its cgroup is remembered for one to two intervals, for a large process may take that long to

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the processes of a service use, summed over all of its members. */
+#include "collectors/process/sample.h"
+
 #include <errno.h>
 #include <math.h>
 #include <time.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/doctor.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/tell.h"
 
 #define PSS_EVERY  USEC_PER_MIN /* reading it holds the server's memory lock: at most so often */
 #define PSS_SHARE  200		/* and not before so many times its duration have passed */
@@ -322,7 +326,7 @@ static void sample_service(struct service *s, const struct sums *sums, bool slow
 	tell_counters(s, sums);
 	tell_gauges(s, sums, slow);
 	if (sums->denied)
-		tell_denied(s->collector);
+		doctor_denied(s->collector);
 	s->fresh = s->proportional_read = false;
 }
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of processes: which there are, and to which service they belong by what they show. */
+#include "collectors/process/scan.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/search.h"
+#include "collectors/process/service.h"
+#include "collectors/process/watch.h"
 
 #define RECHECK_WITH_EVENTS (60 * USEC_PER_SEC) /* every process is looked at again in so long */
 #define RECHECK_WITHOUT	    (5 * USEC_PER_SEC)
@@ -251,7 +255,7 @@ static struct process *examine(struct collector *c, pid_t pid, unsigned generati
 		examine(c, stat.parent, generation + 1);
 	p = scan_find(c, pid);
 	if (!p && !collector_has_room(c)) {
-		c->unseen = true;
+		c->incomplete = true;
 		return NULL;
 	}
 	if (!p)
@@ -322,12 +326,12 @@ void scan_list(struct collector *c)
 	if (c->listing)
 		return;
 	c->listing = true;
-	c->unseen = false;
+	c->incomplete = false;
 	while ((p = map_next(c->processes, &position, NULL, NULL)))
 		p->present = false;
 	r = proc_each(c->root, on_listed, c);
 	if (r == -EMFILE || r == -ENFILE)
-		c->unseen = true;
+		c->incomplete = true;
 	else if (r < 0)
 		collector_fail(c, r);
 	else

@@ -2,15 +2,19 @@
 /* Processes of services that a look at each process does not tell: by pid file, which is cheap and done
  * at every tick, and what is dear, in short turns with rests between them: by listening port
  * (search_ports.c), and the ports of discovered servers (search_servers.c). */
+#include "collectors/process/search.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collectors/process/doctor.h"
 #include "collectors/process/pace.h"
-#include "collectors/process/private.h"
 #include "collectors/process/proc_sockets.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/service.h"
 #include "daemon/base/file.h"
 #include "daemon/base/num.h"
 #include "daemon/base/text.h"
@@ -224,7 +228,7 @@ static void search_turn(struct collector *c, usec_t length)
 	more |= search_servers(&t);
 	for (size_t i = 0; i < t.tables.count; i++)
 		if (t.tables.items[i].cut)
-			tell_many_sockets(c);
+			doctor_many_sockets(c);
 	socket_tables_done(&t.tables);
 	rest = pace_rest(usec_since(clock_monotonic(), begin), REST_TIMES, REST_MAX);
 	c->search_due = clock_monotonic() + rest;

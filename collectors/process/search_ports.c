@@ -5,9 +5,12 @@
  * many turns as it takes. What is likely comes first: processes of the user who made one of the sockets,
  * and the youngest of them. A new pass begins when there is a socket that the last one did not know, or
  * a while after it; in between only new processes are looked at. */
+#include "collectors/process/search.h"
+
 #include <stdlib.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/service.h"
 #include "collectors/process/wanted.h"
 #include "daemon/base/text.h"
 

@@ -5,11 +5,14 @@
  * server that descend from each other are one server. Each is asked for itself, the server before its
  * children and who waited longest first, so that nobody keeps others waiting with many of them; and
  * nobody is asked again unless the sockets that listen in its network namespace changed. */
+#include "collectors/process/search.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/service.h"
 #include "daemon/base/num.h"
 
 #define PORT_SHARE    10 /* a server that has started for so long is asked a tenth of it later */

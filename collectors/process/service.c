@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A service's life: processes join and leave it, its main processes begin and end. */
+#include "collectors/process/service.h"
+
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "collectors/process/doctor.h"
+#include "collectors/process/memory.h"
 #include "collectors/process/pace.h"
-#include "collectors/process/private.h"
+#include "collectors/process/sample.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/search.h"
+#include "collectors/process/taken.h"
+#include "collectors/process/tell.h"
+#include "collectors/process/unseen.h"
+#include "collectors/process/watch.h"
 
 /* A main process that ends in order again and again takes no more than a fiftieth of the time for the
  * look at all processes that each end calls for. */
@@ -23,7 +33,7 @@ static int take_name(struct collector *c, const char *name)
 	if (map_get_string(c->names, name))
 		return 0;
 	if (map_size(c->names) >= DISCOVERED_MAX) {
-		tell_crowded(c);
+		doctor_crowded(c);
 		return -E2BIG;
 	}
 	return map_put_string(c->names, name, c->names, NULL);
@@ -72,7 +82,7 @@ static usec_t running_for(const struct process *p)
 static void begin_main(struct service *s, struct process *p)
 {
 	if (s->mains >= MAINS_MAX) {
-		tell_many_mains(s);
+		doctor_many_mains(s);
 		return;
 	}
 	p->main = true;
@@ -89,7 +99,7 @@ static void begin_main(struct service *s, struct process *p)
 	s->fresh = true;
 	s->down_since = 0;
 	if (s->unseen)
-		tell_unseen(s, false);
+		doctor_unseen(s, false);
 	tell_started(s, p);
 }
 
@@ -318,7 +328,7 @@ void service_released(struct service *s, const struct known_process *known)
 static void tell_absent(struct service *s)
 {
 	if (unseen_may_run(s)) {
-		tell_unseen(s, true);
+		doctor_unseen(s, true);
 		return;
 	}
 	s->was_up = s->missing = true;

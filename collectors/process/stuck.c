@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes that keep us waiting (bounded_read.h): what could not be read of them is read when they go
  * on, and `modelwatch doctor` names who does not for long. */
+#include "collectors/process/stuck.h"
+
 #include <string.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/doctor.h"
+#include "collectors/process/scan.h"
 #include "daemon/base/text.h"
 
 #define TELL_AFTER (5 * USEC_PER_SEC) /* a large process takes a while to be copied */
@@ -43,7 +46,7 @@ static void tell_if_new(struct collector *c, const char *text)
 	if (text && c->told_stuck && text_equal(text, c->told_stuck))
 		return;
 	if (text || c->told_stuck)
-		tell_stuck(c, text);
+		doctor_stuck(c, text);
 	free(c->told_stuck);
 	c->told_stuck = text ? strdup(text) : NULL;
 }

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes that match a service and are another one's: a process belongs to the first one, in the order of
  * the configuration, that it matches. Who looks for it under the other name is told so. */
+#include "collectors/process/taken.h"
+
 #include <limits.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/search.h"
+#include "collectors/process/service.h"
+#include "collectors/process/tell.h"
 
 #define LOOK_EVERY (5 * USEC_PER_SEC) /* it may take a look at every main process */
 #define FILES_OF_MAX 16 /* processes whose open files are looked at in one look for ports */

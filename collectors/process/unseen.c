@@ -2,9 +2,14 @@
 /* What we lack the rights to see: an ordinary user is shown the command lines of all processes, but the
  * executables and open files of its own alone. Where it is one of those that would tell whose a process
  * is, the service is neither up nor down to us. */
+#include "collectors/process/unseen.h"
+
 #include <errno.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/doctor.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/search.h"
+#include "collectors/process/service.h"
 
 #define LOOK_EVERY (5 * USEC_PER_SEC) /* it may take a look at every process */
 
@@ -68,6 +73,6 @@ void unseen_check_missing(struct collector *c)
 		struct service *s = service_get(c, c->options.services[i].name);
 
 		if (s->missing && unseen_may_run(s))
-			tell_unseen(s, true);
+			doctor_unseen(s, true);
 	}
 }

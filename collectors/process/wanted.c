@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/process/search.h"
+#include "collectors/process/service.h"
+
 static int by_port(const void *a, const void *b)
 {
 	const struct port_entry *x = a, *y = b;

@@ -5,7 +5,7 @@
  * another's. */
 #pragma once
 
-#include "collectors/process/private.h"
+#include "collectors/process/model.h"
 
 /* A port that a service is found by. */
 struct port_entry {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a main process: its pidfd tells that it died, and one of three sources why. */
+#include "collectors/process/watch.h"
+
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -7,7 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/events.h"
+#include "collectors/process/memory.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/service.h"
 
 #define PATIENCE (5 * USEC_PER_MSEC) /* for a status to be told */
 

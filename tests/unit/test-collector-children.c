@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "collectors/process/private.h"
-#include "collectors/process/private.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/service.h"
 #include "daemon/base/cleanup.h"
 #include "tests/unit/collector-fixture.h"
 

@@ -14,7 +14,9 @@
 
 #include <cmocka.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/events.h"
+#include "collectors/process/scan.h"
+#include "collectors/process/service.h"
 #include "tests/unit/collector-fixture.h"
 
 #define TOO_MANY 5000

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "collectors/process/private.h"
+#include "collectors/process/model.h"
 #include "daemon/base/cleanup.h"
 #include "tests/unit/collector-fixture.h"
 

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "collectors/process/model.h"
 #include "collectors/process/pace.h"
-#include "collectors/process/private.h"
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
 #include "tests/unit/collector-fixture.h"

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the collector's parts share: the host's services and processes, as far as they are known.
+ *
+ * Layer: collectors; of this folder alone.
+ *
+ * A process row is freed by scan_lose() and service_exited() alone, and a service by service_end().
+ * Whoever calls something that may reach these looks up again what it goes on with. */
+#pragma once
+
+#include "collectors/process/collector.h"
+#include "collectors/process/connector.h"
+#include "collectors/process/discovery.h"
+#include "collectors/process/exits.h"
+#include "collectors/process/proc_reader.h"
+#include "collectors/process/proc_sockets.h"
+#include "daemon/base/map.h"
+
+#define TABLE_PROCESSES_MAX 65536 /* processes of the host that are kept in mind */
+#define MAINS_MAX	    1024  /* main processes of a service; others are members alone */
+#define DISCOVERED_MAX	    256	  /* names that are ever given to discovered services */
+#define KEPT_MAX	    512	  /* descriptors that are kept open for members */
+#define ANCESTORS_MAX	    64	  /* generations that are followed */
+
+enum series_number {
+#define SERIES(identifier, ...) SERIES_##identifier,
+#include "collectors/process/series.def"
+#undef SERIES
+	SERIES_COUNT,
+};
+
+/* What a process used since it began, children that it waited for included. */
+struct usage {
+	double user, system; /* seconds */
+	uint64_t major_faults, bytes_read, bytes_written;
+};
+
+/* By what is known again which processes a crash left: those that were there and its main's. */
+struct crash {
+	pid_t pid, parent, group, session;
+	uint64_t lived; /* clock ticks since boot */
+};
+
+enum network {
+	NETWORK_UNKNOWN, /* it was discovered before we were started */
+	NETWORK_HOST,	 /* our own network namespace */
+	NETWORK_OTHER,	 /* a container's */
+};
+
+struct service {
+	struct collector *collector;
+	char *name;
+	const struct service_match *match; /* NULL: discovered */
+	const struct server_kind *kind;	   /* of a discovered one */
+	enum network network;		   /* of a discovered one: where it listened */
+	unsigned mains, members;	   /* living processes */
+	unsigned survivors; /* at the start: known mains that live and are not found yet */
+	unsigned owed;	    /* mains that ended without a successor yet: the next one is a restart */
+	unsigned ending;    /* ends of its mains that are being told: it is not freed meanwhile */
+	bool was_up;	    /* a main process was seen, now or before */
+	bool ended;	    /* told to be over; up has no value */
+	bool missing;	    /* told to be missing; nobody was seen since */
+	bool taken;	    /* ...and that a process matches it, but is another service's */
+	bool unseen;	    /* told to be perhaps there, where we lack the rights to see */
+	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
+	usec_t down_since;  /* monotonic */
+	usec_t orphans_due; /* monotonic: what an end left is taken on; 0 for nothing */
+	usec_t successors_due; /* monotonic: they are looked for again when one ends in order */
+	struct crash crash; /* while that is not 0; all 0 after an end in order */
+	uint64_t restarts, oom_kills;
+	uint64_t exits[EXIT_REASONS];
+	struct usage gone; /* of processes that ended and that no living one counts */
+	struct usage told; /* counters never fall */
+	bool io_known;	   /* what it read and wrote is known, or was */
+	bool calibrated;   /* `gone` makes up for what predecessors of this collector counted */
+	double start_time; /* as told: Unix time */
+	usec_t proportional_due; /* monotonic: a process that joins is not asked before */
+	bool proportional_read;
+	uint32_t ids[SERIES_COUNT];
+	bool declared[SERIES_COUNT];
+	bool live[SERIES_COUNT]; /* a gauge that has a value */
+	size_t number;		 /* among all, while they are sampled */
+};
+
+/* What cannot be read for lack of rights. */
+enum denied {
+	DENIED_IO = 1 << 0,
+	DENIED_FDS = 1 << 1,
+	DENIED_MEMORY = 1 << 2,
+};
+
+/* Kills for lack of memory in a cgroup, at the last two looks. */
+struct oom_watch {
+	uint64_t before, last;
+};
+
+/* The look at the ports that a process listens to, perhaps in several turns. */
+struct port_look {
+	uint64_t digest; /* of the listening sockets of its network namespace */
+	long position;	 /* in its open files */
+	uint16_t lowest; /* port; 0 for none until now */
+	bool done;
+};
+
+struct process {
+	struct collector *collector;
+	pid_t pid, parent, group, session;
+	uint64_t start;
+	uint64_t stack; /* as in struct proc_stat, of the program that was looked at last */
+	struct service *service; /* whose member it is */
+	bool matched;		 /* it matches by itself, not by its parent */
+	bool main;
+	bool unannounced; /* a main process that a new engine is still to be told of */
+	bool dead;    /* a member that nobody waited for yet */
+	bool kernel;  /* a thread of the kernel */
+	bool hidden;  /* we lack the right to see whose it is, where more than its command line counts */
+	bool present; /* seen by the listing under way */
+	bool permitted;	   /* its exit status will be shown to us when it is a zombie */
+	uint64_t lived;	   /* clock ticks since boot: when it lived for sure */
+	uint64_t executed; /* the last exec that the connector told of: nanoseconds since boot */
+	bool status_known; /* the connector told how it ends */
+	int status;
+	const struct server_kind *kind; /* a model server whose port is not known yet */
+	usec_t port_due, found;		/* monotonic: its ports are looked at again; first seen */
+	struct port_look ports;
+	/* Of search_ports.c, by the number of its pass: all open files were looked at, this goes on at
+	 * search_position, the owner was read. */
+	uint64_t searched, searching, owner_read;
+	long search_position;
+	uid_t owner;
+	int pidfd;
+	int memory_fd;	      /* of a main process: what its cgroup says of kills, or negative */
+	uint64_t memory_file; /* its number: one for each cgroup */
+	enum cgroup_hierarchy memory_hierarchy;
+	struct oom_watch oom; /* there */
+	sd_event_source *death;
+	sd_event_source *patience; /* it died; its status may still come */
+	char *executable, *command_line; /* of a main process, for people */
+	int stat_fd, io_fd; /* kept open for a member */
+	struct usage used;
+	bool active; /* it did something that was not looked at yet */
+	uint64_t threads, resident, open_fds, max_fds, swap, proportional; /* resident in bytes */
+	uint64_t measured; /* clock ticks since boot: when it was resident */
+	usec_t proportional_due; /* monotonic */
+	unsigned denied;	 /* of enum denied */
+};
+
+struct collector {
+	sd_event *event;
+	const struct sink *sink;
+	struct collector_options options;
+	int root;	       /* /proc */
+	int cgroups;	       /* the tree of cgroups, or negative */
+	struct bounded_reader *reader;
+	struct map *processes; /* pid -> struct process */
+	struct map *services;  /* name -> struct service */
+	struct map *names;     /* that discovered services ever had, to themselves */
+	unsigned identity;     /* enum identity_part: what services and discovery look at */
+	pid_t *executed;       /* told by the connector, not looked at yet */
+	size_t executed_count;
+	sd_event_source *tick;
+	sd_event_source *events, *glance, *exits, *mains_changed; /* of events.c */
+	usec_t next_tick;     /* monotonic */
+	usec_t listed;	      /* monotonic: when /proc was listed last; 0 to list at the next tick */
+	bool listing;
+	bool glancing; /* the connector is left alone until the glance */
+	size_t recheck_next;  /* row of the table */
+	double recheck_owed;  /* rows that should have been looked at again */
+	usec_t rechecked;     /* monotonic */
+	usec_t search_due;    /* monotonic: ports are dear to look for; 0 before the first time */
+	sd_event_source *search_timer;
+	struct port_search *port_search;
+	usec_t taken_due;     /* monotonic: taken_check_missing() looks again */
+	usec_t unseen_due;    /* monotonic: unseen_check_missing() looks again */
+	usec_t slow_due;      /* monotonic: what is dear to read is read again */
+	unsigned kept;	      /* descriptors kept open */
+	int keep_below;	      /* a descriptor of this number or a higher one is not kept */
+	uint64_t oom_kills;   /* on the whole host, at the last look */
+	usec_t oom_looked;    /* monotonic; 0 for never */
+	char boot[64];
+	double ticks;	      /* clock ticks a second */
+	uint64_t page;	      /* bytes */
+	bool sees_all; /* our rights suffice for the processes of all users */
+	bool told_denied, told_crowded, told_mains, told_sockets;
+	char *told_stuck; /* NULL for nothing */
+	bool incomplete; /* for want of room some processes were not looked at */
+	bool announcing; /* some are unannounced */
+	bool failed;
+};
+
+/* Ends the loop: what the engine must know could not be told. */
+void collector_fail(struct collector *c, int r);
+/* False while too many events wait for the sink's acknowledgement: new processes are then left to the
+ * next listing. */
+bool collector_has_room(struct collector *c);
+/* False where so few descriptors are left that they are needed for what is opened for a moment. */
+bool collector_may_keep(const struct collector *c, int fd);
+/* Of a time of CLOCK_MONOTONIC, the clock ticks since boot: what the starts of processes are in. */
+uint64_t collector_boot_ticks(const struct collector *c, usec_t monotonic);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which processes there are, and whose they are.
+ *
+ * Layer: collectors; of this folder alone. */
+#pragma once
+
+#include "collectors/process/model.h"
+
+void scan_list(struct collector *c);
+/* Looks at some again: they may have become another program unseen. */
+void scan_recheck(struct collector *c);
+/* The living process, known from now on and classified; or NULL. */
+struct process *scan_examine(struct collector *c, pid_t pid);
+/* A main process of a discovered service that was known before we were started. False where it is a
+ * configured one's now. */
+bool scan_resume(struct service *s, const struct proc_stat *stat);
+/* A main process that was known before we were started, whatever it shows now. */
+void scan_keep(struct service *s, const struct proc_stat *stat);
+struct process *scan_find(struct collector *c, pid_t pid);
+/* True where a member matches its service by itself now: it may be another program by now. */
+bool scan_matches(struct process *p);
+/* Lets a main process go that has become a program which its service does not name. What it writes over its
+ * arguments makes it no other program. TOLD: the kernel told of an exec, which counts where we may not see
+ * ourselves whether there was one. */
+void scan_release_changed(struct process *p, bool told);
+/* What descends from members is a member. */
+void scan_adopt_descendants(struct service *s);
+/* A process is gone, or its number belongs to another one now. A main process that is watched stays
+ * until its pidfd tells. */
+void scan_lose(struct process *p);
+void process_free(void *process);
+/* The descriptors that are kept for a member. */
+void process_close_kept(struct process *p);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A service's life: its members, its main processes, and what is told of them.
+ *
+ * Layer: collectors; of this folder alone. */
+#pragma once
+
+#include "collectors/process/model.h"
+
+struct service *service_get(struct collector *c, const char *name);
+/* -E2BIG where it is a discovered one and there were too many of other names: series are never
+ * forgotten, and whoever opens ports would use them up. */
+int service_new(struct collector *c, const char *name, const struct service_match *match,
+	const struct server_kind *kind, struct service **ret);
+void service_free(void *service);
+/* The process becomes a member; a main one if its parent is no member. */
+void service_adopt(struct service *s, struct process *p);
+/* A member that is no main process is gone: what it used counts on unless its parent, which waited
+ * for it, counts it. */
+void service_leave(struct process *p, bool counted_by_parent);
+/* A main process is gone; its row is freed, and perhaps its service. STATUS may be NULL. */
+void service_exited(struct process *p, const int *status);
+/* Takes on what crashes left and what still lives and matches now. */
+void service_take_orphans(struct collector *c);
+/* A main process that the engine knew is not there any more. */
+void service_missed(struct service *s, const struct known_process *known);
+/* A main process that the engine knew lives on, but is not the service's any more. */
+void service_released(struct service *s, const struct known_process *known);
+/* A main process of a configured service lives on, but does not match any more: it is nobody's. */
+void service_release(struct process *p);
+/* After the first look: what should be there and is not. */
+void service_check_missing(struct service *s);
+/* A discovered service is over: its processes are nobody's, and it is freed. */
+void service_end(struct service *s);

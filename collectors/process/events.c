@@ -31,7 +31,7 @@ static void look_at_executed(struct collector *c, pid_t pid)
 	if (!p)
 		return;
 	/* It may have the keys of a service now. */
-	p->searched = 0;
+	p->pass.done = 0;
 	if (!p->main || !was_main)
 		return;
 	scan_release_changed(p, true);
@@ -96,7 +96,7 @@ static void note_exec(struct collector *c, const struct connector_event *e)
 
 	if (p) {
 		p->executed = e->time;
-		p->status_known = false;
+		p->watch.status_known = false;
 	}
 	if (c->executed_count < EXECUTED_MAX)
 		c->executed[c->executed_count++] = e->pid;
@@ -134,15 +134,15 @@ static void note_exit(struct collector *c, const struct connector_event *e)
 	/* Two sockets tell, each in its own time. */
 	if (!p || !p->main || e->time < p->executed)
 		return;
-	p->lived = collector_boot_ticks(c, e->time / NSEC_PER_USEC);
+	p->watch.lived = collector_boot_ticks(c, e->time / NSEC_PER_USEC);
 	dying = is_dying(p, first, &status);
 	if (first) {
-		p->status_known = true;
-		p->status = status;
-	} else if (p->status_known && !watch_status_is_of_all(p->status))
-		p->status = status; /* of those that went on after the first thread */
+		p->watch.status_known = true;
+		p->watch.status = status;
+	} else if (p->watch.status_known && !watch_status_is_of_all(p->watch.status))
+		p->watch.status = status; /* of those that went on after the first thread */
 	/* One whose pidfd has told already waits for this. */
-	if (dying || (first && p->patience))
+	if (dying || (first && p->watch.patience))
 		service_exited(p, &status);
 }
 

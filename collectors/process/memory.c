@@ -55,8 +55,8 @@ static int open_file(int cgroups, const struct cgroup_path *p, enum memory_file 
 /* It stays in the hierarchy where its kills were found. Version 1 shows a process that ends in the root. */
 static bool may_be_in(const struct process *p, const struct cgroup_path *path)
 {
-	return p->memory_hierarchy == CGROUP_OTHER ||
-	       (path->hierarchy == p->memory_hierarchy &&
+	return p->memory.hierarchy == CGROUP_OTHER ||
+	       (path->hierarchy == p->memory.hierarchy &&
 		       !(path->hierarchy == CGROUP_MEMORY && path->size == 1));
 }
 
@@ -81,7 +81,7 @@ static int open_file_of(struct process *p, enum memory_file file)
 			fd = open_file(c->cgroups, &path, file);
 	}
 	if (fd >= 0)
-		p->memory_hierarchy = path.hierarchy;
+		p->memory.hierarchy = path.hierarchy;
 	identity_done(&i);
 	return fd;
 }
@@ -90,7 +90,7 @@ static int open_file_of(struct process *p, enum memory_file file)
 static int read_kills(const struct process *p, uint64_t *ret)
 {
 	char bytes[FILE_BYTES];
-	ssize_t size = p->memory_fd < 0 ? 0 : pread(p->memory_fd, bytes, sizeof(bytes), 0);
+	ssize_t size = p->memory.fd < 0 ? 0 : pread(p->memory.fd, bytes, sizeof(bytes), 0);
 
 	return size <= 0 ? -ENODATA : proc_oom_kills_parse(bytes, (size_t) size, ret);
 }
@@ -101,15 +101,15 @@ static void begin_with(struct process *p, int fd)
 	struct collector *c = p->collector;
 	struct stat st;
 
-	p->memory_fd = fd;
+	p->memory.fd = fd;
 	if (fd >= 0 && (c->kept >= KEPT_MAX || !collector_may_keep(c, fd) || fstat(fd, &st) < 0 ||
-			       read_kills(p, &p->oom.last) < 0))
-		close_fd(&p->memory_fd);
-	if (p->memory_fd < 0)
+			       read_kills(p, &p->memory.kills.last) < 0))
+		close_fd(&p->memory.fd);
+	if (p->memory.fd < 0)
 		return;
 	c->kept++;
-	p->memory_file = st.st_ino;
-	p->oom.before = p->oom.last;
+	p->memory.file = st.st_ino;
+	p->memory.kills.before = p->memory.kills.last;
 }
 
 void memory_begin(struct process *p)
@@ -119,10 +119,10 @@ void memory_begin(struct process *p)
 
 void memory_end(struct process *p)
 {
-	if (p->memory_fd < 0)
+	if (p->memory.fd < 0)
 		return;
 	p->collector->kept--;
-	close_fd(&p->memory_fd);
+	close_fd(&p->memory.fd);
 }
 
 /* True where it is in another cgroup by now, of which FD (or a negative one) is the file. */
@@ -130,7 +130,7 @@ static bool has_moved(const struct process *p, int fd)
 {
 	struct stat st;
 
-	return fd >= 0 && fstat(fd, &st) == 0 && (p->memory_fd < 0 || st.st_ino != p->memory_file);
+	return fd >= 0 && fstat(fd, &st) == 0 && (p->memory.fd < 0 || st.st_ino != p->memory.file);
 }
 
 static void look(struct process *p)
@@ -142,8 +142,8 @@ static void look(struct process *p)
 		memory_end(p);
 		begin_with(p, TAKE_FD(fd));
 	} else if (read_kills(p, &kills) == 0) {
-		p->oom.before = p->oom.last;
-		p->oom.last = kills;
+		p->memory.kills.before = p->memory.kills.last;
+		p->memory.kills.last = kills;
 	}
 }
 
@@ -173,10 +173,10 @@ static void claim(struct process *p)
 	size_t position = 0;
 
 	while ((other = map_next(c->processes, &position, NULL, NULL)))
-		if (other->memory_fd >= 0 && other->memory_file == p->memory_file) {
-			other->oom.before++;
-			if (other->oom.last < other->oom.before)
-				other->oom.last = other->oom.before;
+		if (other->memory.fd >= 0 && other->memory.file == p->memory.file) {
+			other->memory.kills.before++;
+			if (other->memory.kills.last < other->memory.kills.before)
+				other->memory.kills.last = other->memory.kills.before;
 		}
 }
 
@@ -192,7 +192,7 @@ enum out_of_memory memory_claim_kill(struct process *p)
 	/* What the cgroup that it was in says does not count where it left that. */
 	if (!has_moved(p, fd) && read_kills(p, &kills) == 0) {
 		/* Its cgroup knows of no kill: it was another's. */
-		if (kills <= p->oom.before)
+		if (kills <= p->memory.kills.before)
 			return MEMORY_SUFFICED;
 		claim(p);
 		answer = MEMORY_OUT;

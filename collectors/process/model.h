@@ -88,17 +88,57 @@ enum denied {
 	DENIED_MEMORY = 1 << 2,
 };
 
-/* Kills for lack of memory in a cgroup, at the last two looks. */
-struct oom_watch {
-	uint64_t before, last;
+/* Of watch.c: the end of a main process. */
+struct process_watch {
+	int pidfd;
+	sd_event_source *death;
+	sd_event_source *patience; /* it died; its status may still come */
+	bool status_known;	   /* the connector told how it ends */
+	int status;
+	bool permitted; /* its exit status will be shown to us when it is a zombie */
+	uint64_t lived; /* clock ticks since boot: when it lived for sure */
 };
 
-/* The look at the ports that a process listens to, perhaps in several turns. */
+/* Of memory.c: what its cgroup says of kills for lack of memory. */
+struct process_memory {
+	int fd;	       /* of a main process, or negative */
+	uint64_t file; /* its number: one for each cgroup */
+	enum cgroup_hierarchy hierarchy;
+	struct {
+		uint64_t before, last;
+	} kills; /* there, at the last two looks */
+};
+
+/* Of search_servers.c: the look at the ports that a process listens to, perhaps in several turns. */
 struct port_look {
 	uint64_t digest; /* of the listening sockets of its network namespace */
 	long position;	 /* in its open files */
 	uint16_t lowest; /* port; 0 for none until now */
 	bool done;
+};
+struct process_server {
+	const struct server_kind *kind; /* a model server whose port is not known yet */
+	usec_t due, found;		/* monotonic: its ports are looked at again; first seen */
+	struct port_look ports;
+};
+
+/* Of search_ports.c, by the number of its pass: all open files were looked at, this goes on at the
+ * position, the owner was read. */
+struct process_pass {
+	uint64_t done, begun, owner_read;
+	long position;
+	uid_t owner;
+};
+
+/* Of sample.c. */
+struct process_use {
+	int stat_fd, io_fd; /* kept open for a member */
+	struct usage total;
+	bool active; /* it did something that was not looked at yet */
+	uint64_t threads, resident, open_fds, max_fds, swap, proportional; /* resident in bytes */
+	uint64_t measured; /* clock ticks since boot: when it was resident */
+	usec_t proportional_due; /* monotonic */
+	unsigned denied;	 /* of enum denied */
 };
 
 struct process {
@@ -106,42 +146,21 @@ struct process {
 	pid_t pid, parent, group, session;
 	uint64_t start;
 	uint64_t stack; /* as in struct proc_stat, of the program that was looked at last */
+	uint64_t executed; /* the last exec that the connector told of: nanoseconds since boot */
 	struct service *service; /* whose member it is */
 	bool matched;		 /* it matches by itself, not by its parent */
 	bool main;
 	bool unannounced; /* a main process that a new engine is still to be told of */
-	bool dead;    /* a member that nobody waited for yet */
-	bool kernel;  /* a thread of the kernel */
+	bool dead;	  /* a member that nobody waited for yet */
+	bool kernel;	  /* a thread of the kernel */
 	bool hidden;  /* we lack the right to see whose it is, where more than its command line counts */
 	bool present; /* seen by the listing under way */
-	bool permitted;	   /* its exit status will be shown to us when it is a zombie */
-	uint64_t lived;	   /* clock ticks since boot: when it lived for sure */
-	uint64_t executed; /* the last exec that the connector told of: nanoseconds since boot */
-	bool status_known; /* the connector told how it ends */
-	int status;
-	const struct server_kind *kind; /* a model server whose port is not known yet */
-	usec_t port_due, found;		/* monotonic: its ports are looked at again; first seen */
-	struct port_look ports;
-	/* Of search_ports.c, by the number of its pass: all open files were looked at, this goes on at
-	 * search_position, the owner was read. */
-	uint64_t searched, searching, owner_read;
-	long search_position;
-	uid_t owner;
-	int pidfd;
-	int memory_fd;	      /* of a main process: what its cgroup says of kills, or negative */
-	uint64_t memory_file; /* its number: one for each cgroup */
-	enum cgroup_hierarchy memory_hierarchy;
-	struct oom_watch oom; /* there */
-	sd_event_source *death;
-	sd_event_source *patience; /* it died; its status may still come */
 	char *executable, *command_line; /* of a main process, for people */
-	int stat_fd, io_fd; /* kept open for a member */
-	struct usage used;
-	bool active; /* it did something that was not looked at yet */
-	uint64_t threads, resident, open_fds, max_fds, swap, proportional; /* resident in bytes */
-	uint64_t measured; /* clock ticks since boot: when it was resident */
-	usec_t proportional_due; /* monotonic */
-	unsigned denied;	 /* of enum denied */
+	struct process_watch watch;
+	struct process_memory memory;
+	struct process_server server;
+	struct process_pass pass;
+	struct process_use use;
 };
 
 struct collector {

@@ -57,9 +57,9 @@ static bool is_denied(int r)
 static void note_denied(struct process *p, enum denied what, int r)
 {
 	if (is_denied(r))
-		p->denied |= what;
+		p->use.denied |= what;
 	else if (r == 0)
-		p->denied &= ~(unsigned) what;
+		p->use.denied &= ~(unsigned) what;
 }
 
 /* What is opened here stays open while there are few enough. */
@@ -75,27 +75,27 @@ static void keep(struct collector *c, int *fd, bool was_open)
 
 static int read_stat(struct process *p, struct proc_stat *ret)
 {
-	bool was_open = p->stat_fd >= 0;
-	int r = proc_read_stat_kept(p->collector->root, p->pid, &p->stat_fd, ret);
+	bool was_open = p->use.stat_fd >= 0;
+	int r = proc_read_stat_kept(p->collector->root, p->pid, &p->use.stat_fd, ret);
 
-	keep(p->collector, &p->stat_fd, was_open);
+	keep(p->collector, &p->use.stat_fd, was_open);
 	return r;
 }
 
 static void read_io(struct process *p)
 {
-	bool was_open = p->io_fd >= 0;
-	int r = proc_read_io_kept(p->collector->reader, p->pid, &p->io_fd, &p->used.bytes_read,
-		&p->used.bytes_written);
+	bool was_open = p->use.io_fd >= 0;
+	int r = proc_read_io_kept(p->collector->reader, p->pid, &p->use.io_fd,
+		&p->use.total.bytes_read, &p->use.total.bytes_written);
 
-	keep(p->collector, &p->io_fd, was_open);
+	keep(p->collector, &p->use.io_fd, was_open);
 	note_denied(p, DENIED_IO, r);
 }
 
 int sample_process(struct process *p)
 {
 	struct collector *c = p->collector;
-	struct usage before = p->used;
+	struct usage before = p->use.total;
 	uint64_t now = collector_boot_ticks(c, clock_monotonic());
 	struct proc_stat stat;
 	int r = read_stat(p, &stat);
@@ -107,18 +107,19 @@ int sample_process(struct process *p)
 	p->parent = stat.parent;
 	p->group = stat.group;
 	p->session = stat.session;
-	p->used.user = (double) (stat.user + stat.waited_user) / c->ticks;
-	p->used.system = (double) (stat.system + stat.waited_system) / c->ticks;
-	p->used.major_faults = stat.major_faults + stat.waited_major_faults;
+	p->use.total.user = (double) (stat.user + stat.waited_user) / c->ticks;
+	p->use.total.system = (double) (stat.system + stat.waited_system) / c->ticks;
+	p->use.total.major_faults = stat.major_faults + stat.waited_major_faults;
 	if (proc_stat_is_dead(&stat))
 		return -ESRCH;
-	p->active |= before.user < p->used.user || before.system < p->used.system ||
-		     before.major_faults != p->used.major_faults || p->threads != stat.threads;
-	p->lived = p->measured = now;
+	p->use.active |= before.user < p->use.total.user || before.system < p->use.total.system ||
+		     before.major_faults != p->use.total.major_faults ||
+		p->use.threads != stat.threads;
+	p->watch.lived = p->use.measured = now;
 	if (!stat.exiting)
-		p->permitted = stat.permitted;
-	p->threads = stat.threads;
-	p->resident = stat.resident * c->page;
+		p->watch.permitted = stat.permitted;
+	p->use.threads = stat.threads;
+	p->use.resident = stat.resident * c->page;
 	return 0;
 }
 
@@ -129,16 +130,16 @@ static void sample_member(struct process *p, bool slow)
 	struct collector *c = p->collector;
 
 	slow |= p->service->fresh;
-	if (slow || p->active) {
+	if (slow || p->use.active) {
 		read_io(p);
-		note_denied(p, DENIED_FDS, proc_read_fds(c->root, p->pid, &p->open_fds));
+		note_denied(p, DENIED_FDS, proc_read_fds(c->root, p->pid, &p->use.open_fds));
 	}
-	p->active = false;
+	p->use.active = false;
 	if (!slow)
 		return;
-	proc_read_swap(c->root, p->pid, &p->swap);
+	proc_read_swap(c->root, p->pid, &p->use.swap);
 	if (p->main)
-		proc_read_max_fds(c->root, p->pid, &p->max_fds);
+		proc_read_max_fds(c->root, p->pid, &p->use.max_fds);
 }
 
 /* A member that is dead is none any more; until somebody waits for it nobody else counts what it
@@ -189,16 +190,16 @@ static void read_proportional(struct collector *c)
 		usec_t due, took = 0;
 		int r;
 
-		if (!p->service || p->dead || now < p->proportional_due)
+		if (!p->service || p->dead || now < p->use.proportional_due)
 			continue;
-		r = proc_read_pss(c->reader, p->pid, PSS_BUDGET, &p->proportional, &took);
+		r = proc_read_pss(c->reader, p->pid, PSS_BUDGET, &p->use.proportional, &took);
 		due = now + larger(PSS_SHARE * took, PSS_EVERY);
 		now = clock_monotonic();
 		/* The answer is there at a later tick, or the process keeps it to itself. */
 		if (proc_is_kept_waiting(r))
 			continue;
 		note_denied(p, DENIED_MEMORY, r);
-		p->proportional_due = due;
+		p->use.proportional_due = due;
 		p->service->proportional_read = true;
 		p->service->proportional_due = larger(p->service->proportional_due, due);
 	}
@@ -206,19 +207,19 @@ static void read_proportional(struct collector *c)
 
 static void add_member(const struct process *p, struct sums *sums)
 {
-	add_usage(&sums->used, &p->used);
+	add_usage(&sums->used, &p->use.total);
 	if (p->dead)
 		return;
 	sums->counted++;
-	sums->denied |= p->denied;
-	sums->threads += p->threads;
-	sums->resident += p->resident;
-	sums->open_fds += p->open_fds;
-	sums->swap += p->swap;
-	sums->proportional += p->proportional;
+	sums->denied |= p->use.denied;
+	sums->threads += p->use.threads;
+	sums->resident += p->use.resident;
+	sums->open_fds += p->use.open_fds;
+	sums->swap += p->use.swap;
+	sums->proportional += p->use.proportional;
 	if (!p->main)
 		return;
-	sums->max_fds = larger(sums->max_fds, p->max_fds);
+	sums->max_fds = larger(sums->max_fds, p->use.max_fds);
 	if (sums->first_start == 0 || p->start < sums->first_start)
 		sums->first_start = p->start;
 }

@@ -21,12 +21,12 @@ struct process *scan_find(struct collector *c, pid_t pid)
 
 void process_close_kept(struct process *p)
 {
-	if (p->stat_fd >= 0)
+	if (p->use.stat_fd >= 0)
 		p->collector->kept--;
-	if (p->io_fd >= 0)
+	if (p->use.io_fd >= 0)
 		p->collector->kept--;
-	close_fd(&p->stat_fd);
-	close_fd(&p->io_fd);
+	close_fd(&p->use.stat_fd);
+	close_fd(&p->use.io_fd);
 }
 
 void process_free(void *process)
@@ -55,7 +55,7 @@ void scan_lose(struct process *p)
 	if (p->main) {
 		int status;
 
-		if (p->pidfd < 0)
+		if (p->watch.pidfd < 0)
 			service_exited(p, watch_status(p, &status) ? &status : NULL);
 		return;
 	}
@@ -167,7 +167,7 @@ static void classify(struct process *p)
 		p->matched = s != NULL;
 		service_adopt(s ? s : inherited, p);
 	} else if (!p->service)
-		p->kind = find_kind(c, &i);
+		p->server.kind = find_kind(c, &i);
 	identity_done(&i);
 }
 
@@ -189,11 +189,11 @@ static struct process *add_process(struct collector *c, pid_t pid, const struct 
 		.start = stat->start,
 		.kernel = stat->kernel,
 		.present = true,
-		.found = clock_monotonic(),
-		.pidfd = -1,
-		.memory_fd = -1,
-		.stat_fd = -1,
-		.io_fd = -1};
+		.server.found = clock_monotonic(),
+		.watch.pidfd = -1,
+		.memory.fd = -1,
+		.use.stat_fd = -1,
+		.use.io_fd = -1};
 	if (map_put(c->processes, &pid, sizeof(pid), p, NULL) < 0) {
 		process_free(p);
 		collector_fail(c, -ENOMEM);

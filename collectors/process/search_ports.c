@@ -101,10 +101,11 @@ static int by_likelihood(const void *a, const void *b)
 static bool is_of_owner(const struct port_search *s, struct process *p)
 {
 	/* The user is read once for each pass. */
-	if (p->owner_read != s->number && proc_read_owner(p->collector->root, p->pid, &p->owner) < 0)
+	if (p->pass.owner_read != s->number &&
+		proc_read_owner(p->collector->root, p->pid, &p->pass.owner) < 0)
 		return false;
-	p->owner_read = s->number;
-	return wanted_is_owner(s->owners, s->owner_count, p->owner);
+	p->pass.owner_read = s->number;
+	return wanted_is_owner(s->owners, s->owner_count, p->pass.owner);
 }
 
 /* The processes that the pass did not look at yet. *RET_COUNT is 0 without memory, too. */
@@ -116,7 +117,7 @@ static struct candidate *find_candidates(
 	size_t position = 0, count = 0;
 
 	while (list && (p = map_next(c->processes, &position, NULL, NULL)))
-		if (p->searched != s->number && !p->kernel && !(p->service && p->service->match))
+		if (p->pass.done != s->number && !p->kernel && !(p->service && p->service->match))
 			list[count++] = (struct candidate){p->pid, is_of_owner(s, p), p->start};
 	if (count > 1)
 		qsort(list, count, sizeof(*list), by_likelihood);
@@ -214,15 +215,15 @@ static void look_at(struct turn *t, struct port_search *s, struct process *p)
 	struct hits hits = {.search = s};
 	int r;
 
-	if (p->searching != s->number)
-		p->search_position = 0;
-	p->searching = s->number;
+	if (p->pass.begun != s->number)
+		p->pass.position = 0;
+	p->pass.begun = s->number;
 	do
-		r = proc_walk_sockets(t->collector->root, p->pid, &p->search_position,
+		r = proc_walk_sockets(t->collector->root, p->pid, &p->pass.position,
 			FILES_AT_ONCE, on_socket, &hits);
 	while (r == 1 && !search_turn_is_over(t));
 	if (r != 1)
-		p->searched = s->number;
+		p->pass.done = s->number;
 	take_hits(p, &hits);
 }
 
@@ -251,7 +252,7 @@ static void look_at_candidates(struct turn *t, struct port_search *s)
 
 		if (p && !(p->service && p->service->match))
 			look_at(t, s, p);
-		if (p && p->searched != s->number && !(p->service && p->service->match))
+		if (p && p->pass.done != s->number && !(p->service && p->service->match))
 			return; /* its turn goes on */
 		i++;
 		if (search_turn_is_over(t))

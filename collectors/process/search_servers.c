@@ -75,7 +75,7 @@ static enum network network_of(struct turn *t, pid_t pid)
 
 static bool is_server(const struct process *p)
 {
-	return p->kind && !p->service;
+	return p->server.kind && !p->service;
 }
 
 /* The process that would be the main process of the server that P is of, or NULL. */
@@ -115,10 +115,10 @@ static struct question *find_questions(struct collector *c, bool members, size_t
 	while (list && (p = map_next(c->processes, &position, NULL, NULL))) {
 		const struct process *leader = p->service || p->kernel ? NULL : leader_of(p);
 
-		if (now >= p->port_due &&
+		if (now >= p->server.due &&
 			(leader || (members && p->service && p->service->match)))
 			list[count++] = (struct question){
-				p->pid, leader ? leader->pid : 0, p->port_due};
+				p->pid, leader ? leader->pid : 0, p->server.due};
 	}
 	if (count > 1)
 		qsort(list, count, sizeof(*list), by_turn);
@@ -166,24 +166,25 @@ static bool ask(struct turn *t, struct process *p, struct ghosts *ghosts)
 	struct collector *c = t->collector;
 	/* Another network's table may move the one that was read before. */
 	enum network network = network_of(t, p->pid);
-	struct asking a = {socket_tables_get(&t->tables, p->pid), &p->ports, ghosts, network};
+	struct asking a = {socket_tables_get(&t->tables, p->pid), &p->server.ports, ghosts,
+		network};
 	int r;
 
 	if (!a.table || a.table->count == 0 ||
 		(ghosts && !concerns(a.table, ghosts, network))) {
-		p->ports = (struct port_look){.done = true};
+		p->server.ports = (struct port_look){.done = true};
 		return true;
 	}
-	if (p->ports.digest != a.table->digest)
-		p->ports = (struct port_look){.digest = a.table->digest};
-	if (p->ports.done)
+	if (p->server.ports.digest != a.table->digest)
+		p->server.ports = (struct port_look){.digest = a.table->digest};
+	if (p->server.ports.done)
 		return true;
 	do
-		r = proc_walk_sockets(c->root, p->pid, &p->ports.position, FILES_AT_ONCE, on_socket,
-			&a);
+		r = proc_walk_sockets(c->root, p->pid, &p->server.ports.position, FILES_AT_ONCE,
+			on_socket, &a);
 	while (r == 1 && !search_turn_is_over(t));
-	p->ports.done = r != 1;
-	return p->ports.done;
+	p->server.ports.done = r != 1;
+	return p->server.ports.done;
 }
 
 /* True where a configured service without a process is found by that port and takes this one: it is
@@ -212,15 +213,15 @@ static void name_server(struct turn *t, struct process *p, uint16_t port)
 
 	if (give_to_configured(t, p, port))
 		return;
-	snprintf(name, sizeof(name), "%s-%u", p->kind->name, port);
+	snprintf(name, sizeof(name), "%s-%u", p->server.kind->name, port);
 	s = service_get(c, name);
 	if (s && s->match)
-		p->kind = NULL; /* somebody gave that name to another process */
+		p->server.kind = NULL; /* somebody gave that name to another process */
 	if (s && (s->match || s->mains > 0))
 		return;
-	if (!s && service_new(c, name, NULL, p->kind, &s) < 0)
+	if (!s && service_new(c, name, NULL, p->server.kind, &s) < 0)
 		return;
-	s->kind = p->kind;
+	s->kind = p->server.kind;
 	s->network = network_of(t, p->pid);
 	p->matched = true;
 	service_adopt(s, p);
@@ -232,22 +233,22 @@ static void use_answer(struct turn *t, struct process *p, pid_t leader_pid)
 	struct process *leader = scan_find(t->collector, leader_pid);
 	const struct socket_table *table;
 
-	if (p->ports.lowest == 0 || !leader || !is_server(leader))
+	if (p->server.ports.lowest == 0 || !leader || !is_server(leader))
 		return;
 	table = leader == p ? NULL : socket_tables_get(&t->tables, leader_pid);
 	if (table && table->count > 0 &&
-		(leader->ports.digest != table->digest || !leader->ports.done))
-		leader->port_due = p->port_due = 0; /* both once more */
+		(leader->server.ports.digest != table->digest || !leader->server.ports.done))
+		leader->server.due = p->server.due = 0; /* both once more */
 	else
-		name_server(t, leader, p == leader || leader->ports.lowest == 0
-					    ? p->ports.lowest
-					    : leader->ports.lowest);
+		name_server(t, leader, p == leader || leader->server.ports.lowest == 0
+					    ? p->server.ports.lowest
+					    : leader->server.ports.lowest);
 }
 
 /* Loading weights takes minutes: who does is asked less often the longer that takes. */
 static usec_t next_question(const struct process *p)
 {
-	usec_t now = clock_monotonic(), wait = usec_since(now, p->found) / PORT_SHARE;
+	usec_t now = clock_monotonic(), wait = usec_since(now, p->server.found) / PORT_SHARE;
 
 	return now + (wait < PORT_EVERY ? wait : PORT_EVERY);
 }
@@ -267,7 +268,7 @@ bool search_servers(struct turn *t)
 		if (p && (q->leader > 0 ? !p->service : p->service && p->service->match)) {
 			if (!ask(t, p, q->leader == 0 ? &ghosts : NULL))
 				return true;
-			p->port_due = next_question(p);
+			p->server.due = next_question(p);
 			if (q->leader > 0)
 				use_answer(t, p, q->leader);
 		}

@@ -118,10 +118,10 @@ void service_adopt(struct service *s, struct process *p)
 	const struct process *parent = scan_find(s->collector, p->parent);
 
 	p->service = s;
-	p->kind = NULL;
-	p->proportional_due = s->proportional_due;
+	p->server.kind = NULL;
+	p->use.proportional_due = s->proportional_due;
 	s->members++;
-	p->active = true;
+	p->use.active = true;
 	sample_process(p);
 	if (parent && parent->service == s)
 		return;
@@ -142,11 +142,11 @@ void service_leave(struct process *p, bool counted_by_parent)
 	process_close_kept(p);
 	if (counted_by_parent)
 		return;
-	gone->user += p->used.user;
-	gone->system += p->used.system;
-	gone->major_faults += p->used.major_faults;
-	gone->bytes_read += p->used.bytes_read;
-	gone->bytes_written += p->used.bytes_written;
+	gone->user += p->use.total.user;
+	gone->system += p->use.total.system;
+	gone->major_faults += p->use.total.major_faults;
+	gone->bytes_read += p->use.total.bytes_read;
+	gone->bytes_written += p->use.total.bytes_written;
 }
 
 /* True where it lives without a parent among the members. */
@@ -233,7 +233,7 @@ static void find_place_taker(struct service *s, const struct process *p, const i
 			s->owed++;
 		return;
 	}
-	s->crash = (struct crash){p->pid, p->parent, p->group, p->session, p->lived};
+	s->crash = (struct crash){p->pid, p->parent, p->group, p->session, p->watch.lived};
 	s->orphans_due = clock_monotonic() + s->collector->options.orphan_wait;
 	if (s->match)
 		search_service(s);
@@ -268,8 +268,8 @@ static usec_t since_measured(const struct process *p)
 	struct collector *c = p->collector;
 	uint64_t now = collector_boot_ticks(c, clock_monotonic());
 
-	return now < p->measured ? 0
-				 : (usec_t) ((double) (now - p->measured) / c->ticks *
+	return now < p->use.measured ? 0
+				 : (usec_t) ((double) (now - p->use.measured) / c->ticks *
 					     (double) USEC_PER_SEC);
 }
 
@@ -281,7 +281,7 @@ void service_exited(struct process *p, const int *status)
 		.status = status ? *status : 0,
 		.pid = p->pid,
 		.lasted = running_for(p),
-		.resident = p->resident,
+		.resident = p->use.resident,
 		.measured = since_measured(p)};
 
 	if (status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL)

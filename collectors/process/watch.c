@@ -30,7 +30,7 @@ static bool ask_pidfd(const struct process *p, int *ret)
 {
 	struct pidfd_information information = {.mask = PIDFD_ASK_EXIT};
 
-	if (p->pidfd < 0 || ioctl(p->pidfd, PIDFD_ASK_REQUEST, &information) < 0 ||
+	if (p->watch.pidfd < 0 || ioctl(p->watch.pidfd, PIDFD_ASK_REQUEST, &information) < 0 ||
 		!(information.mask & PIDFD_ASK_EXIT))
 		return false;
 	*ret = information.exit_code;
@@ -43,7 +43,7 @@ static bool ask_zombie(const struct process *p, int *ret)
 	struct proc_stat stat;
 
 	if (proc_read_stat(p->collector->root, p->pid, &stat) < 0 || stat.start != p->start ||
-		stat.state != 'Z' || (stat.exit_status == 0 && !p->permitted))
+		stat.state != 'Z' || (stat.exit_status == 0 && !p->watch.permitted))
 		return false;
 	*ret = stat.exit_status;
 	return true;
@@ -56,14 +56,14 @@ bool watch_status_is_of_all(int status)
 
 bool watch_status(struct process *p, int *ret)
 {
-	if (p->status_known && watch_status_is_of_all(p->status)) {
-		*ret = p->status;
+	if (p->watch.status_known && watch_status_is_of_all(p->watch.status)) {
+		*ret = p->watch.status;
 		return true;
 	}
 	if (ask_pidfd(p, ret) || ask_zombie(p, ret))
 		return true;
-	*ret = p->status;
-	return p->status_known;
+	*ret = p->watch.status;
+	return p->watch.status_known;
 }
 
 /* The same process, which may have been told of and freed since; or NULL. */
@@ -98,15 +98,15 @@ static int on_death(sd_event_source *source, int fd, uint32_t events, void *user
 	uint64_t start = p->start;
 	int status;
 
-	p->death = sd_event_source_disable_unref(p->death);
+	p->watch.death = sd_event_source_disable_unref(p->watch.death);
 	events_read(c);
 	p = find_again(c, pid, start);
 	if (!p)
 		return 0;
 	if (watch_status(p, &status))
 		service_exited(p, &status);
-	else if (sd_event_add_time_relative(c->event, &p->patience, CLOCK_MONOTONIC, PATIENCE, 1,
-			 on_patience, p) < 0)
+	else if (sd_event_add_time_relative(c->event, &p->watch.patience, CLOCK_MONOTONIC,
+			 PATIENCE, 1, on_patience, p) < 0)
 		service_exited(p, NULL);
 	return 0;
 }
@@ -119,21 +119,21 @@ void watch_begin(struct process *p)
 	struct proc_stat stat;
 	int r;
 
-	p->status_known = false;
-	p->status = 0;
+	p->watch.status_known = false;
+	p->watch.status = 0;
 	memory_begin(p);
-	p->pidfd = (int) syscall(SYS_pidfd_open, p->pid, 0);
-	if (p->pidfd < 0)
+	p->watch.pidfd = (int) syscall(SYS_pidfd_open, p->pid, 0);
+	if (p->watch.pidfd < 0)
 		return;
 	/* The number may have been another process's by then. */
-	if (!collector_may_keep(c, p->pidfd) || proc_read_stat(c->root, p->pid, &stat) < 0 ||
+	if (!collector_may_keep(c, p->watch.pidfd) || proc_read_stat(c->root, p->pid, &stat) < 0 ||
 		stat.start != p->start) {
-		close_fd(&p->pidfd);
+		close_fd(&p->watch.pidfd);
 		return;
 	}
-	r = sd_event_add_io(c->event, &p->death, p->pidfd, EPOLLIN, on_death, p);
+	r = sd_event_add_io(c->event, &p->watch.death, p->watch.pidfd, EPOLLIN, on_death, p);
 	if (r >= 0)
-		r = sd_event_source_set_priority(p->death, SD_EVENT_PRIORITY_IMPORTANT);
+		r = sd_event_source_set_priority(p->watch.death, SD_EVENT_PRIORITY_IMPORTANT);
 	if (r < 0)
 		collector_fail(c, r);
 	events_watch_mains(c);
@@ -141,10 +141,10 @@ void watch_begin(struct process *p)
 
 void watch_end(struct process *p)
 {
-	if (p->pidfd >= 0)
+	if (p->watch.pidfd >= 0)
 		events_watch_mains(p->collector);
 	memory_end(p);
-	p->death = sd_event_source_disable_unref(p->death);
-	p->patience = sd_event_source_disable_unref(p->patience);
-	close_fd(&p->pidfd);
+	p->watch.death = sd_event_source_disable_unref(p->watch.death);
+	p->watch.patience = sd_event_source_disable_unref(p->watch.patience);
+	close_fd(&p->watch.pidfd);
 }

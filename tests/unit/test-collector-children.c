@@ -304,7 +304,7 @@ static void test_main_that_is_not_listed(void **state)
 	server_say(s, "grow 1\n");
 	thread = server_hear(s);
 	p = scan_examine(f->collector, thread);
-	assert_true(p && p->main && p->pidfd < 0);
+	assert_true(p && p->main && p->watch.pidfd < 0);
 	scan_list(f->collector);
 	assert_int_equal(fixture_events(f, EXITED, NULL), 0);
 	server_end(s, SIGKILL);

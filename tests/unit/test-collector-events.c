@@ -143,7 +143,7 @@ static void test_exec_of_what_listens(void **state)
 	m->ports = ports;
 	m->port_count = ELEMENTS(ports);
 	fixture_begin(f, NULL);
-	while (!(p = scan_find(f->collector, s->pid)) || p->searched == 0)
+	while (!(p = scan_find(f->collector, s->pid)) || p->pass.done == 0)
 		fixture_ticks(f, 1);
 	server_say(s, "\n");
 	assert_int_equal(read(s->output, line, sizeof(line)), sizeof(line));
@@ -152,7 +152,7 @@ static void test_exec_of_what_listens(void **state)
 	while (f->collector->executed_count > 0)
 		fixture_ticks(f, 1);
 	p = scan_find(f->collector, s->pid);
-	assert_true(p && (p->service || p->searched == 0));
+	assert_true(p && (p->service || p->pass.done == 0));
 	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, s->pid);
 }
 
@@ -368,7 +368,7 @@ static void test_exec_of_another_thread(void **state)
 		if (!cases[i].exit_first)
 			tell_exit_at(events, s->pid, cases[i].exit);
 		events_read(f->collector);
-		if (scan_find(f->collector, s->pid)->status_known != cases[i].known)
+		if (scan_find(f->collector, s->pid)->watch.status_known != cases[i].known)
 			fail_msg("%zu", i);
 	}
 }
@@ -387,11 +387,11 @@ static void test_server_that_became_another_program(void **state)
 	fixture_program(f, "/bin/sh", "llama-server");
 	s = fixture_server(f, script);
 	fixture_begin(f, NULL);
-	assert_non_null(scan_find(f->collector, s->pid)->kind);
+	assert_non_null(scan_find(f->collector, s->pid)->server.kind);
 	server_say(s, "\n");
 	assert_int_equal(read(s->output, line, sizeof(line)), sizeof(line));
 	recheck_all(f);
-	assert_null(scan_find(f->collector, s->pid)->kind);
+	assert_null(scan_find(f->collector, s->pid)->server.kind);
 }
 
 /* A row of a main process of the service, which nothing looks at. */
@@ -404,10 +404,10 @@ static void add_main(struct collector_fixture *f, struct service *s, pid_t pid)
 		.pid = pid,
 		.service = s,
 		.main = true,
-		.pidfd = -1,
-		.memory_fd = -1,
-		.stat_fd = -1,
-		.io_fd = -1};
+		.watch.pidfd = -1,
+		.memory.fd = -1,
+		.use.stat_fd = -1,
+		.use.io_fd = -1};
 	assert_int_equal(map_put(f->collector->processes, &pid, sizeof(pid), p, NULL), 0);
 }
 

@@ -229,11 +229,11 @@ static void test_port_beside_many_open_files(void **state)
 	fixture_ticks(f, 2);
 	assert_int_equal(rows_of(f, busy, rows, ELEMENTS(rows)), ELEMENTS(rows));
 	for (size_t i = 0; i < ELEMENTS(rows); i++)
-		rows[i]->searched = 0;
+		rows[i]->pass.done = 0;
 	listening_server(f, ports[0]);
 	fixture_await(f, STARTED, "llama", 1);
 	for (size_t i = 0; i < ELEMENTS(rows); i++)
-		again += rows[i]->searched > 0;
+		again += rows[i]->pass.done > 0;
 	assert_in_range(again, 0, ELEMENTS(rows) / 2);
 }
 
@@ -350,11 +350,11 @@ static void test_discovered_beside_many_children(void **state)
 	fixture_ticks(f, 2);
 	assert_int_equal(rows_of(f, stranger, rows, ELEMENTS(rows)), ELEMENTS(rows));
 	for (size_t i = 0; i < ELEMENTS(rows); i++)
-		rows[i]->ports.digest = 0; /* of no table */
+		rows[i]->server.ports.digest = 0; /* of no table */
 	listening_server(f, port);
 	fixture_await(f, STARTED, n.service, 1);
 	for (size_t i = 0; i < ELEMENTS(rows); i++)
-		asked += rows[i]->ports.digest != 0;
+		asked += rows[i]->server.ports.digest != 0;
 	assert_in_range(asked, 0, ELEMENTS(rows) / 2);
 }
 

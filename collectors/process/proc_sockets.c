@@ -27,12 +27,12 @@ void socket_tables_done(struct socket_tables *t)
 	t->count = 0;
 }
 
-static int add_listener(struct socket_table *t, const struct listener *l)
+static int add_listener(struct socket_table *t, const struct tcp_listener *l)
 {
 	/* It doubles whenever its size is a power of two. */
 	if (t->count == 0 || (t->count >= GROWTH && (t->count & (t->count - 1)) == 0)) {
 		size_t room = t->count == 0 ? GROWTH : 2 * t->count;
-		struct listener *items = reallocarray(t->items, room, sizeof(*items));
+		struct tcp_listener *items = reallocarray(t->items, room, sizeof(*items));
 
 		if (!items)
 			return -ENOMEM;
@@ -50,7 +50,7 @@ struct reading {
 };
 
 /* False where nothing more is wanted. */
-static bool take_listener(struct reading *r, const struct listener *l)
+static bool take_listener(struct reading *r, const struct tcp_listener *l)
 {
 	const struct socket_tables *keeper = r->keeper;
 
@@ -71,7 +71,7 @@ static bool take_lines(char *block, size_t *size, struct reading *reading)
 	const char *line = block, *end = block + *size, *newline;
 
 	while ((newline = memchr(line, '\n', (size_t) (end - line)))) {
-		struct listener l;
+		struct tcp_listener l;
 		int r = proc_listener_parse(line, (size_t) (newline - line), &l);
 
 		if (r == 0 || (r == 1 && !take_listener(reading, &l)))
@@ -106,7 +106,7 @@ static void read_table(int root, const char *process, const char *name, struct r
 
 static int by_inode(const void *a, const void *b)
 {
-	const struct listener *x = a, *y = b;
+	const struct tcp_listener *x = a, *y = b;
 
 	return x->inode < y->inode ? -1 : x->inode > y->inode;
 }
@@ -171,9 +171,9 @@ const struct socket_table *socket_tables_get(struct socket_tables *t, pid_t pid)
 	return add_table(t, space, process);
 }
 
-const struct listener *socket_table_find(const struct socket_table *t, uint64_t inode)
+const struct tcp_listener *socket_table_find(const struct socket_table *t, uint64_t inode)
 {
-	const struct listener wanted = {.inode = inode};
+	const struct tcp_listener wanted = {.inode = inode};
 
 	return t->count > 0 ? bsearch(&wanted, t->items, t->count, sizeof(wanted), by_inode) : NULL;
 }

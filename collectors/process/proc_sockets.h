@@ -16,7 +16,7 @@
 struct socket_table {
 	uint64_t space;		/* inode of the namespace */
 	uint64_t digest;	/* of all of them; 0 where there are none */
-	struct listener *items; /* by inode */
+	struct tcp_listener *items; /* by inode */
 	size_t count;
 	bool cut; /* there are more */
 };
@@ -38,7 +38,7 @@ void socket_tables_done(struct socket_tables *t);
 const struct socket_table *socket_tables_get(struct socket_tables *t, pid_t pid);
 
 /* The listening socket of that inode, or NULL. */
-const struct listener *socket_table_find(const struct socket_table *t, uint64_t inode);
+const struct tcp_listener *socket_table_find(const struct socket_table *t, uint64_t inode);
 
 /* Calls FN with the inode of each socket that the process has open, in at most COUNT of its open files
  * from *POSITION on (0 for the first), and moves that on. 1 where there may be more, 0 at the end, or

@@ -348,10 +348,10 @@ static void skip_word(struct text *t)
 		t->at++;
 }
 
-int proc_listener_parse(const char *line, size_t size, struct listener *ret)
+int proc_listener_parse(const char *line, size_t size, struct tcp_listener *ret)
 {
 	struct text t = text_of(line, size);
-	struct listener l = {0};
+	struct tcp_listener l = {0};
 	uint64_t port, state, owner;
 
 	read_number(&t);

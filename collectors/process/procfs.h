@@ -72,13 +72,13 @@ bool proc_cgroup_next(
 	const char *bytes, size_t size, size_t *position, struct cgroup_path *ret);
 
 /* A TCP socket that listens. */
-struct listener {
+struct tcp_listener {
 	uint16_t port;
 	uid_t owner; /* who made it */
 	uint64_t inode;
 };
 /* One line of /proc/PID/net/tcp or tcp6. 1: it listens; 0: another state; -EBADMSG (so the heading). */
-int proc_listener_parse(const char *line, size_t size, struct listener *ret);
+int proc_listener_parse(const char *line, size_t size, struct tcp_listener *ret);
 
 /* The inode of a link in /proc/PID/fd such as "socket:[123]", or 0 where it is none. */
 uint64_t proc_socket_parse(const char *link, size_t size);

@@ -117,7 +117,7 @@ bool search_wants_port(const struct service_match *m, uint16_t port)
 static void on_socket(void *userdata, uint64_t inode)
 {
 	struct listening *l = userdata;
-	const struct listener *socket = socket_table_find(l->table, inode);
+	const struct tcp_listener *socket = socket_table_find(l->table, inode);
 
 	l->found |= socket && search_wants_port(l->match, socket->port);
 }

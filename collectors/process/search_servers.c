@@ -137,7 +137,7 @@ struct asking {
 static void on_socket(void *userdata, uint64_t inode)
 {
 	struct asking *a = userdata;
-	const struct listener *l = socket_table_find(a->table, inode);
+	const struct tcp_listener *l = socket_table_find(a->table, inode);
 	struct ghost *ghost;
 
 	if (!l)

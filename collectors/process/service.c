@@ -203,7 +203,7 @@ static void put_off_successors(struct service *s)
 
 /* A server that put itself into the background, or was replaced by its successor, ends its first process
  * with success. True where anybody goes on in its place. */
-static bool find_successors(struct service *s)
+static bool adopt_successors(struct service *s)
 {
 	unsigned before = s->mains;
 	usec_t begin = clock_monotonic(), end;
@@ -224,12 +224,12 @@ static bool find_successors(struct service *s)
 
 /* Whoever takes the place of P. The children of one that failed most often die with it: only those that
  * live on for a while are the service now, but another one may have come to take its place before. */
-static void find_place_taker(struct service *s, const struct process *p, const int *status)
+static void find_successor(struct service *s, const struct process *p, const int *status)
 {
 	unsigned before = s->mains;
 
 	if (status && *status == 0) {
-		if (!find_successors(s))
+		if (!adopt_successors(s))
 			s->owed++;
 		return;
 	}
@@ -293,7 +293,7 @@ void service_exited(struct process *p, const int *status)
 	s->mains--;
 	service_leave(p, false);
 	s->ending++;
-	find_place_taker(s, p, status);
+	find_successor(s, p, status);
 	s->ending--;
 	count_exit(s, &facts);
 	tell_exited(s, p, NULL, &facts);

@@ -75,7 +75,7 @@ void wanted_list_done(struct wanted_list *l)
 	*l = (struct wanted_list){NULL, 0};
 }
 
-static int add_wanted(struct wanted_list *l, const struct listener *socket, struct service *s)
+static int add_wanted(struct wanted_list *l, const struct tcp_listener *socket, struct service *s)
 {
 	/* It doubles whenever its size is a power of two. */
 	if ((l->count & (l->count - 1)) == 0) {
@@ -113,7 +113,7 @@ static bool is_any_missing(const struct port_index *index, const struct service 
 }
 
 static int add_all_of(
-	struct wanted_list *l, const struct listener *socket, const struct port_index *index,
+	struct wanted_list *l, const struct tcp_listener *socket, const struct port_index *index,
 	const struct service *only)
 {
 	int r = 0;

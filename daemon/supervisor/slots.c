@@ -70,7 +70,7 @@ static void report(struct supervisor *s, const char *name, pid_t pid, const char
 {
 	struct instance *engine = engine_slot(s)->current;
 	_cleanup_buf_ struct buf packet = BUF_INIT;
-	struct usage usage = {0};
+	struct role_usage usage = {0};
 
 	if (!is_running(engine))
 		return;

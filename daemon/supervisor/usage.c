@@ -9,7 +9,7 @@
 
 #define STAT_MAX 4096 /* bytes of /proc/PID/stat */
 
-int usage_read(pid_t pid, struct usage *ret)
+int usage_read(pid_t pid, struct role_usage *ret)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct proc_stat stat;
@@ -22,7 +22,7 @@ int usage_read(pid_t pid, struct usage *ret)
 		r = proc_stat_parse(text.data ? text.data : "", text.size, &stat);
 	if (r < 0)
 		return r;
-	*ret = (struct usage){
+	*ret = (struct role_usage){
 		.resident = stat.resident * (uint64_t) sysconf(_SC_PAGESIZE),
 		.cpu = (double) (stat.user + stat.system) / (double) sysconf(_SC_CLK_TCK),
 	};

@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct usage {
+struct role_usage {
 	uint64_t resident; /* bytes */
 	double cpu;	   /* seconds, user and system */
 };
 
 /* -errno where the process is gone. */
-int usage_read(pid_t pid, struct usage *ret);
+int usage_read(pid_t pid, struct role_usage *ret);

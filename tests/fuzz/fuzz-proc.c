@@ -42,7 +42,7 @@ static void fuzz_cgroups(const char *bytes, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *bytes = (const char *) data;
-	struct listener listener;
+	struct tcp_listener listener;
 
 	fuzz_files(bytes, size);
 	fuzz_cgroups(bytes, size);

@@ -59,7 +59,7 @@ static void test_one_table_for_all(void **state)
 	_cleanup_close_ int root = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct socket_tables tables = {.root = root};
 	const struct socket_table *t;
-	const struct listener *l;
+	const struct tcp_listener *l;
 	uint16_t port;
 	_cleanup_close_ int fd = listen_anywhere(&port);
 	uint64_t digest;

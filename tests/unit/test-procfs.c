@@ -344,7 +344,7 @@ static void test_listener(void **state)
 {
 	for (size_t i = 0; i < ELEMENTS(listeners); i++) {
 		const struct listener_case *c = &listeners[i];
-		struct listener l = {.inode = 5};
+		struct tcp_listener l = {.inode = 5};
 
 		if (proc_listener_parse(c->line, strlen(c->line), &l) != c->result)
 			fail_msg("%s", c->line);

@@ -78,7 +78,7 @@ static void test_standing_still(void **state)
 
 static void test_usage(void **state)
 {
-	struct usage own, gone = {.resident = 1};
+	struct role_usage own, gone = {.resident = 1};
 
 	assert_int_equal(usage_read(getpid(), &own), 0);
 	assert_true(own.resident > 0 && own.resident % (uint64_t) sysconf(_SC_PAGESIZE) == 0);

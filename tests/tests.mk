@@ -34,7 +34,7 @@ integration: all $(check_PROGRAMS)
 EXTRA_DIST += \
 	tests/run tests/check-layers tests/check-files tests/check-exports tests/fuzz/run \
 	tests/unit/random.h \
-	tests/bench/footprint tests/bench/measure.py tests/bench/time-to-page \
+	tests/bench/footprint tests/bench/measure.py tests/bench/search-ports tests/bench/time-to-page \
 	tests/browser/chromium.py tests/browser/conftest.py tests/browser/test_pages.py \
 	tests/integration/conftest.py \
 	tests/integration/harness/__init__.py tests/integration/harness/client.py \

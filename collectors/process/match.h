@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define MATCH_PORTS_MAX 64   /* listening ports of one process that are looked at */
 #define MATCH_PATH_MAX	4096 /* bytes of a path of an executable */
 
 /* A configured service. The strings belong to the configuration. */

@@ -68,6 +68,11 @@ class Server:
         self._say(f"grow {mebibytes}")
         assert int(self._process.stdout.readline()) > 0, "no memory, or no thread"
 
+    def open_files(self, count):
+        """Opens so many files, or as many as it may. Returns how many."""
+        self._say(f"open {count}")
+        return int(self._process.stdout.readline())
+
     def hang(self, file):
         """Makes it hang with its memory locked until FILE, a SilentFile, is released."""
         self._say(f"hang {file.path}")

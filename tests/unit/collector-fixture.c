@@ -292,6 +292,15 @@ struct service_match *fixture_service(struct collector_fixture *f, const char *n
 	return m;
 }
 
+void fixture_command_line(
+	struct collector_fixture *f, struct service_match *m, const char *argument)
+{
+	snprintf(f->command_line, sizeof(f->command_line), "%s/* %s", f->directory, argument);
+	f->command_line_list[0] = f->command_line;
+	m->command_lines = f->command_line_list;
+	m->command_line_count = 1;
+}
+
 void fixture_begin(struct collector_fixture *f, const struct known *known)
 {
 	const struct known nothing = {0};

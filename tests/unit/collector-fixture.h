@@ -69,6 +69,8 @@ struct collector_fixture {
 	struct service_match matches[MATCHES_MAX];
 	size_t match_count;
 	const char *program_list[1];
+	char command_line[80]; /* of fixture_command_line() */
+	const char *command_line_list[1];
 	uid_t user; /* ours: what processes of others are is hidden from an ordinary user */
 	struct server servers[SERVERS_MAX];
 	size_t server_count;
@@ -109,6 +111,11 @@ bool fixture_oom_kills(
 
 /* A service found by the fixture's program; change what it gives before fixture_begin(). */
 struct service_match *fixture_service(struct collector_fixture *f, const char *name);
+
+/* Finds the service by the last argument of programs in the fixture's directory, whatever else it is
+ * found by; once a fixture. */
+void fixture_command_line(
+	struct collector_fixture *f, struct service_match *m, const char *argument);
 
 /* Starts to collect; KNOWN may be NULL. */
 void fixture_begin(struct collector_fixture *f, const struct known *known);

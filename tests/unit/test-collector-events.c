@@ -265,20 +265,12 @@ static void recheck_all(struct collector_fixture *f)
 }
 
 /* A service by nothing but how the programs of this test are called. */
-struct by_command_line {
-	char glob[80];
-	const char *list[1];
-};
-
-static void service_by_command_line(struct collector_fixture *f, struct by_command_line *by)
+static void service_by_command_line(struct collector_fixture *f)
 {
 	struct service_match *m = fixture_service(f, "llama");
 
-	snprintf(by->glob, sizeof(by->glob), "%s/* --ours", f->directory);
-	by->list[0] = by->glob;
 	m->executable_count = 0;
-	m->command_lines = by->list;
-	m->command_line_count = 1;
+	fixture_command_line(f, m, "--ours");
 }
 
 /* A title in place of the arguments is no other program; what is executed then is one. */
@@ -287,10 +279,9 @@ static void check_title(void **state, bool told)
 	struct collector_fixture *f = *state;
 	_cleanup_close_ int events = told ? open_events(f) : -1;
 	struct server *s = fixture_server(f, (const char *const[]){"--ours", NULL});
-	struct by_command_line by;
 	char line[7];
 
-	service_by_command_line(f, &by);
+	service_by_command_line(f);
 	fixture_begin(f, NULL);
 	fixture_await(f, STARTED, "llama", 1);
 	server_say(s, "title x\n");
@@ -325,14 +316,13 @@ static void test_title_after_exec_of_the_same(void **state)
 	static const char *const script[] = {
 		"-c", "echo ready; read x; exec $PWD/served --ours", NULL};
 	struct collector_fixture *f = *state;
-	struct by_command_line by;
 	struct server *s;
 	char line[7];
 
 	fixture_program(f, "served", "served");
 	fixture_program(f, "/bin/sh", "shell");
 	s = fixture_server(f, script);
-	service_by_command_line(f, &by);
+	service_by_command_line(f);
 	fixture_begin(f, NULL);
 	fixture_await(f, STARTED, "llama", 1);
 	server_say(s, "\n");

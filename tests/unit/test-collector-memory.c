@@ -101,9 +101,7 @@ static void test_out_of_memory(void **state)
 	bool possible = true;
 	size_t started = 0, ended = 0;
 
-	fixture_service(f, "llama");
-	f->matches[0].command_lines = (const char *const[]){"*--ours*"};
-	f->matches[0].command_line_count = 1;
+	fixture_command_line(f, fixture_service(f, "llama"), "--ours");
 	for (unsigned i = 0; i < ELEMENTS(cases) && possible; i++) {
 		const struct oom_case *o = &cases[i];
 		const struct told_event *e;

@@ -219,8 +219,7 @@ static void test_io_that_may_not_be_read(void **state)
 	if (seteuid(65534) < 0)
 		skip();
 	m->executable_count = 0;
-	m->command_lines = (const char *const[]){"* --io"};
-	m->command_line_count = 1;
+	fixture_command_line(f, m, "--io");
 	fixture_begin(f, NULL);
 	fixture_await(f, STARTED, "llama", 1);
 	fixture_ticks(f, 2);

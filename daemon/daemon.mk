@@ -20,6 +20,8 @@ librole_a_SOURCES = \
 	daemon/trim.c daemon/trim.h
 
 if HAVE_CMOCKA
+# A test as the supervisor of a role, or as the roles around the engine.
+ROLE_FIXTURE = tests/unit/role-fixture.c tests/unit/role-fixture.h tests/unit/server.c tests/unit/server.h
 DAEMON_TESTS = tests/unit/test-message tests/unit/test-sandbox
 check_PROGRAMS += $(DAEMON_TESTS)
 TESTS += $(DAEMON_TESTS)

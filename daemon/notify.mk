@@ -21,7 +21,7 @@ tests_unit_test_fetch_LDADD = libfetch.a libbase.a $(CURL_LIBS) $(SYSTEMD_LIBS) 
 
 check_PROGRAMS += tests/unit/test-notify
 TESTS += tests/unit/test-notify
-tests_unit_test_notify_SOURCES = tests/unit/test-notify.c tests/unit/server.c tests/unit/server.h
+tests_unit_test_notify_SOURCES = tests/unit/test-notify.c $(ROLE_FIXTURE)
 tests_unit_test_notify_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_notify_LDADD = librole.a libconfig.a libalerts.a libbase.a \
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)

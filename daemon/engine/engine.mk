@@ -39,7 +39,7 @@ tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_LDADD = libengine.a libschema.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
 # The engine itself, in front of a disk that fails.
 tests_unit_test_engine_faults_SOURCES = tests/unit/test-engine-faults.c \
-	tests/unit/engine-fixture.c tests/unit/engine-fixture.h \
+	tests/unit/engine-fixture.c tests/unit/engine-fixture.h $(ROLE_FIXTURE) \
 	tests/unit/config-files.c tests/unit/config-files.h \
 	tests/unit/fault-vfs.c tests/unit/fault-vfs.h
 tests_unit_test_engine_faults_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
@@ -47,19 +47,19 @@ tests_unit_test_engine_faults_LDADD = libengine.a librole.a libconfigload.a libc
 	libstore.a libschema.a libbase.a $(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) \
 	$(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_engine_limits_SOURCES = tests/unit/test-engine-limits.c \
-	tests/unit/engine-fixture.c tests/unit/engine-fixture.h \
+	tests/unit/engine-fixture.c tests/unit/engine-fixture.h $(ROLE_FIXTURE) \
 	tests/unit/config-files.c tests/unit/config-files.h
 tests_unit_test_engine_limits_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
 tests_unit_test_engine_limits_LDADD = $(tests_unit_test_engine_faults_LDADD)
 tests_unit_test_engine_tell_SOURCES = tests/unit/test-engine-tell.c \
-	tests/unit/engine-fixture.c tests/unit/engine-fixture.h \
+	tests/unit/engine-fixture.c tests/unit/engine-fixture.h $(ROLE_FIXTURE) \
 	tests/unit/config-files.c tests/unit/config-files.h
 tests_unit_test_engine_tell_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
 tests_unit_test_engine_tell_LDFLAGS = -Wl,--wrap=clock_monotonic
 tests_unit_test_engine_tell_LDADD = $(tests_unit_test_engine_faults_LDADD)
 # And with peers that were taken over.
 tests_unit_test_engine_trust_SOURCES = tests/unit/test-engine-trust.c \
-	tests/unit/engine-fixture.c tests/unit/engine-fixture.h \
+	tests/unit/engine-fixture.c tests/unit/engine-fixture.h $(ROLE_FIXTURE) \
 	tests/unit/config-files.c tests/unit/config-files.h
 tests_unit_test_engine_trust_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
 tests_unit_test_engine_trust_LDADD = $(tests_unit_test_engine_faults_LDADD)

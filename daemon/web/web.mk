@@ -93,7 +93,7 @@ tests_unit_test_web_presentation_LDADD = $(WEB_TEST_LIBS)
 check_PROGRAMS += tests/unit/test-web
 TESTS += tests/unit/test-web
 tests_unit_test_web_SOURCES = \
-	tests/unit/test-web.c tests/unit/web-fixture.c tests/unit/web-fixture.h
+	tests/unit/test-web.c tests/unit/web-fixture.c tests/unit/web-fixture.h $(ROLE_FIXTURE)
 tests_unit_test_web_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_web_LDADD = librole.a libconfig.a libalerts.a libstore.a libschema.a libbase.a \
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)

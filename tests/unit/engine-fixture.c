@@ -65,12 +65,6 @@ void role_exit(struct role *r, int status)
 
 /* The other ends. */
 
-static void send_packet(struct link *l, struct buf *packet)
-{
-	assert_int_equal(message_end(packet), 0);
-	assert_int_equal(link_send(l, packet, -1), 0);
-}
-
 static int on_process(struct link *l, struct message *m, void *userdata)
 {
 	struct engine_fixture *f = userdata;
@@ -108,7 +102,7 @@ static void answer(struct engine_fixture *f, uint64_t id, unsigned status)
 	message_put_u64(&packet, status);
 	message_put_u64(&packet, 0);
 	message_put_string(&packet, status == 200 ? "" : f->because);
-	send_packet(f->notify, &packet);
+	role_fixture_send(f->notify, &packet, -1);
 }
 
 void engine_fixture_answer(struct engine_fixture *f, unsigned status)
@@ -160,20 +154,12 @@ static int on_web(struct link *l, struct message *m, void *userdata)
 	return 0;
 }
 
-static void on_closed(struct link *l, int reason, void *userdata)
-{
-	fail_msg("the engine closed a link: %s", strerror(-reason));
-}
-
 static void connect_role(struct engine_fixture *f, const char *name, int64_t pid,
 	const struct link_ops *ops, struct link **ret)
 {
-	int pair[2];
+	int fd = role_fixture_link(f->event, FROM_ENGINE, ops, f, ret);
 
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-	assert_int_equal(link_new(f->event, pair[0], FROM_ENGINE, ops, f, ret), 0);
-	assert_int_equal(engine_program.peer(f->role, name, pid, pair[1]), 0);
+	assert_int_equal(engine_program.peer(f->role, name, pid, fd), 0);
 }
 
 static void declare(struct engine_fixture *f, uint64_t id, const char *metric)
@@ -185,7 +171,7 @@ static void declare(struct engine_fixture *f, uint64_t id, const char *metric)
 	message_put_string(&packet, metric);
 	message_put_string(&packet, "service");
 	message_put_string(&packet, "llama");
-	send_packet(f->process, &packet);
+	role_fixture_send(f->process, &packet, -1);
 }
 
 /* Life. */
@@ -218,9 +204,9 @@ void engine_fixture_remove(struct engine_fixture *f)
 
 void engine_fixture_start(struct engine_fixture *f)
 {
-	static const struct link_ops process_ops = {on_process, on_closed},
-				     notify_ops = {on_notify, on_closed},
-				     web_ops = {on_web, on_closed};
+	static const struct link_ops process_ops = {on_process, role_fixture_closed},
+				     notify_ops = {on_notify, role_fixture_closed},
+				     web_ops = {on_web, role_fixture_closed};
 
 	f->began = clock_wall() - 30 * USEC_PER_SEC;
 	f->role = calloc(1, sizeof(*f->role));
@@ -291,7 +277,7 @@ void engine_fixture_event(struct engine_fixture *f, const char *type, int64_t pi
 	message_put_string(&packet, "");
 	message_put_bytes(&packet, evidence.data, evidence.size);
 	message_put_bytes(&packet, samples.data, samples.size);
-	send_packet(f->process, &packet);
+	role_fixture_send(f->process, &packet, -1);
 }
 
 void engine_fixture_resident(struct engine_fixture *f, double bytes)
@@ -303,7 +289,7 @@ void engine_fixture_resident(struct engine_fixture *f, double bytes)
 	message_put_u64(&packet, clock_wall());
 	message_put_u64(&packet, 1);
 	message_put_f64(&packet, bytes);
-	send_packet(f->process, &packet);
+	role_fixture_send(f->process, &packet, -1);
 }
 
 void engine_fixture_fact(
@@ -316,7 +302,7 @@ void engine_fixture_fact(
 	message_put_string(&packet, service);
 	message_put_string(&packet, key);
 	message_put_string(&packet, value);
-	send_packet(f->process, &packet);
+	role_fixture_send(f->process, &packet, -1);
 }
 
 int engine_fixture_listen(struct engine_fixture *f, struct sockaddr_un *ret)
@@ -356,8 +342,7 @@ void engine_fixture_command_over(
 	message_put_string(&packet, argument);
 	message_put_string(&packet, "{}");
 	message_put_string(&packet, "");
-	assert_int_equal(message_end(&packet), 0);
-	assert_int_equal(link_send(f->web, &packet, accepted), 0);
+	role_fixture_send(f->web, &packet, accepted);
 }
 
 size_t engine_fixture_posts(const struct engine_fixture *f, const char *webhook, const char *type)

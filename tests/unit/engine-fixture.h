@@ -15,10 +15,10 @@
 
 #include <cmocka.h>
 
-#include "daemon/link.h"
 #include "daemon/role.h"
 #include "schema/store_read.h"
 #include "tests/unit/config-files.h"
+#include "tests/unit/role-fixture.h"
 
 #define POSTS_MAX		64
 #define ENGINE_FIXTURE_DEADLINE (20 * USEC_PER_SEC)
@@ -80,9 +80,5 @@ void engine_fixture_answer(struct engine_fixture *f, unsigned status);
 /* How many posts of that type came for the webhook. */
 size_t engine_fixture_posts(const struct engine_fixture *f, const char *webhook, const char *type);
 
-/* Runs the loop until CONDITION holds; only a hang lets it fail. */
 #define engine_fixture_await(f, condition)                                                         \
-	for (usec_t _begin = clock_monotonic(); !(condition);) {                                   \
-		assert_true(sd_event_run((f)->event, ENGINE_FIXTURE_DEADLINE) >= 0);               \
-		assert_true(usec_since(clock_monotonic(), _begin) < ENGINE_FIXTURE_DEADLINE);      \
-	}
+	role_fixture_await((f)->event, ENGINE_FIXTURE_DEADLINE, condition)

@@ -55,13 +55,11 @@ static void on_closed(struct link *l, int reason, void *userdata)
 static void connect_end(struct engine_fixture *f, const char *role, int64_t pid, struct role_end *end)
 {
 	static const struct link_ops ops = {on_message, on_closed};
-	int pair[2];
+	int fd;
 
 	*end = (struct role_end){0};
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-	assert_int_equal(link_new(f->event, pair[0], FROM_ENGINE, &ops, end, &end->link), 0);
-	assert_int_equal(engine_program.peer(f->role, role, pid, pair[1]), 0);
+	fd = role_fixture_link(f->event, FROM_ENGINE, &ops, end, &end->link);
+	assert_int_equal(engine_program.peer(f->role, role, pid, fd), 0);
 }
 
 static char long_name[LONG_NAME_BYTES + 1];
@@ -177,8 +175,7 @@ static void test_lies_end_their_collector(void **state)
 		engine_fixture_start(&f);
 		connect_end(&f, "process", 1000011, &end);
 		engine_fixture_await(&f, end.known);
-		assert_int_equal(message_end(&lie), 0);
-		assert_int_equal(link_send(end.link, &lie, -1), 0);
+		role_fixture_send(end.link, &lie, -1);
 		engine_fixture_await(&f, end.closed);
 		link_free(end.link);
 		engine_fixture_event(&f, EVENT_PROCESS_STARTED, 100, 1);
@@ -242,13 +239,11 @@ static void send_wide_series(struct engine_fixture *f, struct link *l)
 		message_put_string(&declaration, "modelwatch_service_wide_total");
 		message_put_string(&declaration, "wide");
 		message_put_string(&declaration, label);
-		assert_int_equal(message_end(&declaration), 0);
-		assert_int_equal(link_send(l, &declaration, -1), 0);
+		role_fixture_send(l, &declaration, -1);
 		put_samples(&samples, "process");
 		message_put_u64(&samples, i);
 		message_put_f64(&samples, 1);
-		assert_int_equal(message_end(&samples), 0);
-		assert_int_equal(link_send(l, &samples, -1), 0);
+		role_fixture_send(l, &samples, -1);
 		/* No more at once than a link takes. */
 		while (i % 100 == 0 && sd_event_run(f->event, 0) > 0)
 			;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The notify role as it runs, sandbox and all, with this test as its supervisor and its engine. */
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,7 +9,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -19,12 +17,14 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/base/text.h"
 #include "daemon/config/model.h"
-#include "daemon/link.h"
+#include "tests/unit/role-fixture.h"
 #include "tests/unit/server.h"
 
 #define DEADLINE (20 * USEC_PER_SEC)
 #define HELD_MAX 80 /* requests that this test answers itself */
 #define SECRET	 "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+#define await(f, condition) role_fixture_await((f)->role.event, DEADLINE, condition)
 
 struct result {
 	uint64_t id, status, retry_after;
@@ -39,13 +39,10 @@ struct held {
 };
 
 struct fixture {
-	sd_event *event;
-	struct link *supervisor, *engine;
-	pid_t notify, server;
+	struct role_fixture role;
+	pid_t server;
 	unsigned port;
 	int told[2]; /* what the server was sent, through a pipe */
-	char directory[32];
-	bool ready;
 	struct result results[HELD_MAX];
 	size_t count;
 	sd_event_source *listener; /* of "held" */
@@ -53,14 +50,6 @@ struct fixture {
 	struct held held[HELD_MAX];
 	size_t held_count;
 };
-
-static int on_alive(struct link *l, struct message *m, void *userdata)
-{
-	struct fixture *f = userdata;
-
-	f->ready = true;
-	return 0;
-}
 
 static int on_delivered(struct link *l, struct message *m, void *userdata)
 {
@@ -77,13 +66,7 @@ static int on_delivered(struct link *l, struct message *m, void *userdata)
 	return 0;
 }
 
-static void on_closed(struct link *l, int reason, void *userdata)
-{
-	fail_msg("notify closed a link: %s", strerror(-reason));
-}
-
-static const struct link_ops supervisor_ops = {on_alive, on_closed};
-static const struct link_ops engine_ops = {on_delivered, on_closed};
+static const struct link_ops engine_ops = {on_delivered, role_fixture_closed};
 
 /* Gives an option of a webhook; CONTENT is what a secret's text names, or NULL. */
 static void put(struct config *c, struct section *s, enum option option, const char *text,
@@ -122,7 +105,7 @@ static void hold_requests(struct fixture *f)
 {
 	int fd = server_listen(&f->held_port);
 
-	assert_int_equal(sd_event_add_io(f->event, &f->listener, fd, EPOLLIN, on_request, f), 0);
+	assert_int_equal(sd_event_add_io(f->role.event, &f->listener, fd, EPOLLIN, on_request, f), 0);
 	sd_event_source_set_io_fd_own(f->listener, true);
 }
 
@@ -166,7 +149,7 @@ static void add_long(struct config *c)
 	put(c, s, OPTION_WEBHOOK_URL, url.data, NULL);
 }
 
-static void make_slice(const struct fixture *f, struct buf *slice)
+static void configure(struct fixture *f)
 {
 	_cleanup_config_ struct config *c = config_new(FOR_ALL);
 	struct section *s;
@@ -185,72 +168,25 @@ static void make_slice(const struct fixture *f, struct buf *slice)
 	add_long(c);
 	s = add_webhook(c, f->port, "hanging", "/hang?key=hidden");
 	put(c, s, OPTION_WEBHOOK_TIMEOUT, "200ms", NULL);
-	assert_int_equal(config_slice(c, FOR_NOTIFY, slice), 0);
+	role_fixture_configure(&f->role, c, FOR_NOTIFY, DEADLINE);
 }
-
-/* Runs the loop until CONDITION holds. */
-#define await(f, condition)                                                                        \
-	while (!(condition))                                                                       \
-	assert_true(sd_event_run((f)->event, DEADLINE) > 0)
 
 static void connect_engine(struct fixture *f)
 {
-	_cleanup_buf_ struct buf packet = BUF_INIT;
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	f->engine = link_free(f->engine);
-	assert_int_equal(
-		link_new(f->event, pair[0], FROM_NOTIFY, &engine_ops, f, &f->engine), 0);
-	message_begin(&packet, MESSAGE_CONNECT);
-	message_put_string(&packet, "engine");
-	message_put_u64(&packet, 1);
-	assert_int_equal(message_end(&packet), 0);
-	assert_int_equal(link_send(f->supervisor, &packet, pair[1]), 0);
-	close(pair[1]);
-}
-
-static void start_notify(struct fixture *f, const struct buf *slice)
-{
-	_cleanup_buf_ struct buf packet = BUF_INIT;
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	f->notify = server_fork();
-	if (f->notify == 0) {
-		/* The role knows descriptor 3 and no other. */
-		if (pair[1] == 3 ? fcntl(3, F_SETFD, 0) == 0 : dup2(pair[1], 3) == 3)
-			execl("./modelwatch-notify", "modelwatch-notify", NULL);
-		_exit(127);
-	}
-	close(pair[1]);
-	assert_int_equal(
-		link_new(f->event, pair[0], FROM_ROLE, &supervisor_ops, f, &f->supervisor), 0);
-	message_begin(&packet, MESSAGE_CONFIGURE);
-	message_put_string(&packet, f->directory);
-	message_put_string(&packet, "host");
-	message_put_u64(&packet, 0);
-	message_put_bytes(&packet, slice->data, slice->size);
-	assert_int_equal(message_end(&packet), 0);
-	assert_int_equal(link_send(f->supervisor, &packet, -1), 0);
-	await(f, f->ready);
+	role_fixture_connect(&f->role, FROM_NOTIFY, &engine_ops, f);
 }
 
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	_cleanup_close_ int listener = server_listen(&f->port);
-	_cleanup_buf_ struct buf slice = BUF_INIT;
 
-	signal(SIGPIPE, SIG_IGN);
-	strcpy(f->directory, "/tmp/test-notify-XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
+	role_fixture_make(&f->role);
 	assert_int_equal(pipe(f->told), 0);
 	f->server = server_start(listener);
-	assert_int_equal(sd_event_new(&f->event), 0);
 	hold_requests(f);
-	make_slice(f, &slice);
-	start_notify(f, &slice);
+	role_fixture_start(&f->role, "notify");
+	configure(f);
 	connect_engine(f);
 	*state = f;
 	return 0;
@@ -259,24 +195,15 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_buf_ struct buf packet = BUF_INIT;
-	int status;
 
-	message_begin(&packet, MESSAGE_STOP);
-	assert_int_equal(message_end(&packet), 0);
-	assert_int_equal(link_send(f->supervisor, &packet, -1), 0);
-	assert_int_equal(waitpid(f->notify, &status, 0), f->notify);
-	assert_int_equal(status, 0);
+	role_fixture_stop(&f->role);
 	kill(f->server, SIGKILL);
-	link_free(f->engine);
-	link_free(f->supervisor);
 	for (size_t i = 0; i < f->held_count; i++)
 		close_fd(&f->held[i].fd);
 	sd_event_source_unref(f->listener);
-	sd_event_unref(f->event);
+	role_fixture_remove(&f->role);
 	close(f->told[0]);
 	close(f->told[1]);
-	rmdir(f->directory);
 	free(f);
 	return 0;
 }
@@ -290,8 +217,7 @@ static void deliver(struct fixture *f, uint64_t id, const char *webhook, const c
 	message_put_string(&packet, webhook);
 	message_put_string(&packet, "msg_1");
 	message_put_bytes(&packet, body, strlen(body));
-	assert_int_equal(message_end(&packet), 0);
-	assert_int_equal(link_send(f->engine, &packet, -1), 0);
+	role_fixture_send(f->role.engine, &packet, -1);
 }
 
 static struct result *result_of(struct fixture *f, uint64_t id)
@@ -434,7 +360,7 @@ static void test_over_while_there_is_no_engine(void **state)
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
 		deliver(f, i, "held", "{1}");
 		expect_request(f, i + 1, "{1}");
-		f->engine = link_free(f->engine);
+		f->role.engine = link_free(f->role.engine);
 		answer(f, i, cases[i].answer);
 		connect_engine(f);
 		deliver(f, i, "held", "{1}");

@@ -114,8 +114,7 @@ static void tell_trouble(struct fixture *f, const char *text, bool of_samples)
 	message_begin(&packet, MESSAGE_TROUBLE);
 	message_put_string(&packet, text);
 	message_put_u64(&packet, of_samples);
-	message_end(&packet);
-	assert_true(link_send(f->engine, &packet, -1) >= 0);
+	role_fixture_send(f->role.engine, &packet, -1);
 	/* It travels behind what was sent before; one exchange later it is there. */
 	assert_status(f, "/about", 200);
 }
@@ -177,9 +176,8 @@ static void test_command_unanswered(void **state)
 
 	f->status = 0;
 	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
-	assert_int_equal(sd_event_add_io(f->event, &source, fd, EPOLLIN, on_answer, &a), 0);
+	assert_int_equal(sd_event_add_io(f->role.event, &source, fd, EPOLLIN, on_answer, &a), 0);
 	await(f, f->commands > before);
-	link_free(f->engine);
 	connect_engine(f);
 	await(f, a.done);
 	sd_event_source_disable_unref(source);
@@ -340,11 +338,11 @@ static void say_and_end(struct fixture *f, bool tcp, const char *request, struct
 	sd_event_source *source;
 
 	assert_status(f, "/assets/style.css", 200);
-	assert_int_equal(kill(f->web, SIGSTOP), 0);
+	assert_int_equal(kill(f->role.pid, SIGSTOP), 0);
 	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
-	assert_int_equal(kill(f->web, SIGCONT), 0);
-	assert_int_equal(sd_event_add_io(f->event, &source, fd, EPOLLIN, on_answer, ret), 0);
+	assert_int_equal(kill(f->role.pid, SIGCONT), 0);
+	assert_int_equal(sd_event_add_io(f->role.event, &source, fd, EPOLLIN, on_answer, ret), 0);
 	await(f, ret->done);
 	sd_event_source_disable_unref(source);
 }
@@ -458,7 +456,7 @@ static long read_anonymous(const struct fixture *f)
 	long kib = 0;
 	FILE *status;
 
-	snprintf(name, sizeof(name), "/proc/%d/status", f->web);
+	snprintf(name, sizeof(name), "/proc/%d/status", f->role.pid);
 	status = fopen(name, "r");
 	assert_non_null(status);
 	while (fgets(line, sizeof(line), status))
@@ -507,7 +505,7 @@ static void test_another_database(void **state)
 	char name[128];
 
 	f->store = store_close(f->store);
-	snprintf(name, sizeof(name), "%s/damaged.db", f->directory);
+	snprintf(name, sizeof(name), "%s/damaged.db", f->role.directory);
 	assert_int_equal(rename(f->database, name), 0);
 	assert_status(f, "/v1/status", 503);
 	assert_int_equal(store_open(f->database, &f->store, NULL), 0);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -20,14 +17,6 @@
 #include "tests/unit/web-fixture.h"
 
 #define TEXT(literal) ((char[]){literal})
-
-static int on_alive(struct link *l, struct message *m, void *userdata)
-{
-	struct fixture *f = userdata;
-
-	f->ready = true;
-	return 0;
-}
 
 static void acknowledge(struct fixture *f)
 {
@@ -66,23 +55,11 @@ static int on_command(struct link *l, struct message *m, void *userdata)
 	message_put_u64(&packet, number);
 	message_put_u64(&packet, f->status);
 	message_put_bytes(&packet, body, strlen(body));
-	assert_int_equal(message_end(&packet), 0);
-	return link_send(l, &packet, -1);
+	role_fixture_send(l, &packet, -1);
+	return 0;
 }
 
-static void on_closed(struct link *l, int reason, void *userdata)
-{
-	fail_msg("web closed a link: %s", strerror(-reason));
-}
-
-static const struct link_ops supervisor_ops = {on_alive, on_closed};
-static const struct link_ops engine_ops = {on_command, on_closed};
-
-static void send_packet(struct fixture *f, struct buf *packet, int fd)
-{
-	assert_int_equal(message_end(packet), 0);
-	assert_int_equal(link_send(f->supervisor, packet, fd), 0);
-}
+static const struct link_ops engine_ops = {on_command, role_fixture_closed};
 
 static void pass_listener(struct fixture *f, const char *name, int fd)
 {
@@ -92,7 +69,7 @@ static void pass_listener(struct fixture *f, const char *name, int fd)
 	assert_int_equal(listen(fd, 64), 0);
 	message_begin(&packet, MESSAGE_DESCRIPTOR);
 	message_put_string(&packet, name);
-	send_packet(f, &packet, fd);
+	role_fixture_send(f->role.supervisor, &packet, fd);
 	close(fd);
 }
 
@@ -115,24 +92,13 @@ static void pass_listeners(struct fixture *f)
 
 void connect_engine(struct fixture *f)
 {
-	_cleanup_buf_ struct buf packet = BUF_INIT;
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(link_new(f->event, pair[0], FROM_WEB, &engine_ops, f, &f->engine), 0);
-	message_begin(&packet, MESSAGE_CONNECT);
-	message_put_string(&packet, "engine");
-	message_put_u64(&packet, 1);
-	send_packet(f, &packet, pair[1]);
-	close(pair[1]);
+	role_fixture_connect(&f->role, FROM_WEB, &engine_ops, f);
 }
 
 static void configure(struct fixture *f)
 {
-	_cleanup_buf_ struct buf packet = BUF_INIT, slice = BUF_INIT;
 	_cleanup_config_ struct config *c = config_new(FOR_ALL);
 	struct section *s;
-
 	struct number number;
 
 	assert_int_equal(
@@ -144,38 +110,17 @@ static void configure(struct fixture *f)
 	/* Sections that are always there. */
 	assert_int_equal(config_add_section(c, SECTION_DAEMON, "", &(struct place){0}, &s), 0);
 	assert_int_equal(config_add_section(c, SECTION_PAGE, "", &(struct place){0}, &s), 0);
-	assert_int_equal(config_slice(c, FOR_WEB, &slice), 0);
-	message_begin(&packet, MESSAGE_CONFIGURE);
-	message_put_string(&packet, f->directory);
-	message_put_string(&packet, "gpu7");
-	message_put_u64(&packet, 0);
-	message_put_bytes(&packet, slice.data, slice.size);
-	send_packet(f, &packet, -1);
-	await(f, f->ready);
+	role_fixture_configure(&f->role, c, FOR_WEB, DEADLINE);
 }
 
 int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	int pair[2];
 
-	signal(SIGPIPE, SIG_IGN);
-	strcpy(f->directory, "/tmp/test-web-XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
-	snprintf(f->path, sizeof(f->path), "%s/http.sock", f->directory);
-	snprintf(f->database, sizeof(f->database), "%s/modelwatch.db", f->directory);
-	assert_int_equal(sd_event_new(&f->event), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	f->web = fork();
-	if (f->web == 0) {
-		/* The role knows descriptor 3 and no other. */
-		if (pair[1] == 3 ? fcntl(3, F_SETFD, 0) == 0 : dup2(pair[1], 3) == 3)
-			execl("./modelwatch-web", "modelwatch-web", NULL);
-		_exit(127);
-	}
-	close(pair[1]);
-	assert_int_equal(
-		link_new(f->event, pair[0], FROM_ROLE, &supervisor_ops, f, &f->supervisor), 0);
+	role_fixture_make(&f->role);
+	snprintf(f->path, sizeof(f->path), "%s/http.sock", f->role.directory);
+	snprintf(f->database, sizeof(f->database), "%s/modelwatch.db", f->role.directory);
+	role_fixture_start(&f->role, "web");
 	pass_listeners(f);
 	configure(f);
 	*state = f;
@@ -185,20 +130,10 @@ int setup(void **state)
 int teardown(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_buf_ struct buf packet = BUF_INIT;
-	char command[128];
-	int status;
 
-	message_begin(&packet, MESSAGE_STOP);
-	send_packet(f, &packet, -1);
-	assert_int_equal(waitpid(f->web, &status, 0), f->web);
-	assert_int_equal(status, 0);
+	role_fixture_stop(&f->role);
 	store_close(f->store);
-	link_free(f->engine);
-	link_free(f->supervisor);
-	sd_event_unref(f->event);
-	snprintf(command, sizeof(command), "rm -r %s", f->directory);
-	assert_int_equal(system(command), 0);
+	role_fixture_remove(&f->role);
 	free(f);
 	return 0;
 }
@@ -258,7 +193,7 @@ struct response send_request(struct fixture *f, const char *request, const char 
 			break; /* answered and closed before all was read: the answer counts */
 		sent += (size_t) part;
 	}
-	assert_int_equal(sd_event_add_io(f->event, &source, fd, EPOLLIN, on_answer, &a), 0);
+	assert_int_equal(sd_event_add_io(f->role.event, &source, fd, EPOLLIN, on_answer, &a), 0);
 	await(f, a.done);
 	sd_event_source_disable_unref(source);
 	assert_int_equal(strncmp(a.text.data, "HTTP/1.1 ", 9), 0);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The web role as it runs, sandbox and all, for its tests: the program in a child process, and the
- * test as its supervisor, its engine and its clients. Failures here fail the test; so does a link
- * that the role closes. Include after cmocka.h. */
+/* The web role for its tests, which are its supervisor, its engine and its clients. Failures here
+ * fail the test. Include after cmocka.h. */
 #pragma once
 
 #include <sys/types.h>
@@ -9,9 +8,8 @@
 #include <jansson.h>
 
 #include "daemon/base/buf.h"
-#include "daemon/base/clock.h"
-#include "daemon/link.h"
 #include "schema/store.h"
+#include "tests/unit/role-fixture.h"
 
 /* Shorter than the timeout of a silent connection. */
 #define DEADLINE (10 * USEC_PER_SEC)
@@ -20,12 +18,9 @@
 #define PAGE_PATH "/services/a%20b%3Ci%3E"
 
 struct fixture {
-	sd_event *event;
-	struct link *supervisor, *engine; /* our ends; no engine before connect_engine() */
-	pid_t web;
-	char directory[64], path[96], database[96]; /* PATH: of the Unix socket */
-	unsigned port;                              /* on 127.0.0.1 */
-	bool ready;
+	struct role_fixture role;
+	char path[96], database[96]; /* PATH: of the Unix socket */
+	unsigned port;		     /* on 127.0.0.1 */
 	struct store *store; /* NULL before fill_store() */
 	unsigned status;     /* what the engine answers, 0 nothing; at 200 it does what it is told */
 	unsigned commands;
@@ -33,19 +28,14 @@ struct fixture {
 	pid_t peer;        /* who asked */
 };
 
-/* Runs the loop until CONDITION holds; heartbeats alone do not put the end off. */
-#define await(f, condition)                                                                        \
-	for (usec_t end = clock_monotonic() + DEADLINE; !(condition);) {                           \
-		assert_true(sd_event_run((f)->event, DEADLINE) >= 0);                              \
-		assert_true(clock_monotonic() < end);                                              \
-	}
+#define await(f, condition) role_fixture_await((f)->role.event, DEADLINE, condition)
 
 /* cmocka set-up and tear-down of a group: ./modelwatch-web, listening and configured with one alert
  * rule, without a database and without an engine; at the end it has to stop as told. */
 int setup(void **state);
 int teardown(void **state);
 
-/* Gives the role a link to the engine that the test plays. */
+/* Gives the role a link to the engine that the test plays, in place of the one before. */
 void connect_engine(struct fixture *f);
 
 /* Makes the database: one service, one role, one incident (17), one fact, a minute of samples. */

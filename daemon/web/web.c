@@ -16,13 +16,21 @@
 #define IDLE_AFTER USEC_PER_SEC  /* after a request, memory is given back */
 #define FREE_MAX   (1024 * 1024) /* bytes of the heap that may stay, unused: giving back has its price */
 
+/* The source is off while it is not needed, and before each of its calls. */
+static int look_later(sd_event_source *source)
+{
+	int r = sd_event_source_set_time_relative(source, IDLE_AFTER);
+
+	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
 /* What large documents needed would stay ours for ever. */
 static int on_idle(sd_event_source *source, uint64_t now, void *userdata)
 {
 	struct web *w = userdata;
 
 	if (http_server_is_sending(w->server))
-		return sd_event_source_set_time_relative(source, IDLE_AFTER);
+		return look_later(source);
 	if (mallinfo2().fordblks > FREE_MAX)
 		trim_memory();
 	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -35,9 +43,8 @@ static void on_request(struct http_exchange *x, const struct http_request *q, vo
 
 	dispatch_request(x, q, w);
 	/* Who asks all the time does not put it off. */
-	if (sd_event_source_get_enabled(w->idle, &enabled) == 0 &&
-		sd_event_source_set_time_relative(w->idle, IDLE_AFTER) >= 0)
-		sd_event_source_set_enabled(w->idle, SD_EVENT_ONESHOT);
+	if (sd_event_source_get_enabled(w->idle, &enabled) == 0)
+		look_later(w->idle);
 }
 
 static int listen_to_all(struct web *w)

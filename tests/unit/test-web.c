@@ -497,6 +497,26 @@ static void test_memory_is_given_back(void **state)
 	}
 }
 
+/* The same where somebody reads slowly when it is looked for the first time, and nobody asks again. */
+static void test_memory_behind_a_slow_reader(void **state)
+{
+	static const char request[] = "GET /v1/incidents/17 HTTP/1.1\r\nHost: any\r\n\r\n";
+	struct fixture *f = *state;
+	usec_t begin;
+	int reader;
+
+#ifdef MW_RELAXED_SANDBOX
+	skip();
+#endif
+	reader = dial(f, false);
+	assert_int_equal(write(reader, request, strlen(request)), strlen(request));
+	assert_status(f, "/incidents/17", 200);
+	begin = clock_monotonic();
+	await(f, usec_since(clock_monotonic(), begin) > 3 * USEC_PER_SEC);
+	close(reader);
+	await(f, read_anonymous(f) < 8 << 20);
+}
+
 /* The engine set a damaged file aside and began another. */
 static void test_another_database(void **state)
 {
@@ -537,6 +557,7 @@ int main(void)
 		cmocka_unit_test(test_connection_limit),
 		cmocka_unit_test(test_slow_readers),
 		cmocka_unit_test(test_memory_is_given_back),
+		cmocka_unit_test(test_memory_behind_a_slow_reader),
 		cmocka_unit_test(test_another_database),
 		cmocka_unit_test(test_silence),
 	};

@@ -49,5 +49,8 @@ struct role_row {
 
 extern const struct role_row role_rows[ROLES];
 
+/* The metric that says when the collector of its label "collector" was last heard of. */
+#define COLLECTOR_REPORTED "modelwatch_collector_last_success_timestamp_seconds"
+
 /* The row of that name, or NULL. */
 const struct role_row *role_row_find(const char *name);

@@ -70,9 +70,9 @@ static int write_changes(struct engine *e, const struct alerting_changes *change
 void engine_keep_reserve(struct engine *e)
 {
 	if (reserve_make(e->database) >= 0)
-		facts_doctor(e, "reserve", "", "", "");
+		facts_doctor_retract(e, "reserve");
 	else
-		facts_doctor(e, "reserve", check_state_name(CHECK_LIMITED),
+		facts_doctor(e, "reserve", CHECK_LIMITED,
 			"There is no room for the reserve beside the database: once its disk is full,"
 			" nobody is told of anything new.",
 			"Make room on the file system of the state directory.");

@@ -46,7 +46,6 @@
 #define DELIVERIES_MAX	10000	/* notifications in memory that wait for delivery, shared by the webhooks */
 #define PER_WEBHOOK	4	/* of them under way at once */
 #define EVENT_SERIES_MAX 64	/* series that one event changes */
-#define COLLECTOR_REPORTED "modelwatch_collector_last_success_timestamp_seconds"
 #define SERVICES_MAX	4096	/* configured and discovered */
 
 struct engine;
@@ -268,9 +267,11 @@ void processes_done(struct engine *e);
 /* facts.c: an empty VALUE takes the fact back. */
 int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
 	const char *key, const char *value);
-/* What the engine itself has to say in `doctor`; empty texts take it back. */
-int facts_doctor(struct engine *e, const char *subject, const char *state, const char *text,
+/* What the engine itself has to say in `doctor` about SUBJECT. -ENOMEM. */
+int facts_doctor(struct engine *e, const char *subject, enum check_state state, const char *text,
 	const char *remedy);
+/* Takes it back; nothing happens where nothing was said. -ENOMEM. */
+int facts_doctor_retract(struct engine *e, const char *subject);
 /* A role connects anew: what it said before holds no longer. */
 void facts_forget(struct engine *e, const char *role);
 bool facts_changed(const struct engine *e);

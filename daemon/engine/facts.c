@@ -100,7 +100,7 @@ int facts_put(struct engine *e, const char *role, const char *topic, const char 
 	return r;
 }
 
-int facts_doctor(struct engine *e, const char *subject, const char *state, const char *text,
+static int put_check(struct engine *e, const char *subject, const char *state, const char *text,
 	const char *remedy)
 {
 	const char *role = role_rows[ROLE_ENGINE].name;
@@ -109,6 +109,17 @@ int facts_doctor(struct engine *e, const char *subject, const char *state, const
 	if (r == 0)
 		r = facts_put(e, role, "doctor", subject, "text", text);
 	return r < 0 ? r : facts_put(e, role, "doctor", subject, "remedy", remedy);
+}
+
+int facts_doctor(struct engine *e, const char *subject, enum check_state state, const char *text,
+	const char *remedy)
+{
+	return put_check(e, subject, check_state_name(state), text, remedy);
+}
+
+int facts_doctor_retract(struct engine *e, const char *subject)
+{
+	return put_check(e, subject, "", "", "");
 }
 
 void facts_forget(struct engine *e, const char *role)

@@ -391,19 +391,23 @@ static int refused(struct engine *e, struct message *m)
 	usec_t since = message_u64(m);
 	const char *why = message_string(m);
 	char time[RFC3339_MAX];
-	bool is = *why;
+	int r;
 
-	if (is)
+	if (*why)
 		buf_printf(&text,
 			"Refused since %s, the one before it stays in force: %s", clock_format(since, time),
 			why);
 	if (buf_error(&text) < 0)
 		return -ENOMEM;
-	engine_commit_soon(e);
-	return facts_doctor(e, "configuration", is ? "failing" : "", is ? text.data : "",
-		is ? "Correct what modelwatch check-config says, and reload the daemon: it would not"
-		     " start with it."
-		   : "");
+	if (*why)
+		r = facts_doctor(e, "configuration", CHECK_FAILING, text.data,
+			"Correct what modelwatch check-config says, and reload the daemon: it would"
+			" not start with it.");
+	else
+		r = facts_doctor_retract(e, "configuration");
+	if (facts_changed(e))
+		engine_commit_soon(e);
+	return r;
 }
 
 static int told(struct role *role, struct message *m)

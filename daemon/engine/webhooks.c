@@ -38,16 +38,35 @@ size_t webhook_share(struct engine *e)
 	return share > SHARE_MIN ? share : SHARE_MIN;
 }
 
-/* What `doctor` says of the webhook; empty texts take it back. */
-static void tell(struct engine *e, const char *name, const char *state, const char *text,
+static void name_check(const char *name, struct buf *subject)
+{
+	buf_printf(subject, "webhook %s", name);
+}
+
+static void log_ignorance(const char *name)
+{
+	log_warning("out of memory: doctor does not know how webhook %s is", name);
+}
+
+/* What `doctor` says of the webhook. */
+static void tell(struct engine *e, const char *name, enum check_state state, const char *text,
 	const char *remedy)
 {
 	_cleanup_buf_ struct buf subject = BUF_INIT;
 
-	buf_printf(&subject, "webhook %s", name);
+	name_check(name, &subject);
 	if (buf_error(&subject) < 0 ||
 		facts_doctor(e, subject.data, state, text, remedy) < 0)
-		log_warning("out of memory: doctor does not know how webhook %s is", name);
+		log_ignorance(name);
+}
+
+static void retract(struct engine *e, const char *name)
+{
+	_cleanup_buf_ struct buf subject = BUF_INIT;
+
+	name_check(name, &subject);
+	if (buf_error(&subject) < 0 || facts_doctor_retract(e, subject.data) < 0)
+		log_ignorance(name);
 }
 
 static void tell_failure(
@@ -67,7 +86,7 @@ static void tell_failure(
 	else
 		buf_printf(&text, "It takes nothing since %s: %s. %s", since, why,
 			w->lost ? "Notifications are lost." : "What waits is tried again.");
-	tell(e, name, w->disabled ? "disabled" : "failing", text.data ? text.data : "",
+	tell(e, name, w->disabled ? CHECK_DISABLED : CHECK_FAILING, text.data ? text.data : "",
 		"Mend the receiver; or correct its section, or take it out, and reload the daemon."
 		" Then try it with modelwatch test-webhook.");
 }
@@ -76,7 +95,7 @@ static void tell_failure(
 static void clear(struct engine *e, const char *name, struct webhook_entry *w)
 {
 	if (w->failed_ms > 0 && !w->unknown_type)
-		tell(e, name, "", "", "");
+		retract(e, name);
 	w->disabled = w->lost = false;
 	w->failed_ms = 0;
 }
@@ -108,7 +127,7 @@ static void tell_type(struct engine *e, const struct section *s)
 	}
 	buf_printf(&text, "This version has no webhooks of type %s: nothing is sent to it.",
 		section_string(s, OPTION_WEBHOOK_TYPE));
-	tell(e, section_name(s), "disabled", text.data ? text.data : "",
+	tell(e, section_name(s), CHECK_DISABLED, text.data ? text.data : "",
 		"Give it the type webhook, or take its section out, and reload the daemon.");
 }
 
@@ -121,7 +140,7 @@ void webhooks_configure(struct engine *e)
 
 	while ((name = next_webhook(e, &position, &w))) {
 		if (w->unknown_type)
-			tell(e, name, "", "", "");
+			retract(e, name);
 		w->unknown_type = false;
 		free(name);
 	}

@@ -11,9 +11,8 @@
 #include "daemon/message.h"
 #include "daemon/roles.h"
 
-#define REPORT_MS    (5 * 60 * 1000) /* the engine repeats the last report of each more often */
-#define TIME_MAX     1e12            /* seconds: no clock says more */
-#define LAST_SUCCESS "modelwatch_collector_last_success_timestamp_seconds"
+#define REPORT_MS (5 * 60 * 1000) /* the engine repeats the last report of each more often */
+#define TIME_MAX  1e12            /* seconds: no clock says more */
 
 void collector_reports_done(struct collector_reports *c)
 {
@@ -39,7 +38,7 @@ static int take_report(void *userdata, const struct series *series, int64_t time
 	const char *name = labels_get(&series->labels, "collector");
 	struct collector_reports *c = userdata;
 
-	if (!text_equal(series->metric, LAST_SUCCESS) || !name || !isfinite(value) || value < 0 ||
+	if (!text_equal(series->metric, COLLECTOR_REPORTED) || !name || !isfinite(value) || value < 0 ||
 		value > TIME_MAX)
 		return 0;
 	return add_report(c, name, (int64_t) (value * 1000));

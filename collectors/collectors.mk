@@ -54,6 +54,7 @@ COLLECTOR_TESTS = \
 	tests/unit/test-collector-memory \
 	tests/unit/test-collector-ports \
 	tests/unit/test-collector-search \
+	tests/unit/test-collector-stuck \
 	tests/unit/test-connector \
 	tests/unit/test-discovery \
 	tests/unit/test-exits \
@@ -93,6 +94,10 @@ tests_unit_test_collector_search_SOURCES = \
 	tests/unit/test-collector-search.c tests/unit/collector-fixture.c
 tests_unit_test_collector_search_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_search_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_stuck_SOURCES = \
+	tests/unit/test-collector-stuck.c tests/unit/collector-fixture.c
+tests_unit_test_collector_stuck_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_stuck_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_connector_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_connector_LDADD = libconnector.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_discovery_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -253,23 +253,18 @@ static uint64_t start_of(const struct bounded_reader *r, pid_t pid)
 	return proc_read_stat(r->root, pid, &stat) < 0 ? 0 : stat.start;
 }
 
-/* The place of the one that is away with the process (its number may be another's by now), or
- * away_count. */
-static size_t find_away(const struct bounded_reader *r, pid_t pid)
+/* True where the thread is or was away with the process, whose number may be another's by now. */
+static bool is_of(const struct bounded_reader *r, const struct worker *w, pid_t pid)
 {
-	size_t i = 0;
-
-	while (i < r->away_count && !(r->away[i]->request.pid == pid &&
-					    r->away[i]->start == start_of(r, pid)))
-		i++;
-	return i;
+	return w->request.pid == pid && w->start == start_of(r, pid);
 }
 
 bool bounded_reader_waits_for(struct bounded_reader *r, pid_t pid)
 {
-	size_t i = find_away(r, pid);
-
-	return i < r->away_count && !has_returned(r->away[i]);
+	for (size_t i = 0; i < r->away_count; i++)
+		if (!has_returned(r->away[i]) && is_of(r, r->away[i], pid))
+			return true;
+	return false;
 }
 
 bool bounded_reader_next_stuck(
@@ -286,7 +281,7 @@ bool bounded_reader_next_stuck(
 	return false;
 }
 
-/* A late answer that will do is there for whoever asks until the next collection but one. */
+/* A late answer that is kept is there for whoever takes it until the next collection but one. */
 static void take_back_places(struct bounded_reader *r)
 {
 	size_t i = 0;
@@ -412,29 +407,49 @@ static int take_answer(const struct worker *w, struct buf *b, usec_t *took)
 	return buf_error(b);
 }
 
-/* Of the thread at that place, which is or was away with the process. */
-static int take_late(struct bounded_reader *r, size_t i, const struct bounded_request *q,
-	struct buf *b, usec_t *took)
+/* Of late answers of the process stay those that are kept, and that the request does not replace: so
+ * a process has one thread that waits at most, and one kept answer of a file. */
+static void drop_old_answers(struct bounded_reader *r, const struct bounded_request *q)
 {
-	const struct worker *w = r->away[i];
-	int error = -ESTALE;
+	size_t i = 0;
 
-	if (!has_returned(w))
-		return -EBUSY;
-	if (q->late && w->request.late && text_equal(w->request.name, q->name))
+	while (i < r->away_count) {
+		const struct worker *w = r->away[i];
+
+		if (w->request.pid == q->pid && has_returned(w) &&
+			!(w->request.late && !text_equal(w->request.name, q->name)))
+			remove_away(r, i);
+		else
+			i++;
+	}
+}
+
+int bounded_read_late(
+	struct bounded_reader *r, pid_t pid, const char *name, struct buf *b, usec_t *took)
+{
+	for (size_t i = 0; i < r->away_count; i++) {
+		const struct worker *w = r->away[i];
+		int error;
+
+		if (!w->request.late || !text_equal(w->request.name, name) || !is_of(r, w, pid))
+			continue;
+		if (!has_returned(w))
+			return -EBUSY;
 		error = take_answer(w, b, took);
-	remove_away(r, i);
-	return error;
+		remove_away(r, i);
+		return error;
+	}
+	return -ENODATA;
 }
 
 int bounded_read(struct bounded_reader *r, const struct bounded_request *q, struct buf *b,
 	usec_t *took)
 {
-	size_t i = find_away(r, q->pid);
-	int error = i < r->away_count ? take_late(r, i, q, b, took) : -ESTALE;
+	int error;
 
-	if (error != -ESTALE)
-		return error;
+	if (bounded_reader_waits_for(r, q->pid))
+		return -EBUSY;
+	drop_old_answers(r, q);
 	if (!has_room(r, q->pid)) {
 		r->full = true;
 		note_unread(r, q->pid);

@@ -33,7 +33,7 @@ struct bounded_request {
 	int fd;		  /* it, where it is open, or -1. One read tells all of it then */
 	size_t limit;	  /* bytes that are read; at most BOUNDED_READ_MAX. What is beyond is left out */
 	usec_t wait;	  /* at most; less where there was much waiting */
-	bool late;	  /* the answer that was waited for in vain before will do */
+	bool late;	  /* an answer that is waited for in vain is kept for bounded_read_late() */
 };
 
 /* A process that lets a thread wait. */
@@ -55,6 +55,11 @@ int bounded_reader_root(const struct bounded_reader *r);
  * still, or too many wait for others. */
 int bounded_read(struct bounded_reader *r, const struct bounded_request *q, struct buf *b,
 	usec_t *took);
+/* The same with the answer that was waited for in vain before; the file is not read again. -EBUSY while
+ * it is waited for still, -ENODATA where there is none. It is there once, and until
+ * bounded_reader_collect() was called twice; requests for other files do not take it away. */
+int bounded_read_late(
+	struct bounded_reader *r, pid_t pid, const char *name, struct buf *b, usec_t *took);
 
 /* True while a thread waits for the process. */
 bool bounded_reader_waits_for(struct bounded_reader *r, pid_t pid);

@@ -138,6 +138,7 @@ struct process_use {
 	uint64_t threads, resident, open_fds, max_fds, swap, proportional; /* resident in bytes */
 	uint64_t measured; /* clock ticks since boot: when it was resident */
 	usec_t proportional_due; /* monotonic */
+	bool proportional_awaited; /* it was asked for and did not answer in time */
 	unsigned denied;	 /* of enum denied */
 };
 

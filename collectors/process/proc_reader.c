@@ -19,6 +19,7 @@
 #define PROCESSES_MAX 65536	    /* processes of the host that are looked at */
 #define LINK_MAX      4096
 #define THREADS_MAX   64 /* of a process whose first one ended */
+#define PSS_FILE      "smaps_rollup"
 
 static int open_file(int root, pid_t pid, const char *name)
 {
@@ -332,18 +333,26 @@ int proc_read_swap(int root, pid_t pid, uint64_t *ret_bytes)
 	return r < 0 ? r : proc_status_parse(text.data ? text.data : "", text.size, &user, ret_bytes);
 }
 
-/* Of a large process it takes longer than anybody waits: then the next call has it. */
 int proc_read_pss(
 	struct bounded_reader *reader, pid_t pid, usec_t wait, uint64_t *ret_bytes, usec_t *took)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	const struct bounded_request request = {.pid = pid,
-		.name = "smaps_rollup",
+		.name = PSS_FILE,
 		.fd = -1,
 		.limit = SMALL_MAX,
 		.wait = wait,
 		.late = true};
 	int r = bounded_read(reader, &request, &text, took);
+
+	return r < 0 ? r : proc_pss_parse(text.data ? text.data : "", text.size, ret_bytes);
+}
+
+int proc_read_late_pss(
+	struct bounded_reader *reader, pid_t pid, uint64_t *ret_bytes, usec_t *took)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	int r = bounded_read_late(reader, pid, PSS_FILE, &text, took);
 
 	return r < 0 ? r : proc_pss_parse(text.data ? text.data : "", text.size, ret_bytes);
 }

@@ -62,9 +62,12 @@ int proc_read_stat(int root, pid_t pid, struct proc_stat *ret);
 /* True where it ignores the end of its children: nobody waits for them then. */
 bool proc_ignores_children(int root, pid_t pid);
 int proc_read_swap(int root, pid_t pid, uint64_t *ret_bytes);
-/* TOOK: how long reading it took. */
+/* TOOK: how long reading it took. Of a large process it takes longer than anybody waits: after -ETIMEDOUT
+ * the late one has it some time, -EBUSY until then, and -ENODATA where it is lost. */
 int proc_read_pss(struct bounded_reader *reader, pid_t pid, usec_t wait, uint64_t *ret_bytes,
 	usec_t *took);
+int proc_read_late_pss(
+	struct bounded_reader *reader, pid_t pid, uint64_t *ret_bytes, usec_t *took);
 /* Open files, and the limit of them. */
 int proc_read_fds(int root, pid_t pid, uint64_t *ret_count);
 int proc_read_max_fds(int root, pid_t pid, uint64_t *ret_limit);

@@ -180,28 +180,66 @@ static void bury_dead(struct collector *c)
 	free(gone);
 }
 
+static void rest_proportional(struct process *p, usec_t now, usec_t took)
+{
+	struct service *s = p->service;
+
+	p->use.proportional_due = now + larger(PSS_SHARE * took, PSS_EVERY);
+	s->proportional_due = larger(s->proportional_due, p->use.proportional_due);
+}
+
+static void note_proportional(struct process *p, int r)
+{
+	note_denied(p, DENIED_MEMORY, r);
+	p->service->proportional_read = true;
+}
+
+/* What did not answer in time before; whoever waits for it costs nothing. */
+static void take_proportional(struct collector *c, usec_t now)
+{
+	struct process *p;
+	size_t position = 0;
+
+	while ((p = map_next(c->processes, &position, NULL, NULL))) {
+		usec_t took = 0;
+		int r;
+
+		if (!p->service || p->dead || !p->use.proportional_awaited)
+			continue;
+		r = proc_read_late_pss(c->reader, p->pid, &p->use.proportional, &took);
+		if (r == -EBUSY)
+			continue;
+		p->use.proportional_awaited = false;
+		if (r == -ENODATA)
+			continue;
+		rest_proportional(p, now, took);
+		note_proportional(p, r);
+	}
+}
+
+/* Whether it answers or not, it has its rest after that. */
 static void read_proportional(struct collector *c)
 {
 	usec_t begin = clock_monotonic(), now = begin;
 	struct process *p;
 	size_t position = 0;
 
+	take_proportional(c, now);
 	while (now - begin < PSS_BUDGET && (p = map_next(c->processes, &position, NULL, NULL))) {
-		usec_t due, took = 0;
+		usec_t took = 0;
 		int r;
 
-		if (!p->service || p->dead || now < p->use.proportional_due)
+		if (!p->service || p->dead || p->use.proportional_awaited ||
+			now < p->use.proportional_due)
 			continue;
 		r = proc_read_pss(c->reader, p->pid, PSS_BUDGET, &p->use.proportional, &took);
-		due = now + larger(PSS_SHARE * took, PSS_EVERY);
+		if (r != -EBUSY) {
+			rest_proportional(p, now, took);
+			p->use.proportional_awaited = r == -ETIMEDOUT;
+		}
 		now = clock_monotonic();
-		/* The answer is there at a later tick, or the process keeps it to itself. */
-		if (proc_is_kept_waiting(r))
-			continue;
-		note_denied(p, DENIED_MEMORY, r);
-		p->use.proportional_due = due;
-		p->service->proportional_read = true;
-		p->service->proportional_due = larger(p->service->proportional_due, due);
+		if (!proc_is_kept_waiting(r))
+			note_proportional(p, r);
 	}
 }
 

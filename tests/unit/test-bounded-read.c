@@ -125,14 +125,20 @@ static int ask(struct world *w, pid_t pid, bool late, struct buf *b)
 	return bounded_read(w->reader, &request, b, NULL);
 }
 
-static void assert_answers(struct world *w, pid_t pid, bool late, const char *text)
+static int take_late(struct world *w, pid_t pid, struct buf *b)
+{
+	buf_reset(b);
+	return bounded_read_late(w->reader, pid, "cmdline", b, NULL);
+}
+
+static void assert_answers(struct world *w, pid_t pid, const char *text)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	/* Where the machine is busy even a prompt answer may come too late. */
 	usec_t end = clock_monotonic() + PATIENCE;
 	int r;
 
-	while ((r = ask(w, pid, late, &b)) < 0 && clock_monotonic() < end)
+	while ((r = ask(w, pid, false, &b)) < 0 && clock_monotonic() < end)
 		usleep(PAUSE);
 	assert_int_equal(r, 0);
 	assert_string_equal(b.data, text);
@@ -186,7 +192,7 @@ static void test_reads(void **state)
 	struct world *w = *state;
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
-	assert_answers(w, PROMPT, false, "prompt");
+	assert_answers(w, PROMPT, "prompt");
 	assert_int_equal(ask(w, 4711, false, &b), -ENOENT);
 	assert_int_equal(count_stuck(w), 0);
 }
@@ -216,7 +222,7 @@ static void test_one_that_is_stuck_holds_nobody_else(void **state)
 	assert_refused(w, STUCK, -ETIMEDOUT);
 	assert_true(bounded_reader_waits_for(w->reader, STUCK));
 	assert_refused(w, STUCK, -EBUSY);
-	assert_answers(w, PROMPT, false, "prompt");
+	assert_answers(w, PROMPT, "prompt");
 	assert_false(collects(w, STUCK));
 	assert_int_equal(count_stuck(w), 1);
 	release(w, STUCK, "late");
@@ -275,13 +281,59 @@ static void test_a_late_answer_that_will_do(void **state)
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	add_stuck(w, STUCK, 0);
+	assert_int_equal(take_late(w, STUCK, &b), -ENODATA);
 	assert_int_equal(ask(w, STUCK, true, &b), -ETIMEDOUT);
 	assert_int_equal(ask(w, STUCK, true, &b), -EBUSY);
+	assert_int_equal(take_late(w, STUCK, &b), -EBUSY);
 	release(w, STUCK, "late");
 	wait_until_returned(w, STUCK);
 	/* It is kept for one collection. */
 	assert_false(collects(w, STUCK));
-	assert_answers(w, STUCK, true, "late");
+	assert_int_equal(take_late(w, STUCK, &b), 0);
+	assert_string_equal(b.data, "late");
+	assert_int_equal(take_late(w, STUCK, &b), -ENODATA);
+}
+
+static int ask_stat(struct world *w, pid_t pid)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	const struct bounded_request request = {
+		.pid = pid, .name = "stat", .fd = -1, .limit = BOUNDED_READ_MAX, .wait = PATIENCE};
+
+	return bounded_read(w->reader, &request, &b, NULL);
+}
+
+/* Other files of the process are read before it is taken. */
+static void test_a_late_answer_outlives_other_requests(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	add_stuck(w, STUCK, 0);
+	assert_int_equal(ask(w, STUCK, true, &b), -ETIMEDOUT);
+	assert_int_equal(ask_stat(w, STUCK), -EBUSY);
+	release(w, STUCK, "late");
+	wait_until_returned(w, STUCK);
+	assert_int_equal(ask_stat(w, STUCK), 0);
+	assert_int_equal(take_late(w, STUCK, &b), 0);
+	assert_string_equal(b.data, "late");
+}
+
+/* A process that hangs, answers and hangs again collects no threads. */
+static void test_a_late_answer_is_replaced(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	add_stuck(w, STUCK, 0);
+	for (size_t i = 0; i < AWAY_MAX + 1; i++) {
+		assert_int_equal(ask(w, STUCK, true, &b), -ETIMEDOUT);
+		release(w, STUCK, i < AWAY_MAX ? "older" : "newest");
+		wait_until_returned(w, STUCK);
+	}
+	assert_int_equal(take_late(w, STUCK, &b), 0);
+	assert_string_equal(b.data, "newest");
+	assert_int_equal(take_late(w, STUCK, &b), -ENODATA);
 }
 
 static void test_a_late_answer_that_nobody_wants(void **state)
@@ -295,9 +347,7 @@ static void test_a_late_answer_that_nobody_wants(void **state)
 	wait_until_returned(w, STUCK);
 	assert_false(collects(w, STUCK));
 	assert_true(collects(w, STUCK));
-	assert_int_equal(ask(w, STUCK, true, &b), -ETIMEDOUT);
-	release(w, STUCK, "");
-	wait_until_returned(w, STUCK);
+	assert_int_equal(take_late(w, STUCK, &b), -ENODATA);
 }
 
 /* Its number is another process's now. */
@@ -313,7 +363,7 @@ static void test_a_number_that_is_used_again(void **state)
 	assert_int_equal(rename(path, moved), 0);
 	add_process(w, STUCK, 0, 6);
 	write_file(w, STUCK, "cmdline", "new");
-	assert_answers(w, STUCK, false, "new");
+	assert_answers(w, STUCK, "new");
 	release(w, STUCK + 1, "");
 	while (count_stuck(w) > 0)
 		usleep(PAUSE);
@@ -350,12 +400,12 @@ static void test_a_user_has_a_share(void **state)
 	add_process(w, one_more, STRANGER, 5);
 	write_file(w, one_more, "cmdline", "one more");
 	assert_refused(w, one_more, -EBUSY);
-	assert_answers(w, PROMPT, false, "prompt");
+	assert_answers(w, PROMPT, "prompt");
 	assert_true(is_in(
 		pids, bounded_reader_collect(w->reader, pids, &more, &full), one_more));
 	assert_true(full);
 	release_all(w);
-	assert_answers(w, one_more, false, "one more");
+	assert_answers(w, one_more, "one more");
 }
 
 static void test_all_are_bounded(void **state)
@@ -368,7 +418,7 @@ static void test_all_are_bounded(void **state)
 	assert_refused(w, PROMPT, -EBUSY);
 	release_all(w);
 	assert_true(collects(w, PROMPT));
-	assert_answers(w, PROMPT, false, "prompt");
+	assert_answers(w, PROMPT, "prompt");
 }
 
 static void test_more_than_are_kept_in_mind(void **state)
@@ -400,6 +450,8 @@ int main(void)
 		TEST(test_a_late_answer_is_old),
 		TEST(test_a_late_answer_that_will_do),
 		TEST(test_a_late_answer_that_nobody_wants),
+		TEST(test_a_late_answer_outlives_other_requests),
+		TEST(test_a_late_answer_is_replaced),
 		TEST(test_a_number_that_is_used_again),
 		TEST(test_a_user_has_a_share),
 		TEST(test_all_are_bounded),

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a collector does with processes that answer late: pipes stand for what takes long to read. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "collectors/process/bounded_read.h"
+#include "collectors/process/model.h"
+#include "collectors/process/scan.h"
+#include "daemon/base/file.h"
+#include "tests/unit/collector-fixture.h"
+
+#define PROPORTIONAL GAUGE("proportional_bytes")
+#define PATIENCE (10 * USEC_PER_SEC)
+#define PAUSE	 1000 /* microseconds between two looks */
+
+/* What stands for /proc where the collector's reader looks. */
+struct slow_files {
+	char path[80];
+	int root;
+	pid_t pid;
+};
+
+static void path_of(const struct slow_files *w, const char *name, char path[static 128])
+{
+	snprintf(path, 128, "%s/%d/%s", w->path, w->pid, name);
+}
+
+/* From now on the collector reads nothing that may have to wait but NAME of that process, which does. */
+static void slow_begin(
+	struct slow_files *w, struct collector_fixture *f, pid_t pid, const char *name)
+{
+	struct collector *c = f->collector;
+	char path[128];
+
+	w->pid = pid;
+	snprintf(w->path, sizeof(w->path), "%s/proc", f->directory);
+	assert_int_equal(mkdir(w->path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/%d", w->path, pid);
+	assert_int_equal(mkdir(path, 0700), 0);
+	path_of(w, name, path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	path_of(w, "io", path);
+	assert_int_equal(symlink("/proc/self/io", path), 0);
+	w->root = open(w->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(w->root >= 0);
+	bounded_reader_free(c->reader);
+	assert_int_equal(bounded_reader_new(w->root, &c->reader), 0);
+}
+
+/* Answers who waits for NAME; unless LATER is NULL, who reads it later finds that at once. */
+static void slow_answer(const struct slow_files *w, struct collector *c, const char *name,
+	const char *text, const char *later)
+{
+	usec_t end = clock_monotonic() + PATIENCE;
+	char path[128];
+	int fd, file;
+
+	path_of(w, name, path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	if (later) {
+		assert_int_equal(unlink(path), 0);
+		file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_int_equal(write(file, later, strlen(later)), (ssize_t) strlen(later));
+		close(file);
+	}
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t) strlen(text));
+	close(fd);
+	while (bounded_reader_waits_for(c->reader, w->pid) && clock_monotonic() < end)
+		usleep(PAUSE);
+	assert_false(bounded_reader_waits_for(c->reader, w->pid));
+}
+
+static void slow_end(struct slow_files *w)
+{
+	close(w->root);
+}
+
+/* Ticks until the reader waits for the process. */
+static void await_waiting(struct collector_fixture *f, pid_t pid)
+{
+	usec_t end = clock_monotonic() + PATIENCE;
+
+	while (!bounded_reader_waits_for(f->collector->reader, pid) && clock_monotonic() < end)
+		fixture_ticks(f, 1);
+	assert_true(bounded_reader_waits_for(f->collector->reader, pid));
+}
+
+/* A server whose memory takes long to be read, which is being done. */
+static struct collector *begin_reading_memory(struct collector_fixture *f, struct slow_files *w)
+{
+	struct server *s = fixture_running(f);
+
+	slow_begin(w, f, s->pid, "smaps_rollup");
+	scan_find(f->collector, s->pid)->use.proportional_due = 0;
+	await_waiting(f, s->pid);
+	return f->collector;
+}
+
+/* Whatever else is read of the process in between. */
+static void test_memory_that_is_read_late(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct slow_files w;
+	struct collector *c = begin_reading_memory(f, &w);
+
+	slow_answer(&w, c, "smaps_rollup", "Pss: 4711 kB\n", NULL);
+	/* All that is dear is read in the next tick. */
+	c->slow_due = 0;
+	fixture_ticks(f, 1);
+	assert_true(fixture_series(f, PROPORTIONAL)->value == 4711 * 1024);
+	assert_false(bounded_reader_waits_for(c->reader, w.pid));
+	slow_end(&w);
+}
+
+/* An answer that nobody came for is lost: it is not asked for again before its time. */
+static void test_memory_is_not_read_again_at_once(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct slow_files w;
+	struct collector *c = begin_reading_memory(f, &w);
+	pid_t pids[UNREAD_MAX];
+	bool more, full;
+
+	slow_answer(&w, c, "smaps_rollup", "Pss: 4711 kB\n", NULL);
+	for (unsigned i = 0; i < 2; i++)
+		bounded_reader_collect(c->reader, pids, &more, &full);
+	for (unsigned i = 0; i < 3; i++) {
+		fixture_ticks(f, 1);
+		assert_false(bounded_reader_waits_for(c->reader, w.pid));
+	}
+	slow_end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITHOUT(test_memory_that_is_read_late),
+		WITHOUT(test_memory_is_not_read_again_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

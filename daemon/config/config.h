@@ -90,6 +90,10 @@ const char *const *section_list(const struct section *s, enum option option, siz
  * memory. */
 char *config_external_url(const struct config *c);
 
+/* True where ROLE (a FOR_ bit) gets the same of both, contents of files included. Two sections of one kind.
+ * False also without memory. */
+bool section_equal(const struct section *a, const struct section *b, unsigned role);
+
 /* Writes the slice of one role (a FOR_ bit). Secrets and credentials of its options are replaced by
  * what they name: config_load() has read them. */
 int config_slice(const struct config *c, unsigned role, struct buf *b);

@@ -61,6 +61,16 @@ static void put_section(const struct section *s, unsigned role, struct buf *b)
 			put_option(given_for(s, option, role), option, b);
 }
 
+bool section_equal(const struct section *a, const struct section *b, unsigned role)
+{
+	_cleanup_buf_ struct buf left = BUF_INIT, right = BUF_INIT;
+
+	put_section(a, role, &left);
+	put_section(b, role, &right);
+	return buf_error(&left) == 0 && buf_error(&right) == 0 && left.size == right.size &&
+	       memcmp(left.data, right.data, left.size) == 0;
+}
+
 int config_slice(const struct config *c, unsigned role, struct buf *b)
 {
 	uint32_t count = 0;

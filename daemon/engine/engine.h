@@ -107,7 +107,7 @@ struct webhook_entry {
 	bool overflowed;   /* newer ones wait in the database alone: all do then, so that order is kept */
 	bool disabled;	   /* it said 410: nothing is sent until a reload */
 	bool unknown_type; /* nothing is ever sent */
-	bool held;	   /* new: nothing is sent until there is a `notify` that knows it */
+	bool held;	   /* changed, or new: nothing is sent until there is a `notify` that knows it */
 	bool lost;	   /* some of what failed since then is not tried again */
 	int64_t failed_ms; /* since then nothing was delivered; 0 where the last one was */
 };
@@ -337,11 +337,12 @@ void webhook_restored(struct engine *e, const struct notification *n);
 bool webhook_is_built_in(const struct section *s);
 /* Says of whom that is so. */
 void webhooks_configure(struct engine *e);
-/* A reload begins that replaces `notify`: only the next one knows what the webhooks are then. */
-void webhooks_expect_notify(struct engine *e);
-/* After a reload, OLD was in force before: nothing is known of a webhook that is gone, and one that said
- * 410 is tried again. What the `notify` in force may know wrongly or not at all waits for the next one. */
-void webhooks_reconfigured(struct engine *e, const struct config *old);
+/* A reload begins that replaces `notify`; M goes on with the names of the webhooks of which the one in force
+ * knows nothing, or what was before: they wait for the next one, and no others. -ENOMEM. */
+int webhooks_expect_notify(struct engine *e, struct message *m);
+/* After a reload: nothing is known of a webhook that is gone, and one that said 410 is tried again, unless
+ * another `notify` is awaited. */
+void webhooks_reconfigured(struct engine *e);
 /* Another `notify` is there. After a reload some webhook changed: what waits for one that failed is tried
  * at once, and where nothing waits the failure may be over. */
 void webhooks_replaced(struct engine *e);

@@ -374,7 +374,7 @@ static int reconfigure(struct role *role, const struct config *old)
 		r = services_configure(e);
 	if (r < 0)
 		return log_error_errno(r, "cannot take the new configuration");
-	webhooks_reconfigured(e, old);
+	webhooks_reconfigured(e);
 	engine_commit(e);
 	return 0;
 }
@@ -418,9 +418,9 @@ static int told(struct role *role, struct message *m)
 	case MESSAGE_ROLE:
 		return role_states_told(e, m);
 	case MESSAGE_SUCCESSOR:
-		if (text_equal(message_string(m), role_rows[ROLE_NOTIFY].name))
-			webhooks_expect_notify(e);
-		return 0;
+		if (!text_equal(message_string(m), role_rows[ROLE_NOTIFY].name))
+			return 0;
+		return webhooks_expect_notify(e, m);
 	case MESSAGE_REFUSED:
 		return refused(e, m);
 	default:

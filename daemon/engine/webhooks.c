@@ -191,27 +191,20 @@ static void enable(struct engine *e, const char *name, struct webhook_entry *w)
 	clear(e, name, w);
 }
 
-void webhooks_expect_notify(struct engine *e)
+int webhooks_expect_notify(struct engine *e, struct message *m)
 {
 	e->notify_expected = clock_monotonic();
-}
+	while (message_more(m)) {
+		struct webhook_entry *w = webhook_get(e, message_string(m));
 
-/* Those that the `notify` in force does not know. */
-static void hold_new(struct engine *e, const struct config *old)
-{
-	const struct section *s = NULL;
-
-	while ((s = config_next(role_config(e->role), SECTION_WEBHOOK, s))) {
-		struct webhook_entry *w = NULL;
-
-		if (!config_find(old, SECTION_WEBHOOK, section_name(s)))
-			w = webhook_get(e, section_name(s));
-		if (w)
-			w->held = true;
+		if (!w)
+			return -ENOMEM;
+		w->held = true;
 	}
+	return 0;
 }
 
-void webhooks_reconfigured(struct engine *e, const struct config *old)
+void webhooks_reconfigured(struct engine *e)
 {
 	struct webhook_entry *w;
 	size_t position = 0;
@@ -225,8 +218,6 @@ void webhooks_reconfigured(struct engine *e, const struct config *old)
 		free(name);
 	}
 	webhooks_configure(e);
-	if (e->notify_expected > 0)
-		hold_new(e, old);
 }
 
 void webhooks_replaced(struct engine *e)

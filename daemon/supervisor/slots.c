@@ -384,9 +384,25 @@ static void put_in_force(struct slot *slot, struct buf *slice)
 		replace_instance(slot);
 }
 
+/* The webhooks of which the instances in force know nothing, or not how CONFIG has them. */
+static void put_changed_webhooks(
+	const struct slot *slot, const struct config *config, struct buf *packet)
+{
+	const struct section *s = NULL;
+
+	while ((s = config_next(config, SECTION_WEBHOOK, s))) {
+		const struct section *before =
+			config_find(slot->supervisor->config, SECTION_WEBHOOK, section_name(s));
+
+		if (!before || !section_equal(before, s, slot->row->slice))
+			message_put_string(packet, section_name(s));
+	}
+}
+
 /* The engine hears of every reload: some of what it does lasts until the next one, whatever that
  * changes. First it hears which roles are to change with it. */
-static void reconfigure_engine(struct supervisor *s, const bool changed[static ROLES])
+static void reconfigure_engine(
+	struct supervisor *s, const struct config *config, const bool changed[static ROLES])
 {
 	struct slot *slot = engine_slot(s);
 
@@ -399,6 +415,8 @@ static void reconfigure_engine(struct supervisor *s, const bool changed[static R
 			continue;
 		message_begin(&packet, MESSAGE_SUCCESSOR);
 		message_put_string(&packet, role_rows[i].name);
+		if (i == ROLE_NOTIFY)
+			put_changed_webhooks(&s->slots[i], config, &packet);
 		instance_send(slot->current, &packet, -1);
 	}
 	send_configuration(slot, slot->current);
@@ -426,7 +444,7 @@ int slots_reconfigure(struct supervisor *s, const struct config *config, unsigne
 		buf_done(&slices[i]);
 	}
 	if (r == 0)
-		reconfigure_engine(s, changed);
+		reconfigure_engine(s, config, changed);
 	return r;
 }
 

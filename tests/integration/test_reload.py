@@ -129,6 +129,24 @@ def test_a_new_webhook_waits_for_the_role_that_knows_it(site):
     assert told["attempts"] == 1
 
 
+def test_a_changed_webhook_waits_for_the_role_that_knows_it(site):
+    """Nothing is told to the receiver that it had before, and no other webhook waits for it."""
+    server = site.service("llama")
+    old, new, other = site.webhook(), site.webhook("new"), site.webhook("other")
+    del site.sections["webhook", "new"]
+    site.daemon.programs = places.copy_programs(site.directory)
+    site.start()
+    site.wait_service("llama")
+    go = _hold_back(site, "notify")
+    site.section("webhook", "oncall", url=new.url)
+    _begin_reload(site)
+    server.kill()
+    other.wait("incident.opened")
+    go.touch()
+    new.wait("incident.opened")
+    assert old.posts == []
+
+
 def _refused(site):
     """What doctor says of the configuration that was refused: since when, and why."""
     check, = eventually(lambda: _doctor(site, "configuration"), "a refused configuration")

@@ -220,13 +220,14 @@ void engine_fixture_start(struct engine_fixture *f)
 	declare(f, 1, "modelwatch_service_resident_bytes");
 }
 
-void engine_fixture_announce_notify(struct engine_fixture *f)
+void engine_fixture_announce_notify(struct engine_fixture *f, const char *webhook)
 {
 	_cleanup_buf_ struct buf packet = BUF_INIT;
 	struct message m;
 
 	message_begin(&packet, MESSAGE_SUCCESSOR);
 	message_put_string(&packet, "notify");
+	message_put_string(&packet, webhook);
 	assert_int_equal(message_end(&packet), 0);
 	assert_int_equal(message_decode(packet.data, packet.data + MESSAGE_HEADER,
 				 packet.size - MESSAGE_HEADER, FROM_SUPERVISOR, &m),

@@ -53,8 +53,8 @@ void engine_fixture_make(struct engine_fixture *f, const char *config);
 void engine_fixture_remove(struct engine_fixture *f);
 void engine_fixture_start(struct engine_fixture *f);
 void engine_fixture_stop(struct engine_fixture *f);
-/* The supervisor announces a reload that replaces `notify`. */
-void engine_fixture_announce_notify(struct engine_fixture *f);
+/* The supervisor announces a reload that replaces `notify`, since that webhook changes. */
+void engine_fixture_announce_notify(struct engine_fixture *f, const char *webhook);
 /* Another configuration, as after SIGHUP. */
 void engine_fixture_reload(struct engine_fixture *f, const char *config);
 /* The path of the database; free() it. */

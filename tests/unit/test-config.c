@@ -152,6 +152,39 @@ static void test_slices(void **state)
 	assert_int_equal(count, 0);
 }
 
+static void test_equal_sections(void **state)
+{
+	static const struct {
+		enum option option;
+		const char *text, *content;
+		unsigned changed; /* for these roles */
+	} cases[] = {
+		{OPTION_WEBHOOK_URL, "https://example.net/", NULL, 0},
+		{OPTION_WEBHOOK_URL, "https://example.org/", NULL, FOR_NOTIFY},
+		{OPTION_WEBHOOK_SECRET, "credential:oncall", "other", FOR_NOTIFY},
+		{OPTION_WEBHOOK_SECRET, "file:/other", "\xff\x80raw", 0},
+		{OPTION_WEBHOOK_HEADER, "X-Team: ml", NULL, FOR_NOTIFY},
+		{OPTION_WEBHOOK_SEVERITY, "warning", NULL, FOR_ENGINE},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_config_ struct config *a = example(), *b = example();
+		const struct section *before = config_find(a, SECTION_WEBHOOK, "oncall");
+		struct section *s = config_section(b, SECTION_WEBHOOK, "oncall");
+
+		section_clear(b, s, cases[i].option);
+		put(b, s, cases[i].option, cases[i].text);
+		if (cases[i].content)
+			assert_int_equal(value_set_content(b, section_value(s, cases[i].option), 0,
+						 strdup(cases[i].content)),
+				0);
+		assert_int_equal(section_equal(before, s, FOR_NOTIFY),
+			!(cases[i].changed & FOR_NOTIFY));
+		assert_int_equal(section_equal(before, s, FOR_ENGINE),
+			!(cases[i].changed & FOR_ENGINE));
+	}
+}
+
 /* A secret goes to no role but the one whose row names it. */
 static void test_slices_hold_no_foreign_secret(void **state)
 {
@@ -270,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_lists_and_scalars),
 		cmocka_unit_test(test_slices),
+		cmocka_unit_test(test_equal_sections),
 		cmocka_unit_test(test_slices_hold_no_foreign_secret),
 		cmocka_unit_test(test_unslice_foreign_bytes),
 		cmocka_unit_test(test_unslice_refuses),

@@ -369,7 +369,7 @@ static void test_notify_that_does_not_come(void **state)
 	go_down(&f);
 	engine_fixture_await(&f, doctor_says(&f, "410 Gone"));
 	f.answer = 200;
-	engine_fixture_announce_notify(&f);
+	engine_fixture_announce_notify(&f, "new");
 	engine_fixture_reload(
 		&f, CONFIG WEBHOOK LARGE "[webhook new]\nurl = http://127.0.0.1:9/\n");
 	engine_fixture_resident(&f, 20);

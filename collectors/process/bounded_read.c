@@ -313,11 +313,11 @@ size_t bounded_reader_collect(struct bounded_reader *r, pid_t pids[static UNREAD
 	return count;
 }
 
-/* Root's processes may take all places, others' only some of them: nobody keeps us from looking at what is
- * not theirs. */
+/* Root's processes may take all places, those of one user some of them, and of all other users together not
+ * all: root's can be looked at whatever users do. */
 static bool has_room(struct bounded_reader *r, pid_t pid)
 {
-	size_t count = 0;
+	size_t of_user = 0, of_users = 0;
 	uid_t user;
 
 	if (r->away_count < AWAY_OF_USER)
@@ -325,9 +325,13 @@ static bool has_room(struct bounded_reader *r, pid_t pid)
 	take_back_places(r);
 	if (r->away_count >= AWAY_MAX || proc_read_user(r->root, pid, &user) < 0)
 		return false;
-	for (size_t i = 0; i < r->away_count; i++)
-		count += r->away[i]->user == user;
-	return user == 0 || count < AWAY_OF_USER;
+	if (user == 0)
+		return true;
+	for (size_t i = 0; i < r->away_count; i++) {
+		of_user += r->away[i]->user == user;
+		of_users += r->away[i]->user != 0;
+	}
+	return of_user < AWAY_OF_USER && of_users < AWAY_OF_USERS;
 }
 
 static void leave_alone(struct bounded_reader *r, usec_t now)

@@ -6,7 +6,8 @@
  * may hang: unmapping a file whose server does not answer is enough, and everybody may do that. Only
  * SIGKILL ends such a wait. So a thread reads; where it does not answer in time it is left alone with its
  * process, and another one goes on. When it comes back it ends. What is left alone is bounded: so many
- * of all, so many of one user; and waiting in vain takes a tenth of the time at most.
+ * of all, so many of one user, and of all users but root so many that root's can still be looked at; and
+ * waiting in vain takes a tenth of the time at most.
  *
  * The other files of a process that are read here (stat, status, comm, cgroup, limits, fd, task, the links
  * exe and ns) wait for neither lock. */
@@ -21,7 +22,8 @@
 #define BOUNDED_READ_MAX (32 * 1024) /* bytes of one file */
 #define BOUNDED_WAIT	 (50 * USEC_PER_MSEC)
 #define AWAY_MAX	 32 /* threads that are left alone */
-#define AWAY_OF_USER	 8  /* with processes of one user who is not root */
+#define AWAY_OF_USERS	 24 /* with processes of all users but root */
+#define AWAY_OF_USER	 8  /* with processes of one of these */
 #define UNREAD_MAX	 256 /* processes that are kept in mind */
 
 struct bounded_reader;

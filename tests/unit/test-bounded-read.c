@@ -408,6 +408,41 @@ static void test_a_user_has_a_share(void **state)
 	assert_answers(w, one_more, "one more");
 }
 
+/* Nor do several users together, or one with many numbers, keep us from root's. */
+static void test_users_together_have_a_share(void **state)
+{
+	struct world *w = *state;
+	pid_t one_more = 1000;
+
+	if (geteuid() != 0)
+		skip();
+	for (unsigned i = 0; i < AWAY_OF_USERS; i++)
+		fill(w, 1, STRANGER + i);
+	add_process(w, one_more, STRANGER + AWAY_OF_USERS, 5);
+	write_file(w, one_more, "cmdline", "one more");
+	assert_refused(w, one_more, -EBUSY);
+	assert_answers(w, PROMPT, "prompt");
+	fill(w, AWAY_MAX - AWAY_OF_USERS, 0);
+	assert_refused(w, PROMPT, -EBUSY);
+	release_all(w);
+	assert_answers(w, one_more, "one more");
+}
+
+/* Where root has taken many places, the others' share is what it was. */
+static void test_a_share_is_of_what_is_taken_by_users(void **state)
+{
+	struct world *w = *state;
+	pid_t one_more = 1000;
+
+	if (geteuid() != 0)
+		skip();
+	fill(w, AWAY_OF_USERS, 0);
+	add_process(w, one_more, STRANGER, 5);
+	write_file(w, one_more, "cmdline", "one more");
+	assert_answers(w, one_more, "one more");
+	release_all(w);
+}
+
 static void test_all_are_bounded(void **state)
 {
 	struct world *w = *state;
@@ -454,6 +489,8 @@ int main(void)
 		TEST(test_a_late_answer_is_replaced),
 		TEST(test_a_number_that_is_used_again),
 		TEST(test_a_user_has_a_share),
+		TEST(test_users_together_have_a_share),
+		TEST(test_a_share_is_of_what_is_taken_by_users),
 		TEST(test_all_are_bounded),
 		TEST(test_more_than_are_kept_in_mind),
 #undef TEST

@@ -6,7 +6,10 @@
 
 #include "collectors/process/model.h"
 
+/* Keeps the file open in which the cgroup of a main process counts kills, while descriptors suffice; where it
+ * has none the host's count has to do. */
 void memory_begin(struct process *p);
+/* Closes it; may be called again, and without a beginning. */
 void memory_end(struct process *p);
 /* Looks at the kernel's kills for lack of memory, now and then. */
 void memory_watch(struct collector *c);

@@ -3,8 +3,9 @@
  *
  * Layer: collectors; of this folder alone.
  *
- * A process row is freed by scan_lose() and service_exited() alone, and a service by service_end().
- * Whoever calls something that may reach these looks up again what it goes on with. */
+ * While the collector lives a process row is freed by scan_lose() and service_exited() alone, and a service
+ * by service_end(); collector_free() frees what is left. Whoever calls something that may reach the former
+ * looks up again what it goes on with. */
 #pragma once
 
 #include "collectors/process/collector.h"

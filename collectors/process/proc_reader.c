@@ -16,7 +16,7 @@
 #define STAT_MAX      4096	    /* bytes: a name of at most 64 and some fifty numbers */
 #define STATUS_MAX    (1024 * 1024) /* bytes: it names up to 65,536 groups */
 #define CGROUP_MAX    (64 * 1024)   /* bytes: a path for each hierarchy */
-#define PROCESSES_MAX 65536	    /* processes of the host that are looked at */
+#define LISTED_MAX    65536	    /* processes of the host that are looked at */
 #define LINK_MAX      4096
 #define THREADS_MAX   64 /* of a process whose first one ended */
 #define PSS_FILE      "smaps_rollup"
@@ -115,11 +115,6 @@ void identity_done(struct identity *i)
 	buf_done(&i->cgroups);
 }
 
-static bool is_denied(int error)
-{
-	return error == EACCES || error == EPERM;
-}
-
 static int read_executable(int root, pid_t pid, struct identity *i)
 {
 	char path[32], target[LINK_MAX];
@@ -128,7 +123,7 @@ static int read_executable(int root, pid_t pid, struct identity *i)
 	snprintf(path, sizeof(path), "%d/exe", pid);
 	size = readlinkat(root, path, target, sizeof(target) - 1);
 	/* Kernel threads and zombies have none. */
-	i->executable_denied = size < 0 && is_denied(errno);
+	i->executable_denied = size < 0 && proc_is_denied(-errno);
 	if (size < 0)
 		size = 0;
 	target[size] = '\0';
@@ -144,9 +139,9 @@ static bool are_files_denied(int root, pid_t pid)
 	char path[32], target[1];
 
 	if (fd < 0)
-		return is_denied(-fd);
+		return proc_is_denied(fd);
 	snprintf(path, sizeof(path), "%d/exe", pid);
-	return readlinkat(root, path, target, sizeof(target)) < 0 && is_denied(errno);
+	return readlinkat(root, path, target, sizeof(target)) < 0 && proc_is_denied(-errno);
 }
 
 /* What lies beyond the limit is not looked at: nobody hides behind many arguments. */
@@ -420,7 +415,7 @@ int proc_each(int root, void (*fn)(void *userdata, pid_t pid), void *userdata)
 
 	if (!directory)
 		return -errno;
-	while (count < PROCESSES_MAX && (entry = readdir(directory))) {
+	while (count < LISTED_MAX && (entry = readdir(directory))) {
 		uint32_t pid;
 
 		if (num_parse_u32(entry->d_name, &pid) < 0 || pid == 0 || pid > INT32_MAX)

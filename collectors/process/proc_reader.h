@@ -50,6 +50,12 @@ static inline bool proc_is_kept_waiting(int r)
 	return r == -ETIMEDOUT || r == -EBUSY;
 }
 
+/* True where we lack the right. */
+static inline bool proc_is_denied(int r)
+{
+	return r == -EACCES || r == -EPERM;
+}
+
 /* The owner of its directory: its effective user, or root where it may not be dumped. */
 int proc_read_owner(int root, pid_t pid, uid_t *ret);
 /* Its effective user, by its status where that is needed. */

@@ -12,11 +12,11 @@
 #include "collectors/process/proc_reader.h"
 #include "daemon/base/cleanup.h"
 
-#define LISTENERS_MAX  8192  /* listening sockets of a network namespace, of any port */
-#define KEPT_MAX       65536 /* lines of our own table that are read where ports matter */
-#define NAMESPACES_MAX 256  /* network namespaces that are looked at in one go */
-#define BLOCK_BYTES    8192 /* the kernel gives a page of lines at once */
-#define GROWTH	       64   /* listeners, at least */
+#define LISTENERS_MAX	8192  /* listening sockets of a network namespace, of any port */
+#define TABLE_LINES_MAX 65536 /* lines of our own table that are read where ports matter */
+#define NAMESPACES_MAX	256   /* network namespaces that are looked at in one go */
+#define BLOCK_BYTES	8192  /* the kernel gives a page of lines at once */
+#define GROWTH		64    /* listeners, at least */
 
 void socket_tables_done(struct socket_tables *t)
 {
@@ -58,7 +58,7 @@ static bool take_listener(struct reading *r, const struct tcp_listener *l)
 	if (r->table->count < LISTENERS_MAX)
 		return add_listener(r->table, l) == 0;
 	r->table->cut = true;
-	if (!keeper || r->lines > KEPT_MAX)
+	if (!keeper || r->lines > TABLE_LINES_MAX)
 		return false;
 	return !keeper->keeps(keeper->userdata, l->port) || add_listener(r->table, l) == 0;
 }

@@ -49,14 +49,9 @@ static void keep_rising(struct usage *told, const struct usage *now)
 	told->bytes_written = larger(told->bytes_written, now->bytes_written);
 }
 
-static bool is_denied(int r)
-{
-	return r == -EACCES || r == -EPERM;
-}
-
 static void note_denied(struct process *p, enum denied what, int r)
 {
-	if (is_denied(r))
+	if (proc_is_denied(r))
 		p->use.denied |= what;
 	else if (r == 0)
 		p->use.denied &= ~(unsigned) what;

@@ -6,6 +6,8 @@
 
 #include "collectors/process/model.h"
 
+/* Lists /proc: who is new is examined, who is gone is lost. Without room, or descriptors, c->incomplete says
+ * that it is to be repeated. Does nothing while it is under way: what it finds may ask for it again. */
 void scan_list(struct collector *c);
 /* Looks at some again: they may have become another program unseen. */
 void scan_recheck(struct collector *c);
@@ -16,6 +18,8 @@ struct process *scan_examine(struct collector *c, pid_t pid);
 bool scan_resume(struct service *s, const struct proc_stat *stat);
 /* A main process that was known before we were started, whatever it shows now. */
 void scan_keep(struct service *s, const struct proc_stat *stat);
+/* The row of the table, which owns it; NULL where the number is not known. Whether the process lives, or the
+ * number is another one's by now, is not asked. */
 struct process *scan_find(struct collector *c, pid_t pid);
 /* True where a member matches its service by itself now: it may be another program by now. */
 bool scan_matches(struct process *p);
@@ -28,6 +32,8 @@ void scan_adopt_descendants(struct service *s);
 /* A process is gone, or its number belongs to another one now. A main process that is watched stays
  * until its pidfd tells. */
 void scan_lose(struct process *p);
+/* Ends the watch and frees the row with all that it keeps; for map_free() it takes any pointer. It must be in
+ * the table no more. */
 void process_free(void *process);
 /* The descriptors that are kept for a member. */
 void process_close_kept(struct process *p);

@@ -9,8 +9,10 @@
 
 /* Whether all keys of a service but listen-port and pid-file tell about a process. */
 enum match_answer search_judge(const struct service_match *m, const struct identity *i);
-/* A pid file may be anything that its service made of it, a pipe without a writer too. */
+/* A pid file may be anything that its service made of it, a pipe without a writer too: 0, -errno of opening
+ * or reading it, or -EBADMSG where it is no regular file with a number in it. */
 int search_read_pid_file(const char *path, pid_t *ret);
+/* True where the service is found by a pid file or a port: the look at each process does not tell then. */
 bool search_is_needed(const struct service_match *m);
 /* By pid file or port, where it needs that, now. */
 void search_service(struct service *s);
@@ -25,6 +27,7 @@ bool search_matches(struct service *s, struct process *p, bool listening);
 bool search_take(struct service *s, struct process *p, bool listening);
 /* True where the service is configured to be found by a port that a process listens to. */
 bool search_by_port(const struct service *s);
+/* True where the port is among those that the service is found by. */
 bool search_wants_port(const struct service_match *m, uint16_t port);
 
 #define FILES_AT_ONCE 512 /* open files that are looked at between two looks at the clock */
@@ -36,7 +39,8 @@ struct turn {
 	usec_t until; /* monotonic */
 };
 bool search_turn_is_over(const struct turn *t);
-/* Where sockets are too many to look at all of them, those of configured ports still are. */
+/* Empty ones, which are read as they are asked for; the caller ends them by socket_tables_done(). Where
+ * sockets are too many to look at all of them, those of configured ports still are. */
 struct socket_tables search_tables(struct collector *c);
 
 /* search_ports.c */
@@ -51,6 +55,7 @@ bool search_is_pending(struct collector *c);
 /* True where a socket listens to a port of the service, and the last pass, which is over, saw nobody
  * who has it. */
 bool search_has_unseen_socket(struct service *s);
+/* Frees what search_ports() keeps from turn to turn in c->port_search; NULL is accepted and returned. */
 struct port_search *port_search_free(struct port_search *s);
 
 /* search_servers.c */

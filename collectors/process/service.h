@@ -6,11 +6,15 @@
 
 #include "collectors/process/model.h"
 
+/* The service, which the collector owns; NULL where there is none of that name. */
 struct service *service_get(struct collector *c, const char *name);
-/* -E2BIG where it is a discovered one and there were too many of other names: series are never
- * forgotten, and whoever opens ports would use them up. */
+/* A configured service, of which MATCH stays the caller's, or a discovered one (MATCH is NULL; KIND may be,
+ * too). The collector owns it: service_end() frees it. 0, -ENOMEM, or -E2BIG where it is a discovered one and
+ * there were too many of other names: series are never forgotten, and whoever opens ports would use them
+ * up. */
 int service_new(struct collector *c, const char *name, const struct service_match *match,
 	const struct server_kind *kind, struct service **ret);
+/* Frees it alone, and tells nothing; for map_free() it takes any pointer. */
 void service_free(void *service);
 /* The process becomes a member; a main one if its parent is no member. */
 void service_adopt(struct service *s, struct process *p);
@@ -29,5 +33,6 @@ void service_released(struct service *s, const struct known_process *known);
 void service_release(struct process *p);
 /* After the first look: what should be there and is not. */
 void service_check_missing(struct service *s);
-/* A discovered service is over: its processes are nobody's, and it is freed. */
+/* A discovered service is over: its processes are nobody's, and it is freed, at once or by whoever tells an
+ * end of it just now. */
 void service_end(struct service *s);

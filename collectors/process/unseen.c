@@ -4,8 +4,6 @@
  * is, the service is neither up nor down to us. */
 #include "collectors/process/unseen.h"
 
-#include <errno.h>
-
 #include "collectors/process/doctor.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
@@ -45,7 +43,7 @@ static bool may_be_of_pid_file(struct service *s, const char *path)
 	int r = search_read_pid_file(path, &pid);
 
 	if (r < 0)
-		return r == -EACCES || r == -EPERM;
+		return proc_is_denied(r);
 	p = scan_find(s->collector, pid);
 	return p && may_be_of(p, s->match);
 }

@@ -151,27 +151,74 @@ static void show_webhooks(const json_t *body, const struct style *style, struct 
 	}
 }
 
+static bool is_in_trouble(const json_t *role)
+{
+	const char *state = show_string(role, "state");
+
+	return !text_equal(state, "running") && !text_equal(state, "starting");
+}
+
+static void show_roles_in_trouble(const json_t *body, const struct style *style, struct buf *b)
+{
+	const json_t *roles = json_object_get(body, "roles");
+
+	for (size_t i = 0; i < json_array_size(roles); i++) {
+		const json_t *role = json_array_get(roles, i);
+
+		if (!is_in_trouble(role))
+			continue;
+		buf_add_string(b, ", role ");
+		show_paint(b, style, PLAIN, show_string(role, "name"));
+		buf_add_char(b, ' ');
+		show_paint(b, style, PLAIN, show_string(role, "state"));
+	}
+}
+
+/* " (a, b, c and 2 more)": the first names of LIST, of those in STATE (NULL: of all); returns their count. */
+static size_t list_names(const json_t *list, const char *state, struct buf *ret)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *item = json_array_get(list, i);
+
+		if ((!state || text_equal(show_string(item, "state"), state)) &&
+			count++ < NAMES_SHOWN)
+			buf_printf(ret, "%s%s", count > 1 ? ", " : " (", show_string(item, "name"));
+	}
+	if (count > NAMES_SHOWN)
+		buf_printf(ret, " and %zu more", count - NAMES_SHOWN);
+	buf_add_char(ret, ')');
+	return count;
+}
+
 /* ", 5 services down (a, b, c and 2 more)"; nothing where none is. */
 static void show_count(const json_t *body, const char *state, const struct style *style, struct buf *b)
 {
-	const json_t *services = json_object_get(body, "services");
 	_cleanup_buf_ struct buf names = BUF_INIT;
-	size_t count = 0;
+	size_t count = list_names(json_object_get(body, "services"), state, &names);
 
-	for (size_t i = 0; i < json_array_size(services); i++) {
-		const json_t *service = json_array_get(services, i);
-
-		if (text_equal(show_string(service, "state"), state) && count++ < NAMES_SHOWN)
-			buf_printf(&names, "%s%s", names.size > 0 ? ", " : "",
-				show_string(service, "name"));
-	}
 	if (count == 0)
 		return;
-	buf_printf(b, ", %zu service%s %s (", count, count == 1 ? "" : "s", state);
+	buf_printf(b, ", %zu service%s %s", count, count == 1 ? "" : "s", state);
 	show_paint(b, style, PLAIN, names.data ? names.data : "");
-	if (count > NAMES_SHOWN)
-		buf_printf(b, " and %zu more", count - NAMES_SHOWN);
-	buf_add_char(b, ')');
+}
+
+/* What keeps modelwatch from its work. */
+static void show_parts(const json_t *body, const struct style *style, struct buf *b)
+{
+	_cleanup_buf_ struct buf names = BUF_INIT;
+	size_t webhooks = list_names(json_object_get(body, "webhooks"), NULL, &names);
+
+	show_roles_in_trouble(body, style, b);
+	if (webhooks > 0) {
+		buf_printf(b, ", %zu webhook%s nothing", webhooks, webhooks == 1 ? " takes" : "s take");
+		show_paint(b, style, PLAIN, names.data ? names.data : "");
+	}
+	if (*show_string(body, "trouble"))
+		buf_add_string(b, ", the database is in trouble");
+	if (*show_string(body, "configuration"))
+		buf_add_string(b, ", the configuration on disk is refused");
 }
 
 /* The one line that a monitoring plugin shows: how it is, and of what. */
@@ -189,6 +236,7 @@ static void show_summary(const json_t *body, const struct style *style, struct b
 		}
 	show_paint(b, style, colour, text);
 	show_count(body, "down", style, b);
+	show_parts(body, style, b);
 	/* Where all is well, what is unknown is none of those that should be there. */
 	if (!text_equal(word, conditions[0].word))
 		show_count(body, "unknown", style, b);

@@ -44,6 +44,36 @@ static void write_count(struct buf *line, size_t count, const char *state)
 	buf_printf(line, "%zu service%s %s", count, count == 1 ? "" : "s", state);
 }
 
+/* Which of its parts keep modelwatch from its work. */
+static void write_parts(const json_t *document, struct buf *subline)
+{
+	json_t *role, *webhook;
+	size_t i;
+
+	json_array_foreach (json_object_get(document, "roles"), i, role) {
+		const char *state = json_string_value(json_object_get(role, "state"));
+
+		if (!state || text_equal(state, "running") || text_equal(state, "starting"))
+			continue;
+		separate(subline);
+		buf_printf(subline, "role %s is %s",
+			json_string_value(json_object_get(role, "name")), state);
+	}
+	json_array_foreach (json_object_get(document, "webhooks"), i, webhook) {
+		separate(subline);
+		buf_printf(subline, "webhook %s takes nothing",
+			json_string_value(json_object_get(webhook, "name")));
+	}
+	if (json_is_string(json_object_get(document, "trouble"))) {
+		separate(subline);
+		buf_add_string(subline, "the database is in trouble");
+	}
+	if (json_is_string(json_object_get(document, "configuration"))) {
+		separate(subline);
+		buf_add_string(subline, "the configuration on disk is refused");
+	}
+}
+
 static void write_incidents(
 	const json_t *document, size_t open, struct buf *headline, struct buf *subline)
 {
@@ -64,6 +94,7 @@ static void write_incidents(
 	else
 		buf_printf(subline, "%zu not acknowledged", open - acknowledged);
 	write_count(subline, count_state(document, "down"), "down");
+	write_parts(document, subline);
 	write_count(subline, count_state(document, "unknown"), "in unknown state");
 }
 
@@ -100,51 +131,26 @@ static const char *find_down(const json_t *document)
 	return name ? name : "a service";
 }
 
-/* Which of its parts keep modelwatch from its work. */
-static void write_parts(const json_t *document, struct buf *subline)
-{
-	json_t *role, *webhook;
-	size_t i;
-
-	json_array_foreach (json_object_get(document, "roles"), i, role) {
-		const char *state = json_string_value(json_object_get(role, "state"));
-
-		if (!state || text_equal(state, "running") || text_equal(state, "starting"))
-			continue;
-		separate(subline);
-		buf_printf(subline, "role %s is %s",
-			json_string_value(json_object_get(role, "name")), state);
-	}
-	json_array_foreach (json_object_get(document, "webhooks"), i, webhook) {
-		separate(subline);
-		buf_printf(subline, "webhook %s takes nothing",
-			json_string_value(json_object_get(webhook, "name")));
-	}
-	if (json_is_string(json_object_get(document, "configuration"))) {
-		separate(subline);
-		buf_add_string(subline, "the configuration on disk is refused");
-	}
-}
-
-/* What is wrong without an open incident: what is down, then what is not seen, then why. */
+/* What is wrong without an open incident: what is down, then what keeps modelwatch from its work. A service
+ * in unknown state may be none of those that should be there: it is the reason where there is no other. */
 static void write_trouble(const json_t *document, struct buf *headline, struct buf *subline)
 {
 	size_t down = count_state(document, "down"), unknown = count_state(document, "unknown");
 
-	if (down > 0) {
-		if (down == 1)
-			buf_printf(headline, "%s is down", find_down(document));
-		else
-			write_count(headline, down, "down");
-		write_count(subline, unknown, "in unknown state");
-		separate(subline);
+	if (down > 0)
 		buf_add_string(subline, "no open incident");
-	} else {
-		write_count(headline, unknown, "in unknown state");
-		buf_add_string(
-			unknown > 0 ? subline : headline, "modelwatch itself needs a look");
-	}
 	write_parts(document, subline);
+	if (down == 1)
+		buf_printf(headline, "%s is down", find_down(document));
+	else if (down > 0)
+		write_count(headline, down, "down");
+	else if (unknown > 0 && subline->size == 0) {
+		write_count(headline, unknown, "in unknown state");
+		buf_add_string(subline, "modelwatch itself needs a look");
+		return;
+	} else
+		buf_add_string(headline, "modelwatch itself needs a look");
+	write_count(subline, unknown, "in unknown state");
 }
 
 /* What needs a look comes first, however many services there are. */

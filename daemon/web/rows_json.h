@@ -29,7 +29,9 @@ struct overview {
 	const struct role_record *roles;
 	size_t service_count, incident_count, role_count;
 	bool engine;  /* we are connected to it */
-	bool limited; /* what is shown may be over, or is not all there should be to see */
+	bool limited; /* what is shown may be over, or is not all there should be to see; or somebody may not
+			 be told: a collector is late, a service is missed, a webhook takes nothing, the
+			 configuration on disk is refused, the database cannot be written */
 };
 
 /* "ok", "warning" or "critical": the worst of the open incidents, of a service that is down (critical,

@@ -209,7 +209,7 @@ static const char status_json[] =
 	"{'name':'web','pid':6,'state':'hung','restarts':2}]}";
 
 static const char status_text[] =
-	"CRITICAL, 1 service down (llama), 1 service unknown (new), 1 open incident\n"
+	"CRITICAL, 1 service down (llama), role web hung, 1 service unknown (new), 1 open incident\n"
 	"\n"
 	"Services\n"
 	"  llama      down     5min ago                          3 restarts  killed by ?[31m SIGKILL\n"
@@ -396,7 +396,9 @@ static const struct {
 		"'configuration':'Refused since 2026-01-31T10:00:00.000Z: x.conf:2: no.',"
 		"'webhooks':[{'name':'oncall',"
 		"'text':'It takes nothing since 2026-01-31T10:00:00.000Z: ZZ.'}]}",
-		"WARNING, no open incident\nthe database cannot be written: ?[31m\n"
+		"WARNING, 1 webhook takes nothing (oncall), the database is in trouble,"
+		" the configuration on disk is refused, no open incident\n"
+		"the database cannot be written: ?[31m\n"
 		"Configuration on disk: Refused since 2026-01-31 11:00:00 (5min ago): x.conf:2: no.\n"
 		"Webhook oncall: It takes nothing since 2026-01-31 11:00:00 (5min ago): ZZ.\n"
 		"\nServices\n"

@@ -240,8 +240,24 @@ static const struct {
 		"modelwatch itself needs a look", "webhook oncall takes nothing", "warning"},
 	{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"}],\"incidents\":[],"
 	 "\"roles\":[{\"name\":\"process\",\"state\":\"hung\"}]}",
-		"1 service in unknown state",
-		"modelwatch itself needs a look, role process is hung", "warning"},
+		"modelwatch itself needs a look",
+		"role process is hung, 1 service in unknown state", "warning"},
+	{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"},{\"state\":\"unknown\"}],"
+	 "\"incidents\":[],\"webhooks\":[{\"name\":\"oncall\"}],\"configuration\":\"Refused\"}",
+		"modelwatch itself needs a look",
+		"webhook oncall takes nothing, the configuration on disk is refused,"
+		" 2 services in unknown state",
+		"warning"},
+	{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"}],\"incidents\":[],"
+	 "\"trouble\":\"the disk is full\"}",
+		"modelwatch itself needs a look",
+		"the database is in trouble, 1 service in unknown state", "warning"},
+	{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"}],\"incidents\":[{"
+	 "\"severity\":\"warning\"}],\"configuration\":\"Refused\"}",
+		"1 open incident",
+		"1 warning, 1 not acknowledged, the configuration on disk is refused,"
+		" 1 service in unknown state",
+		"warning"},
 	{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\"},{\"state\":"
 	 "\"unknown\"}],\"incidents\":[{\"severity\":\"warning\"}]}",
 		"1 open incident",
@@ -254,7 +270,7 @@ static const struct {
 	 "{\"name\":\"b\",\"state\":\"down\"},{\"name\":\"c\",\"state\":\"unknown\"}],"
 	 "\"incidents\":[],\"webhooks\":[{\"name\":\"oncall\"}]}",
 		"2 services down",
-		"1 service in unknown state, no open incident, webhook oncall takes nothing",
+		"no open incident, webhook oncall takes nothing, 1 service in unknown state",
 		"critical"},
 	{"{\"status\":\"critical\",\"services\":[{\"name\":\"a\",\"state\":\"down\"},"
 	 "{\"name\":\"b\",\"state\":\"down\"}],\"incidents\":[{\"severity\":\"critical\","

@@ -191,34 +191,42 @@ void engine_look_for_room(struct engine *e);
 void engine_evaluate(struct engine *e, const char *metric);
 
 /* moments.c: puts a value into memory and into the moment TIME_MS that waits for the commit. */
+/* -ENOMEM. */
 int moments_add(struct engine *e, struct value *value, int64_t time_ms, double number);
-/* The same by name: METRIC{LABEL="TEXT"}; LABEL may be NULL. One series too many is ignored. */
+/* The same by name: METRIC{LABEL="TEXT"}; LABEL may be NULL. One series too many is ignored. -ENOMEM. */
 int moments_add_metric(struct engine *e, const char *metric, const char *label, const char *text,
 	int64_t time_ms, double number);
 bool moments_changed(const struct engine *e);
 int moments_write(struct engine *e);
 void moments_rolled_back(struct engine *e);
 void moments_committed(struct engine *e);
+/* Frees what waits. */
 void moments_done(struct engine *e);
 
-/* events.c: adds a copy, without its samples. */
+/* events.c: adds a copy, without its samples. -ENOMEM. */
 int events_add(struct engine *e, const struct event *event);
+/* False where another one has to come again after the next commit. */
 bool events_have_room(const struct engine *e);
 bool events_changed(const struct engine *e);
 int events_write(struct engine *e);
 void events_committed(struct engine *e); /* also frees them at the end */
 
-/* peers.c: takes FD. */
+/* peers.c: speaks to the role NAME over FD, which it takes also where it fails. A role that may not speak to
+ * the engine is logged, and 0. -ENOMEM, or what link_new() says. */
 int peers_add(struct engine *e, const char *name, int64_t pid, int fd);
+/* Reads what the links still hold, and frees them all. */
 void peers_drop(struct engine *e);
 /* The newest peer of that role, or NULL: after a reload its predecessor may still be there. */
 struct peer *peers_newest(struct engine *e, enum role_number role);
+/* Completes PACKET and sends it. Errors as of message_end() and link_send(); of a peer that does not read the
+ * supervisor is told. */
 int peer_send(struct peer *p, struct buf *packet);
+/* Tells every collector which of its events are durable. */
 void peers_acknowledge(struct engine *e);
 /* Tells every `web` whether the database can be written. */
 void peers_tell_trouble(struct engine *e);
 
-/* role_states.c: the supervisor's message about a role. */
+/* role_states.c: the supervisor's message about a role. -EBADMSG of more roles than there are; -ENOMEM. */
 int role_states_told(struct engine *e, struct message *m);
 bool role_states_changed(const struct engine *e);
 int role_states_write(struct engine *e);
@@ -230,22 +238,27 @@ void role_pids_add(struct engine *e, int64_t pid);
  * taken for that role; the next process has another. */
 bool role_pids_have(const struct engine *e, int64_t pid);
 
-/* ingest.c */
+/* ingest.c: a message of a collector. -EBADMSG where it may not say that, and whatever else comes of it: the
+ * link is closed then. */
 int ingest_message(struct peer *p, struct message *m);
 
-/* handover.c: tells a process collector what it goes on from. */
+/* handover.c: tells a process collector what it goes on from. -ENOMEM, or as peer_send(). */
 int handover_send(struct peer *p);
 
-/* services.c */
+/* services.c: each -ENOMEM, if nothing else is said; one service too many is ignored. What the database
+ * has of them; its errors, too. */
 int services_restore(struct engine *e);
+/* Those of the configuration are there; those that left it, or that nobody is to discover any more, end. */
 int services_configure(struct engine *e);
 /* A value of a modelwatch_service_ series changed. */
 int services_value(struct engine *e, const struct value *value, int64_t time_ms);
+/* What happened to a service: it ended, or why it is as it is. */
 int services_event(struct engine *e, const struct event *event, int64_t time_ms);
 /* What a fact about a service changes in its row. */
 int services_fact(struct engine *e, const char *service, const char *key, const char *value);
 /* Judges by restarts that values told of, once for all of them. */
 void services_evaluate(struct engine *e);
+/* Measures how often each restarted lately. */
 int services_tick(struct engine *e, int64_t now_ms);
 bool services_changed(const struct engine *e);
 int services_write(struct engine *e);
@@ -254,17 +267,18 @@ void services_done(struct engine *e);
 
 /* processes.c: false where the event was known, or is of a process that there is no room for. */
 bool processes_is_news(struct engine *e, const struct event *event);
-/* Keeps the table by an event that is news. */
+/* Keeps the table by an event that is news. -ENOMEM. */
 int processes_track(struct engine *e, const struct event *event);
-/* The service has none any more. */
+/* The service has none any more. -ENOMEM. */
 int processes_forget(struct engine *e, const char *service);
+/* Once, at the start. Errors of the database. */
 int processes_restore(struct engine *e);
 bool processes_changed(const struct engine *e);
 int processes_write(struct engine *e);
 void processes_committed(struct engine *e);
 void processes_done(struct engine *e);
 
-/* facts.c: an empty VALUE takes the fact back. */
+/* facts.c: an empty VALUE takes the fact back; one too many is ignored. -ENOMEM. */
 int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
 	const char *key, const char *value);
 /* What the engine itself has to say in `doctor` about SUBJECT. -ENOMEM. */
@@ -279,18 +293,21 @@ int facts_write(struct engine *e);
 void facts_committed(struct engine *e);
 void facts_done(struct engine *e);
 
-/* rules.c */
+/* rules.c: puts the configuration's rules and routes in force; one that cannot be made is logged.
+ * -ENOMEM. */
 int rules_configure(struct engine *e);
 
-/* incidents.c */
+/* incidents.c: what is open or may reopen, as the database has it. -ENOMEM, or errors of the database. */
 int incidents_restore(struct engine *e);
 /* Makes an incident known to alerting that ended long ago: people may still act on it. -ENOENT. */
 int incidents_recall(struct engine *e, int64_t id);
 /* RET_IDS takes the id of each new notification's row. */
 int incidents_write(struct engine *e, const struct alerting_changes *c, int64_t *ret_ids);
 
-/* deliveries.c */
+/* deliveries.c: takes in what is pending, as much as there is room for. -ENOMEM, or errors of the
+ * database. */
 int deliveries_restore(struct engine *e);
+/* Frees them. */
 void deliveries_done(struct engine *e);
 /* N, of that age, waits for delivery; one that waits already is left alone. -ENOBUFS or -ENOMEM: it waits
  * in the database until there is room. */
@@ -298,6 +315,7 @@ int deliveries_add(struct engine *e, const struct notification *n, int64_t age_m
 	struct command *waiting);
 /* False where another notification for that webhook would have to wait in the database. */
 bool deliveries_have_room(struct engine *e, const char *webhook);
+/* What came of a delivery, says `notify`; of one that it does not carry it is ignored. -EBADMSG; -ENOMEM. */
 int deliveries_result(struct peer *p, struct message *m);
 /* A role is gone: what it had under way is sent again. */
 void deliveries_disconnected(struct engine *e, int64_t pid);
@@ -315,6 +333,7 @@ void deliveries_committed(struct engine *e);
 void deliveries_hurry(struct engine *e, const char *webhook);
 /* Sends what is due. */
 void deliveries_send(struct engine *e);
+/* How much waits for each webhook of the configuration. */
 void deliveries_measure(struct engine *e, int64_t now_ms);
 
 /* undeliverable.c: gives up what waits in vain: its webhook is gone, or it is too old for anybody. */
@@ -351,10 +370,13 @@ void webhooks_tick(struct engine *e);
 /* False where N has to wait, whatever it is due. */
 bool webhook_takes(struct engine *e, const struct notification *n);
 
-/* commands.c */
+/* commands.c: what `web` hands on. What a person did wrong is answered; -EBADMSG where `web` did; or as
+ * peer_send(). */
 int commands_message(struct peer *p, struct message *m);
 /* What the commit made true is answered. */
 void commands_answer(struct engine *e);
+/* Frees those that wait, unanswered. */
 void commands_done(struct engine *e);
+/* The test that C waits for came to an end: HTTP's STATUS, or 0 and why in TEXT. Answers it, and frees C. */
 void command_tested(struct engine *e, struct command *c, const struct notification *n,
 	unsigned status, const char *text);

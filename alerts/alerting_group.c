@@ -29,14 +29,24 @@ struct incident_entry *incident_entry_get(const struct alerting *a, int64_t inci
 	return map_get(a->incidents, &incident, sizeof(incident));
 }
 
-static int incident_enter_key(struct alerting *a, struct incident_entry *inc)
+/* Incidents of one key stand in a chain, the newest first, whatever the order in which they come. -ENOMEM
+ * changes nothing; it cannot happen where the key has a chain. */
+static int incident_enter_key(struct alerting *a, const char *key, struct incident_entry *inc)
 {
-	void *older;
-	int r = map_put_string(a->keys, inc->key, inc, &older);
+	struct incident_entry *at = map_get_string(a->keys, key);
 
-	if (r >= 0)
-		inc->older = older;
-	return r;
+	if (!at || at->incident.id < inc->incident.id) {
+		int r = map_put_string(a->keys, key, inc, NULL);
+
+		if (r >= 0)
+			inc->older = at;
+		return r;
+	}
+	while (at->older && at->older->incident.id > inc->incident.id)
+		at = at->older;
+	inc->older = at->older;
+	at->older = inc;
+	return 0;
 }
 
 struct incident_entry *incident_entry_new(struct alerting *a, const char *key,
@@ -53,7 +63,7 @@ struct incident_entry *incident_entry_new(struct alerting *a, const char *key,
 		return NULL;
 	if (map_put(a->incidents, &inc->incident.id, sizeof(inc->incident.id), inc, NULL) < 0)
 		return NULL;
-	if (incident_enter_key(a, inc) < 0) {
+	if (incident_enter_key(a, key, inc) < 0) {
 		map_remove(a->incidents, &inc->incident.id, sizeof(inc->incident.id));
 		return NULL;
 	}
@@ -132,15 +142,15 @@ int incident_group_key(const char *value, const char *rule, char **ret)
 int incident_rekey(struct alerting *a, struct incident_entry *inc, const char *rule)
 {
 	char *key;
-	void *older;
 	int r = incident_group_key("", rule, &key);
 
-	if (r >= 0 && text_equal(key, inc->key)) {
+	if (r < 0 || text_equal(key, inc->key)) {
 		free(key);
-		return 0;
+		return r;
 	}
-	if (r >= 0)
-		r = map_put_string(a->keys, key, inc, &older);
+	/* What may fail comes before it leaves its chain. */
+	if (!map_get_string(a->keys, key))
+		r = map_put_string(a->keys, key, inc, NULL);
 	if (r < 0) {
 		free(key);
 		return r;
@@ -148,7 +158,9 @@ int incident_rekey(struct alerting *a, struct incident_entry *inc, const char *r
 	incident_leave_key(a, inc);
 	free(inc->key);
 	inc->key = key;
-	inc->older = older;
+	inc->older = NULL;
+	if (map_get_string(a->keys, key) != inc)
+		incident_enter_key(a, key, inc);
 	return 0;
 }
 

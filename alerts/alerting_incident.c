@@ -162,18 +162,6 @@ static int incident_renew_headline(struct alerting *a, struct incident_entry *in
 	return 0;
 }
 
-/* True where none of its alerts was so severe since it opened. */
-static bool is_worse_than_ever(const struct incident_entry *inc, const struct alert *alert)
-{
-	const struct alert_entry *e;
-	size_t position = 0;
-
-	while ((e = map_next(inc->members, &position, NULL, NULL)))
-		if (is_recent(inc, &e->alert) && e->alert.severity >= alert->severity)
-			return false;
-	return true;
-}
-
 /* The entry of one turn of many; those beyond LISTED_MAX have none. */
 static int make_turn(struct alerting *a, const struct incident_entry *inc, const char *type,
 	const char *text, int64_t now_ms, struct timeline_entry *ret)
@@ -205,50 +193,6 @@ static void push_turn(struct alerting *a, struct incident_entry *inc, struct tim
 	inc->listed++;
 }
 
-/* What repeats together counts once. */
-static bool is_counted(const struct incident_entry *inc, int64_t now_ms)
-{
-	return inc->repeated > 0 && inc->repeated_ms[(inc->repeated - 1) % FLAP_TURNS] == now_ms;
-}
-
-/* With the turn that is about to happen: the oldest of the last FLAP_TURNS is the next slot of the
- * ring. */
-static bool repeats_too_often(const struct incident_entry *inc, int64_t now_ms)
-{
-	return inc->repeated + 1 >= FLAP_TURNS && !is_counted(inc, now_ms) &&
-	       now_ms - inc->repeated_ms[(inc->repeated + 1) % FLAP_TURNS] <= FLAP_MS;
-}
-
-void incident_count_repeat(struct incident_entry *inc, int64_t now_ms)
-{
-	if (!is_counted(inc, now_ms))
-		inc->repeated_ms[inc->repeated++ % FLAP_TURNS] = now_ms;
-	inc->moved_ms = now_ms;
-}
-
-void incident_end_flapping(struct incident_entry *inc)
-{
-	inc->flapping = false;
-	inc->repeated = 0;
-}
-
-static int make_flapping(struct alerting *a, const struct incident_entry *inc, int64_t now_ms,
-	struct timeline_entry *ret)
-{
-	return timeline_make(a, inc, "flapping", MODELWATCH,
-		"it comes and goes: nobody is told again until it was quiet for "
-		STRINGIFY(FLAP_MINUTES) " minutes",
-		now_ms, ret);
-}
-
-static void begin_flapping(struct alerting *a, struct incident_entry *inc,
-	struct timeline_entry *turn)
-{
-	timeline_push(a, turn);
-	inc->flapping = true;
-	inc->listed = 0;
-}
-
 /* True where the alert fired in this opening of the incident already. */
 static bool was_member(const struct incident_entry *inc, const char *fingerprint)
 {
@@ -264,13 +208,12 @@ static int join_incident(struct alerting *a, struct incident_entry *inc, struct 
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0}, flaps = {0};
 	_cleanup_(headline_done) struct headline headline = {0};
 	bool again = was_member(inc, e->alert.fingerprint);
-	bool begins = again && !inc->flapping && repeats_too_often(inc, now_ms);
+	bool begins = again && incident_repeats_too_often(inc, now_ms);
 	bool raises = e->alert.severity > inc->incident.severity;
-	bool worse = is_worse_than_ever(inc, &e->alert);
 	int r = make_alert_turn(a, inc, again ? "repeated" : "alert", &e->alert, now_ms, &turn);
 
 	if (r >= 0 && begins)
-		r = make_flapping(a, inc, now_ms, &flaps);
+		r = incident_make_flapping(a, inc, now_ms, &flaps);
 	if (r >= 0 && raises)
 		r = headline_make(&e->alert, &headline);
 	if (r >= 0)
@@ -278,15 +221,15 @@ static int join_incident(struct alerting *a, struct incident_entry *inc, struct 
 	if (r < 0)
 		return r;
 	push_turn(a, inc, &turn);
-	if (begins)
-		begin_flapping(a, inc, &flaps);
 	if (again)
 		incident_count_repeat(inc, now_ms);
 	if (raises)
 		incident_take_headline(inc, &headline, e->alert.severity);
 	if (begins)
-		inc->incident.untold |= ANNOUNCE_FLAPPING;
-	else if (worse || !inc->flapping)
+		incident_begin_flapping(a, inc, &flaps);
+	else if (inc->flapping)
+		incident_tell_if_graver(inc, &e->alert);
+	else
 		inc->incident.untold |= ANNOUNCE_UPDATED;
 	start_firing(a, inc, e, now_ms);
 	return 0;
@@ -305,7 +248,7 @@ static enum severity reopened_severity(const struct incident_entry *inc, const s
 	return severity;
 }
 
-static void reopen(struct incident_entry *inc, bool begins_to_flap, int64_t now_ms)
+static void reopen(struct incident_entry *inc, int64_t now_ms)
 {
 	inc->incident.state = INCIDENT_OPEN;
 	inc->incident.resolved_ms = 0;
@@ -314,12 +257,12 @@ static void reopen(struct incident_entry *inc, bool begins_to_flap, int64_t now_
 	incident_count_repeat(inc, now_ms);
 	/* An end of which nobody has heard yet did not happen. */
 	inc->incident.untold &= ~ANNOUNCE_RESOLVED;
-	if (inc->flapping && !begins_to_flap)
+	if (inc->flapping)
 		return;
+	inc->listed = 0;
 	inc->incident.acknowledged_ms = 0;
 	free(inc->incident.acknowledged_by);
 	inc->incident.acknowledged_by = NULL;
-	inc->incident.untold |= begins_to_flap ? ANNOUNCE_FLAPPING : ANNOUNCE_OPENED;
 }
 
 static int reopen_incident(struct alerting *a, struct incident_entry *inc, struct alert_entry *e,
@@ -327,24 +270,26 @@ static int reopen_incident(struct alerting *a, struct incident_entry *inc, struc
 {
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0}, flaps = {0};
 	_cleanup_(headline_done) struct headline headline = {0};
-	bool begins = !inc->flapping && repeats_too_often(inc, now_ms);
+	bool begins = incident_repeats_too_often(inc, now_ms);
 	int r = headline_make(&e->alert, &headline);
 
 	if (r >= 0)
 		r = make_turn(a, inc, "reopened", headline.title, now_ms, &turn);
 	if (r >= 0 && begins)
-		r = make_flapping(a, inc, now_ms, &flaps);
+		r = incident_make_flapping(a, inc, now_ms, &flaps);
 	if (r >= 0)
 		r = incident_add_alert(a, inc, e);
 	if (r < 0)
 		return r;
 	push_turn(a, inc, &turn);
-	if (!inc->flapping)
-		inc->listed = 0;
-	if (begins)
-		begin_flapping(a, inc, &flaps);
 	incident_take_headline(inc, &headline, reopened_severity(inc, &e->alert));
-	reopen(inc, begins, now_ms);
+	reopen(inc, now_ms);
+	if (begins)
+		incident_begin_flapping(a, inc, &flaps);
+	else if (inc->flapping)
+		incident_tell_if_graver(inc, &e->alert);
+	else
+		inc->incident.untold |= ANNOUNCE_OPENED;
 	start_firing(a, inc, e, now_ms);
 	return 0;
 }
@@ -450,35 +395,6 @@ static int resolve_cleared(struct alerting *a, struct incident_entry *inc, int64
 	push_turn(a, inc, &turn);
 	set_resolved(a, inc, now_ms);
 	return 0;
-}
-
-/* Those who were told that it flaps hear what became of it. */
-static int settle(struct alerting *a, struct incident_entry *inc, int64_t now_ms)
-{
-	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
-	int r = timeline_make(a, inc, "settled", MODELWATCH,
-		"it was quiet for " STRINGIFY(FLAP_MINUTES) " minutes", now_ms, &turn);
-
-	if (r < 0)
-		return r;
-	timeline_push(a, &turn);
-	incident_end_flapping(inc);
-	inc->incident.untold |= inc->incident.state == INCIDENT_OPEN ? ANNOUNCE_UPDATED : ANNOUNCE_RESOLVED;
-	incident_mark_changed(a, inc);
-	return 0;
-}
-
-int incidents_settle(struct alerting *a, int64_t now_ms)
-{
-	struct incident_entry *inc;
-	size_t position = 0;
-	int error = 0;
-
-	while ((inc = map_next(a->incidents, &position, NULL, NULL)))
-		if (inc->flapping && now_ms - inc->turned_ms >= FLAP_MS &&
-			now_ms - inc->moved_ms >= FLAP_MS)
-			keep_first(&error, settle(a, inc, now_ms));
-	return error;
 }
 
 /* Tells the timeline which alerts ended, where others hold the incident open. */

@@ -81,9 +81,11 @@ int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *t
 		inc->turned_ms = t->time_ms;
 	if (reopened || text_equal(t->type, "repeated"))
 		incident_count_repeat(inc, t->time_ms);
-	else if (text_equal(t->type, "flapping"))
+	else if (text_equal(t->type, "flapping")) {
 		inc->flapping = true;
-	else if (text_equal(t->type, "settled") ||
+		inc->flapping_ms = t->time_ms;
+		inc->held = SEVERITY_INFO; /* link_entry() knows what was told */
+	} else if (text_equal(t->type, "settled") ||
 		(resolved && !text_equal(t->actor, MODELWATCH)))
 		incident_end_flapping(inc);
 	return 0;
@@ -135,6 +137,9 @@ static int link_entry(struct alerting *a, struct alert_entry *e)
 		return r;
 	if (e->alert.state == ALERT_FIRING)
 		inc->firing++;
+	if (inc->flapping && e->alert.severity > inc->held &&
+		(e->alert.state == ALERT_FIRING || e->alert.ended_ms >= inc->flapping_ms))
+		inc->held = e->alert.severity;
 	/* Not each of its turns is in the timeline. */
 	moved_ms = e->alert.ended_ms > e->alert.started_ms ? e->alert.ended_ms : e->alert.started_ms;
 	if (moved_ms > inc->moved_ms)

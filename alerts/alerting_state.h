@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What alerting remembers, for its own files alone:
+/* What alerting remembers. Layer: alerts; for its own files alone:
  *   alerting.c          life, settings, changes          alerting_evaluate.c  rules to alerts
  *   alerting_incident.c alerts to incidents              alerting_notify.c    incidents to notifications
- *   alerting_group.c    incidents by their key           alerting_people.c    what persons do
- *   alerting_text.c     templates and evidence           alerting_restore.c   what the database held
+ *   alerting_group.c    incidents by their key           alerting_flapping.c  what comes and goes
+ *   alerting_text.c     templates and evidence           alerting_people.c    what persons do
+ *   alerting_restore.c  what the database held
  *
  * A turn of an alert or an incident happens whole or, without memory, not at all; then the next
  * evaluation comes to it again. Who is to be told is a mark on the incident until the notifications
@@ -75,6 +76,8 @@ struct incident_entry {
 	int64_t turned_ms; /* opened, reopened or resolved last */
 	int64_t moved_ms; /* an alert fired again or ended last */
 	bool flapping;
+	int64_t flapping_ms; /* since then */
+	enum severity held;  /* while it flaps: the gravest that was told */
 	bool headline_stale; /* an alert of it ended: another may give it its headline now */
 	bool has_unlisted_ends; /* members that are marked so */
 	bool told_known;   /* false: restored, without its notifications */
@@ -153,18 +156,29 @@ int incident_alert_refresh(struct alerting *a, struct alert_entry *e);
 void incident_alert_ended(struct alerting *a, struct alert_entry *e, int64_t now_ms);
 int incident_resolve(struct alerting *a, struct incident_entry *inc, const char *actor,
 	const char *comment, int64_t now_ms);
-/* Before an evaluation: what was quiet for long enough flaps no longer. */
-int incidents_settle(struct alerting *a, int64_t now_ms);
 /* After it: resolves whose alerts have all cleared, forgets what cannot reopen any more. */
 int incidents_finish(struct alerting *a, int64_t now_ms);
-/* Counts a turn that makes it flap where there are too many. */
-void incident_count_repeat(struct incident_entry *inc, int64_t now_ms);
-/* It flaps no longer. */
-void incident_end_flapping(struct incident_entry *inc);
+
 /* A timeline entry that is made first and added when all else is sure. */
 int timeline_make(struct alerting *a, const struct incident_entry *inc, const char *type,
 	const char *actor, const char *text, int64_t now_ms, struct timeline_entry *ret);
 void timeline_push(struct alerting *a, struct timeline_entry *t);
+
+/* alerting_flapping.c: before an evaluation: what has settled flaps no longer, and who was told that it
+ * flaps is told what is left. */
+int incidents_settle(struct alerting *a, int64_t now_ms);
+/* Counts a turn: it reopened, or an alert of it fired again. */
+void incident_count_repeat(struct incident_entry *inc, int64_t now_ms);
+/* True where the turn that is about to happen makes it flap. */
+bool incident_repeats_too_often(const struct incident_entry *inc, int64_t now_ms);
+/* The timeline's entry of that, and that; the severity of the incident is what is told. */
+int incident_make_flapping(struct alerting *a, const struct incident_entry *inc, int64_t now_ms,
+	struct timeline_entry *ret);
+void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,
+	struct timeline_entry *turn);
+/* The alert fires while the incident flaps: only what is graver than all that was told is told now. */
+void incident_tell_if_graver(struct incident_entry *inc, const struct alert *alert);
+void incident_end_flapping(struct incident_entry *inc);
 
 /* alerting_group.c */
 struct incident_entry *incident_entry_new(struct alerting *a, const char *key,

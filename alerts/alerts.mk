@@ -4,8 +4,8 @@ libalerts_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 libalerts_a_SOURCES = \
 	alerts/alert_step.c alerts/alert_step.h \
 	alerts/alerting.c alerts/alerting.h alerts/alerting_state.h \
-	alerts/alerting_evaluate.c alerts/alerting_group.c alerts/alerting_incident.c \
-	alerts/alerting_notify.c \
+	alerts/alerting_evaluate.c alerts/alerting_flapping.c alerts/alerting_group.c \
+	alerts/alerting_incident.c alerts/alerting_notify.c \
 	alerts/alerting_people.c alerts/alerting_restore.c alerts/alerting_text.c \
 	alerts/incident_json.c alerts/incident_json.h \
 	alerts/outbox.c alerts/outbox.h \

@@ -111,8 +111,9 @@ static void start(struct world *w)
 	alerting_set_reopen(w->alerting, 10 * USEC_PER_MIN);
 	world_set_rules(w);
 	world_set_routes(w);
-	for (size_t i = 0; i < w->incident_count; i++)
-		assert_int_equal(alerting_restore_incident(w->alerting, &w->incidents[i]), 0);
+	/* The newest first, as the store lists them. */
+	for (size_t i = w->incident_count; i > 0; i--)
+		assert_int_equal(alerting_restore_incident(w->alerting, &w->incidents[i - 1]), 0);
 	for (size_t i = 0; i < w->alert_count; i++)
 		assert_int_equal(alerting_restore_alert(w->alerting, &w->alerts[i]), 0);
 	for (size_t i = 0; i < w->timeline_count; i++)

@@ -247,6 +247,84 @@ static void test_crash_loop_flaps(void **state)
 	world_end(w);
 }
 
+/* What is graver than all that was told is told at once, in an open incident and in one that opens again. */
+static void test_graver_is_not_held(void **state)
+{
+	static const struct step steps[] = {
+		{0, "latency:a=3 up:a=0", "all opened 1; urgent opened 1; "},
+		{1, "latency:a=1 up:a=1", "all resolved 1; urgent resolved 1; "},
+		{2, "latency:a=3", "all opened 1; "},
+		{3, "latency:a=1", "all resolved 1; "},
+		{4, "latency:a=3", "all opened 1; "},
+		{5, "latency:a=1", "all resolved 1; "},
+		{6, "latency:a=3", "all opened 1; "},
+		{7, "latency:a=1", "all resolved 1; "},
+		{8, "latency:a=3", "all opened 1; "},
+		{9, "latency:a=1", "all resolved 1; "},
+		{10, "latency:a=3", "all flapping 1; "},
+		{11, "latency:a=1", "", "1 resolved; "},
+		{12, "up:a=0", "all updated 1; urgent opened 1; ", "1 open; "},
+		/* Once: as grave as that was told. */
+		{13, "up:a=1", "", "1 resolved; "},
+		{14, "latency:a=3", "", "1 open; "},
+		{15, "up:a=0", "", "1 open; "},
+		{16, "latency:a=1 up:a=1", "", "1 resolved; "},
+		{17, "latency:a=3", ""},
+		{18, "up:a=0", ""},
+	};
+	static const struct rule_spec rules[] = {
+		{"Slow", "latency > 2", .severity = SEVERITY_WARNING, .summary = "slow"},
+		{"Down", "up == 0", .severity = SEVERITY_CRITICAL, .summary = "down"},
+		{0},
+	};
+	static const struct route_spec routes[] = {
+		{.webhook = "all"}, {.webhook = "urgent", .severity = SEVERITY_CRITICAL}, {0}};
+
+	run_scenario(rules, routes, steps, ELEMENTS(steps));
+}
+
+/* What stands has settled, whatever less grave comes and goes beside it. */
+static void test_settles_beside_what_moves(void **state)
+{
+	static const struct rule_spec rules[] = {
+		{"Down", "up == 0", .severity = SEVERITY_CRITICAL, .summary = "down"},
+		{"Note", "latency > 2", .severity = SEVERITY_INFO, .summary = "slow"},
+		{0},
+	};
+	struct world *w = world_begin(rules, route_oncall);
+
+	for (int i = 0; i <= 5; i++) {
+		struct step turns[] = {{2 * i, "up:a=0", NULL}, {2 * i + 1, "up:a=1", NULL}};
+
+		world_run(w, turns, i < 5 ? 2 : 1);
+	}
+	assert_string_equal(w->notifications[w->notification_count - 1].type, "incident.flapping");
+	for (int at = 100; at < 609; at += 100) {
+		struct step turns[] = {{at, "latency:a=3", ""}, {at + 5, "latency:a=1", ""}};
+
+		world_run(w, turns, 2);
+	}
+	world_run(w, &(struct step){610, "latency:a=3", "oncall updated 1; ", "1 open; "}, 1);
+	world_end(w);
+}
+
+/* The newest of several that may reopen does, also after a kill. */
+static void test_the_newest_reopens(void **state)
+{
+	static const struct step steps[] = {
+		{1, "up:a=0", "oncall opened 1; "},
+		{2, "resolve:1", "oncall resolved 1; "},
+		{3, "latency:a=3", ""},
+		{33, "latency:a=3", "oncall opened 2; "},
+		{34, "up:a=1", "", "1 resolved; 2 open; "},
+		{35, "up:a=0", "oncall updated 2; "},
+		{36, "up:a=1 latency:a=1", "oncall resolved 2; ", "1 resolved; 2 resolved; "},
+		{37, "kill up:a=0", "oncall opened 2; ", "1 resolved; 2 open; "},
+	};
+
+	run_scenario(rules_slow_and_down, route_oncall, steps, ELEMENTS(steps));
+}
+
 /* Who is told hears how it is now, not how it was when the alert began. */
 static void test_texts_follow_the_value(void **state)
 {
@@ -446,6 +524,9 @@ int main(void)
 		cmocka_unit_test(test_crash_loop_flaps),
 		cmocka_unit_test(test_crash_loop_is_bounded),
 		cmocka_unit_test(test_texts_follow_the_value),
+		cmocka_unit_test(test_graver_is_not_held),
+		cmocka_unit_test(test_settles_beside_what_moves),
+		cmocka_unit_test(test_the_newest_reopens),
 		cmocka_unit_test(test_slow_turns_are_no_flapping),
 		cmocka_unit_test(test_person_resolves),
 		cmocka_unit_test(test_person_errors),

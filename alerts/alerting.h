@@ -76,15 +76,16 @@ int alerting_add_evidence(struct alerting *a, const char *service, const struct 
 /* Nothing is known of the service any more. Its alerts keep what they carry. */
 void alerting_forget_evidence(struct alerting *a, const char *service);
 
-/* Evaluates the rules at NOW and moves alerts and incidents. METRIC limits it to the rules that
- * read this metric (an event came); NULL: all. -ENOMEM, or an error of the source: what could not
- * be done is done at the next evaluation.
+/* Evaluates the rules at NOW and moves alerts and incidents. METRICS, a list that ends with NULL, limits it
+ * to the rules that read one of these (an event came); NULL: all. What changed together is to be
+ * judged together: an alert that takes over from another one does so within one evaluation. -ENOMEM, or
+ * an error of the source: what could not be done is done at the next evaluation.
  *
  * SOURCE gives the last known value of a series whose collector is silent, and leaves out only those
  * that ended: an alert whose series is not there is over. A rule's clear condition is looked up by
  * the same labels as its expression's. */
-int alerting_evaluate(struct alerting *a, const struct promql_source *source, const char *metric,
-	int64_t now_ms);
+int alerting_evaluate(struct alerting *a, const struct promql_source *source,
+	const char *const metrics[], int64_t now_ms);
 
 /* How many alerts could not be made, in all evaluations so far: too many at one time, too many labels,
  * or a fingerprint that another alert has. */

@@ -106,6 +106,7 @@ static int advance(struct alerting *a, const struct rule *rule, struct alert_ent
 	int r = 0;
 
 	e->restored = false;
+	e->holds = seen->holds;
 	switch (alert_step(rule, &e->alert, seen, first, now_ms)) {
 	case ALERT_SAME:
 		break;
@@ -222,10 +223,15 @@ static int evaluate_rule(struct pass *p, const struct promql_source *source)
 	return r;
 }
 
-static bool reads(const struct rule *rule, const char *metric)
+static bool reads(const struct rule *rule, const char *const metrics[])
 {
-	return !metric || promql_reads(rule->expr, metric) ||
-	       (rule->clear && promql_reads(rule->clear, metric));
+	if (!metrics)
+		return true;
+	for (size_t i = 0; metrics[i]; i++)
+		if (promql_reads(rule->expr, metrics[i]) ||
+			(rule->clear && promql_reads(rule->clear, metrics[i])))
+			return true;
+	return false;
 }
 
 static void end_orphans(struct alerting *a, int64_t now_ms)
@@ -240,8 +246,8 @@ static void end_orphans(struct alerting *a, int64_t now_ms)
 	}
 }
 
-int alerting_evaluate(struct alerting *a, const struct promql_source *source, const char *metric,
-	int64_t now_ms)
+int alerting_evaluate(struct alerting *a, const struct promql_source *source,
+	const char *const metrics[], int64_t now_ms)
 {
 	int error = restored_link(a);
 
@@ -253,7 +259,7 @@ int alerting_evaluate(struct alerting *a, const struct promql_source *source, co
 	for (size_t i = 0; i < a->rule_count; i++) {
 		struct pass p = {.a = a, .rule_entry = &a->rules[i], .now_ms = now_ms};
 
-		if (reads(p.rule_entry->rule, metric))
+		if (reads(p.rule_entry->rule, metrics))
 			keep_first(&error, evaluate_rule(&p, source));
 	}
 	keep_first(&error, incidents_finish(a, now_ms));

@@ -316,8 +316,8 @@ int incident_alert_refresh(struct alerting *a, struct alert_entry *e)
 {
 	int r;
 
-	if (e->alert.state != ALERT_FIRING || !e->rule_entry || !e->rule_entry->rule ||
-		same_value(e->alert.value, e->rendered_value))
+	if (!e->holds || e->alert.state != ALERT_FIRING || !e->rule_entry ||
+		!e->rule_entry->rule || same_value(e->alert.value, e->rendered_value))
 		return 0;
 	r = alert_render(a, e->rule_entry->rule, &e->alert);
 	if (r < 0)

@@ -19,6 +19,16 @@ static struct rule_entry *find_rule(struct alerting *a, const char *rule)
 	return &a->orphans;
 }
 
+/* What its service goes through is what the newest of its alerts carries. */
+static int restore_evidence(struct alerting *a, const struct alert *alert)
+{
+	const char *service = labels_get(&alert->labels, "service");
+
+	if (!service || alert->evidence_count == 0)
+		return 0;
+	return alerting_evidence(a, service, alert->evidence, alert->evidence_count);
+}
+
 int alerting_restore_alert(struct alerting *a, const struct alert *alert)
 {
 	_cleanup_(alert_entry_free_pointer) struct alert_entry *e = NULL;
@@ -31,6 +41,8 @@ int alerting_restore_alert(struct alerting *a, const struct alert *alert)
 		return -ENOMEM;
 	e->restored = true;
 	e->saved_value = e->rendered_value = alert->value;
+	if (alert->state == ALERT_FIRING && restore_evidence(a, alert) < 0)
+		return -ENOMEM;
 	if (is_live(alert)) {
 		if (map_put_string(a->live, alert->fingerprint, e, NULL) < 0)
 			return -ENOMEM;

@@ -48,6 +48,7 @@ struct alert_entry {
 	double saved_value;
 	double rendered_value; /* that its texts speak of */
 	bool restored; /* not evaluated since */
+	bool holds;    /* its expression does; else it fires on for a while, and its value says nothing */
 	bool end_unlisted; /* it ended, which the timeline of its incident does not say yet */
 	bool changed;
 	TAILQ_ENTRY(alert_entry) changes;

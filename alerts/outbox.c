@@ -95,6 +95,8 @@ int outbox_settle(struct notification *n, const struct delivery_answer *d, int64
 		n->delivered_ms = now_ms;
 	} else if (result == DELIVERY_AGAIN) {
 		n->due_ms = now_ms + wait;
+	} else if (result == DELIVERY_DISABLED && n->incident != 0) {
+		n->due_ms = now_ms; /* it is the first to go after the reload */
 	} else {
 		n->state = NOTIFICATION_FAILED;
 	}

@@ -19,7 +19,7 @@ enum delivery_result {
 	DELIVERY_DONE,
 	DELIVERY_AGAIN,	   /* at the due time that outbox_settle() sets */
 	DELIVERY_FAILED,   /* for good */
-	DELIVERY_DISABLED, /* for good, and so is its webhook until the next reload */
+	DELIVERY_DISABLED, /* its webhook takes nothing until the next reload; a test is given up */
 };
 
 /* What the receiver said. */

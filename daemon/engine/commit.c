@@ -67,15 +67,18 @@ static int write_changes(struct engine *e, const struct alerting_changes *change
 	return write_all(e, changes, ids);
 }
 
-void engine_keep_reserve(struct engine *e)
+int engine_keep_reserve(struct engine *e)
 {
-	if (reserve_make(e->database) >= 0)
+	int r = reserve_make(e->database);
+
+	if (r >= 0)
 		facts_doctor_retract(e, "reserve");
-	else
+	else if (!e->full) /* that is said already, and leaves no room for words */
 		facts_doctor(e, "reserve", CHECK_LIMITED,
 			"There is no room for the reserve beside the database: once its disk is full,"
 			" nobody is told of anything new.",
 			"Make room on the file system of the state directory.");
+	return r;
 }
 
 void engine_look_for_room(struct engine *e)
@@ -85,7 +88,7 @@ void engine_look_for_room(struct engine *e)
 	if (!e->full || usec_since(now, e->last_room) < ROOM_EVERY)
 		return;
 	e->last_room = now;
-	e->full = reserve_make(e->database) == -ENOSPC;
+	e->full = engine_keep_reserve(e) == -ENOSPC;
 }
 
 static void adopt_notifications(

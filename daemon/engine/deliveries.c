@@ -253,11 +253,13 @@ static void settle(struct engine *e, struct delivery_entry *d, const struct deli
 	else
 		log_warning("notification %s to webhook %s: %s%s", n->message_id, n->webhook,
 			result->text,
-			outcome == DELIVERY_AGAIN ? "; it is tried again" : "; given up");
+			outcome == DELIVERY_AGAIN		 ? "; it is tried again"
+			: n->state == NOTIFICATION_PENDING ? "; it waits for a reload"
+							 : "; given up");
 	deliveries_count(e, n->webhook,
-		outcome == DELIVERY_DONE    ? "delivered"
-		: outcome == DELIVERY_AGAIN ? "retried"
-					    : "failed");
+		outcome == DELIVERY_DONE	 ? "delivered"
+		: n->state == NOTIFICATION_PENDING ? "retried"
+						 : "failed");
 }
 
 int deliveries_result(struct peer *p, struct message *m)

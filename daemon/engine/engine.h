@@ -182,16 +182,15 @@ void engine_commit_soon(struct engine *e);
 
 /* Makes the reserve beside the database; `doctor` is told where there is no room for it, since then nobody
  * is told of anything new on a full disk. */
-void engine_keep_reserve(struct engine *e);
+int engine_keep_reserve(struct engine *e);
 
 /* While the disk is full: looks now and then whether there is room again. */
 void engine_look_for_room(struct engine *e);
 
-/* Evaluates the rules; METRIC as in alerting_evaluate(). */
-void engine_evaluate(struct engine *e, const char *metric);
+/* Evaluates the rules; METRICS as in alerting_evaluate(). */
+void engine_evaluate(struct engine *e, const char *const metrics[]);
 
-/* moments.c: puts a value into memory and into the moment TIME_MS that waits for the commit. */
-/* -ENOMEM. */
+/* moments.c: puts a value into memory and into the moment TIME_MS that waits for the commit. -ENOMEM. */
 int moments_add(struct engine *e, struct value *value, int64_t time_ms, double number);
 /* The same by name: METRIC{LABEL="TEXT"}; LABEL may be NULL. One series too many is ignored. -ENOMEM. */
 int moments_add_metric(struct engine *e, const char *metric, const char *label, const char *text,
@@ -256,8 +255,8 @@ int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 int services_event(struct engine *e, const struct event *event, int64_t time_ms);
 /* What a fact about a service changes in its row. */
 int services_fact(struct engine *e, const char *service, const char *key, const char *value);
-/* Judges by restarts that values told of, once for all of them. */
-void services_evaluate(struct engine *e);
+/* The metric that changed with restarts that values told of since the last call; NULL for none. */
+const char *services_restarted(struct engine *e);
 /* Measures how often each restarted lately. */
 int services_tick(struct engine *e, int64_t now_ms);
 bool services_changed(const struct engine *e);

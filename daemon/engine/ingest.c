@@ -101,6 +101,7 @@ static int take_samples(struct peer *p, struct message *m)
 	int64_t step = usec_to_ms(e->interval), now_ms = engine_now(e);
 	/* Samples lie on the grid of the interval; an interval below a millisecond has none. */
 	int64_t time_ms = step > 0 ? now_ms - now_ms % step : now_ms;
+	const char *restarted[] = {NULL, NULL};
 
 	if (!text_equal(collector, p->row->name))
 		return -EBADMSG;
@@ -117,7 +118,9 @@ static int take_samples(struct peer *p, struct message *m)
 		if (r < 0)
 			return r;
 	}
-	services_evaluate(e);
+	restarted[0] = services_restarted(e);
+	if (restarted[0])
+		engine_evaluate(e, restarted);
 	/* Until somebody reads that the collector looked, nobody believes what it saw. */
 	if (!p->reported)
 		engine_commit_soon(e);
@@ -142,7 +145,7 @@ static int apply_samples(
 	struct peer *p, const struct sample *samples, size_t count, int64_t time_ms)
 {
 	struct engine *e = p->engine;
-	const char *metrics[EVENT_SERIES_MAX];
+	const char *metrics[EVENT_SERIES_MAX + 2];
 	size_t metric_count = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -162,9 +165,11 @@ static int apply_samples(
 		if (known == metric_count)
 			metrics[metric_count++] = value->series.metric;
 	}
-	for (size_t i = 0; i < metric_count; i++)
-		engine_evaluate(e, metrics[i]);
-	services_evaluate(e);
+	metrics[metric_count] = services_restarted(e);
+	metric_count += metrics[metric_count] != NULL;
+	metrics[metric_count] = NULL;
+	if (metric_count > 0)
+		engine_evaluate(e, metrics);
 	return 0;
 }
 

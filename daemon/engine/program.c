@@ -25,12 +25,12 @@ int64_t engine_now(struct engine *e)
 	return store_clock_read(&e->clock, clock_wall(), clock_monotonic());
 }
 
-void engine_evaluate(struct engine *e, const char *metric)
+void engine_evaluate(struct engine *e, const char *const metrics[])
 {
 	struct promql_source source = values_source(e->values);
 	usec_t begin = clock_monotonic();
 	uint64_t refused = alerting_refused(e->alerting);
-	int r = alerting_evaluate(e->alerting, &source, metric, engine_now(e));
+	int r = alerting_evaluate(e->alerting, &source, metrics, engine_now(e));
 
 	if (r < 0)
 		log_error_errno(r, "cannot evaluate the rules");

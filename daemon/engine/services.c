@@ -152,11 +152,12 @@ static int take_restarts(
 	return 0;
 }
 
-void services_evaluate(struct engine *e)
+const char *services_restarted(struct engine *e)
 {
-	if (e->restarted)
-		engine_evaluate(e, RECENT_RESTARTS);
+	bool restarted = e->restarted;
+
 	e->restarted = false;
+	return restarted ? RECENT_RESTARTS : NULL;
 }
 
 /* Ends series of a service that is no longer there, or down. */
@@ -360,6 +361,23 @@ static int restore_recent(struct engine *e, struct service_entry *entry)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* On a full disk its row was written and its samples were not: the row is what is true. */
+static int restore_up(struct engine *e, const struct service_entry *entry)
+{
+	struct value *value;
+	int r = values_find_simple(e->values, UP, "service", entry->record.name, &value);
+
+	if (r < 0)
+		return r == -E2BIG || r == -EINVAL ? 0 : r;
+	if (entry->record.state == SERVICE_UNKNOWN)
+		value->current = sample_stale();
+	else {
+		value->current = entry->record.state == SERVICE_UP;
+		value->time_ms = value_time(value, entry->record.since_ms);
+	}
+	return 0;
+}
+
 static int restore_service(struct engine *e, const struct service_record *from)
 {
 	struct service_entry *entry;
@@ -375,6 +393,8 @@ static int restore_service(struct engine *e, const struct service_record *from)
 	r = text_replace(&entry->record.reason, from->reason);
 	if (r == 0)
 		r = text_replace(&entry->record.url, from->url);
+	if (r == 0)
+		r = restore_up(e, entry);
 	return r < 0 ? r : restore_recent(e, entry);
 }
 

@@ -28,6 +28,34 @@ def test_is_held(site):
     assert turns.index("flapping") < len(turns) - 6, turns
 
 
+def test_is_one_incident(site):
+    """That it restarts takes over from that it is down within one evaluation."""
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    _crash(site, server, 6)
+    assert [i["id"] for i in site.incidents("all")] == [1]
+    told = [post.type for post in hook.delivered()]
+    assert told.count("incident.opened") <= 3, told
+
+
+def test_tells_why_after_a_kill(site):
+    server = site.service("llama")
+    site.webhook()
+    site.start()
+    site.wait_service("llama")
+    _crash(site, server, 3)
+    site.daemon.kill("engine")
+    eventually(lambda: site.role_states()["engine"]["restarts"] == 1, "another engine")
+    site.wait_service("llama")
+    _crash(site, server, 1)
+    server.kill()
+    site.wait_service("llama", "down")
+    alert, = [a for a in site.incident(1)["alerts"] if a["rule"] == "ServiceRestarting"]
+    assert "SIGKILL" in alert["summary"], alert
+
+
 def test_tells_why(site):
     """The restarting alert names the last end, also after the server is up again."""
     server = site.service("llama")

@@ -3,6 +3,7 @@
 the rest cannot."""
 import contextlib
 import os
+import signal
 import subprocess
 import time
 
@@ -35,7 +36,18 @@ def small_disk(site, request):
 
 
 def _fill(site):
-    """Takes all that is free."""
+    """Takes all that is free, at once as the engine sees it: else what the reserve gives is taken, too."""
+    engine = site.daemon.roles().get("engine") if site.daemon.running else None
+    if engine:
+        os.kill(engine, signal.SIGSTOP)
+    try:
+        _fill_beside(site)
+    finally:
+        if engine:
+            os.kill(engine, signal.SIGCONT)
+
+
+def _fill_beside(site):
     with open(site.daemon.state / "filler", "ab", buffering=0) as filler, \
             contextlib.suppress(OSError):
         while True:
@@ -162,3 +174,28 @@ def test_no_room_for_the_reserve_is_said(small_disk):
     assert not (site.daemon.state / RESERVE).exists()
     doctor = eventually(lambda: "reserve" in (text := site.cli("doctor").stdout) and text, "doctor")
     assert "no room for the reserve" in doctor and "Make room" in doctor
+
+
+def test_what_is_down_stays_so_over_a_kill(small_disk):
+    """The newest sample that the database has may be older than its alert."""
+    site = small_disk
+    other = site.service("other")
+    site.start()
+    site.wait_service("llama")
+    site.wait_service("other")
+    _fill(site)
+    site.daemon.wait_log(FULL)
+    site.servers["llama"].kill()
+    site.hook.wait("incident.opened", service="llama")
+    _fill(site)
+    other.kill()
+    before = site.daemon.roles()["engine"]
+    site.daemon.kill("engine")
+    eventually(lambda: site.daemon.roles()["engine"] != before, "another engine")
+    _make_room(site)
+    site.hook.wait("incident.opened", service="other")
+    eventually(lambda: _reasons(site) == [], "health")
+    assert {p.type for p in site.hook.posts} == {"incident.opened"}, site.hook.summary()
+    assert site.service_state("llama")["state"] == "down"
+    site.servers["llama"].start()
+    site.hook.wait("incident.resolved", service="llama")

@@ -52,9 +52,9 @@ static void test_statuses(void **state)
 		assert_int_equal(n.attempts, 1);
 		assert_string_equal(n.last_error, "why");
 		assert_int_equal(n.state,
-			result == DELIVERY_DONE	   ? NOTIFICATION_DELIVERED
-			: result == DELIVERY_AGAIN ? NOTIFICATION_PENDING
-						   : NOTIFICATION_FAILED);
+			result == DELIVERY_DONE	    ? NOTIFICATION_DELIVERED
+			: result == DELIVERY_FAILED ? NOTIFICATION_FAILED
+						    : NOTIFICATION_PENDING);
 		assert_int_equal(n.delivered_ms, result == DELIVERY_DONE ? NOW : 0);
 		assert_int_equal(n.due_ms, result == DELIVERY_AGAIN ? NOW + 6 : NOW);
 		notification_done(&n);

@@ -161,6 +161,15 @@ bool search_take(struct service *s, struct process *p, bool listening)
 	return true;
 }
 
+bool search_confirm(struct service *s, struct process *p, bool listening)
+{
+	if (p->service != s)
+		return false;
+	if (!p->main && !p->matched && search_matches(s, p, listening))
+		service_confirm(p);
+	return true;
+}
+
 static void search_pid_files(struct service *s)
 {
 	for (size_t i = 0; i < s->match->pid_file_count; i++) {
@@ -170,7 +179,7 @@ static void search_pid_files(struct service *s)
 		if (search_read_pid_file(s->match->pid_files[i], &pid) < 0)
 			continue;
 		p = scan_find(s->collector, pid);
-		if (p && p->service == s)
+		if (p && search_confirm(s, p, false))
 			continue;
 		p = scan_examine(s->collector, pid);
 		if (p)

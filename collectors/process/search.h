@@ -25,6 +25,9 @@ bool search_matches(struct service *s, struct process *p, bool listening);
 /* The process is of the service if its other keys hold, too; unless LISTENING says so, its port is looked
  * for. A configured service takes it from a discovered one, which is over then. */
 bool search_take(struct service *s, struct process *p, bool listening);
+/* True for a member of the service: one that is no main process may become one from now on, if its other keys
+ * hold. LISTENING as above. */
+bool search_confirm(struct service *s, struct process *p, bool listening);
 /* True where the service is configured to be found by a port that a process listens to. */
 bool search_by_port(const struct service *s);
 /* True where the port is among those that the service is found by. */

@@ -108,6 +108,13 @@ static bool is_of_owner(const struct port_search *s, struct process *p)
 	return wanted_is_owner(s->owners, s->owner_count, p->pass.owner);
 }
 
+/* Of a configured service's processes, only one that a main process left may have taken its place. */
+static bool may_be_found(const struct process *p)
+{
+	return !p->kernel && (!p->service || !p->service->match ||
+				     (search_by_port(p->service) && service_has_left(p)));
+}
+
 /* The processes that the pass did not look at yet. *RET_COUNT is 0 without memory, too. */
 static struct candidate *find_candidates(
 	struct collector *c, const struct port_search *s, size_t *ret_count)
@@ -117,7 +124,7 @@ static struct candidate *find_candidates(
 	size_t position = 0, count = 0;
 
 	while (list && (p = map_next(c->processes, &position, NULL, NULL)))
-		if (p->pass.done != s->number && !p->kernel && !(p->service && p->service->match))
+		if (p->pass.done != s->number && may_be_found(p))
 			list[count++] = (struct candidate){p->pid, is_of_owner(s, p), p->start};
 	if (count > 1)
 		qsort(list, count, sizeof(*list), by_likelihood);
@@ -206,8 +213,12 @@ static void take_hits(struct process *p, const struct hits *h)
 
 	if (h->count == 0 || is_manager(p->collector, p))
 		return;
-	for (size_t i = 0; i < h->count; i++)
-		search_take(h->items[i].service, find_listener(p, h->items[i].inode, &files), true);
+	for (size_t i = 0; i < h->count; i++) {
+		struct process *listener = find_listener(p, h->items[i].inode, &files);
+
+		if (!search_confirm(h->items[i].service, listener, true))
+			search_take(h->items[i].service, listener, true);
+	}
 }
 
 static void look_at(struct turn *t, struct port_search *s, struct process *p)
@@ -250,9 +261,9 @@ static void look_at_candidates(struct turn *t, struct port_search *s)
 	while (i < count) {
 		struct process *p = scan_find(c, list[i].pid);
 
-		if (p && !(p->service && p->service->match))
+		if (p && may_be_found(p))
 			look_at(t, s, p);
-		if (p && p->pass.done != s->number && !(p->service && p->service->match))
+		if (p && p->pass.done != s->number && may_be_found(p))
 			return; /* its turn goes on */
 		i++;
 		if (search_turn_is_over(t))

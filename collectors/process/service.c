@@ -165,6 +165,34 @@ static bool is_orphan(struct service *s, struct process *p)
 	return !parent || parent->service != s;
 }
 
+bool service_has_left(const struct process *p)
+{
+	const struct process *parent = scan_find(p->collector, p->parent);
+
+	return !p->main && (!parent || parent->service != p->service);
+}
+
+void service_confirm(struct process *p)
+{
+	struct service *s = p->service;
+
+	p->matched = true;
+	if (s->mains == 0 && s->orphans_due == 0 && is_orphan(s, p))
+		begin_main(s, p);
+}
+
+/* What was found some time ago may not hold any more. */
+static void search_anew(struct service *s)
+{
+	struct process *p;
+	size_t position = 0;
+
+	while ((p = map_next(s->collector->processes, &position, NULL, NULL)))
+		if (p->service == s && !p->main)
+			p->matched = false;
+	search_service(s);
+}
+
 /* A matching child whose parent ended is a main process now: so a server that forks into the
  * background lives on. */
 static void promote_orphans(struct service *s)
@@ -187,6 +215,8 @@ void service_take_orphans(struct collector *c)
 		if (s->orphans_due == 0 || now < s->orphans_due)
 			continue;
 		s->orphans_due = 0;
+		if (s->match && search_is_needed(s->match))
+			search_anew(s);
 		promote_orphans(s);
 	}
 }

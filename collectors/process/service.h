@@ -21,6 +21,11 @@ void service_adopt(struct service *s, struct process *p);
 /* A member that is no main process is gone: what it used counts on unless its parent, which waited
  * for it, counts it. */
 void service_leave(struct process *p, bool counted_by_parent);
+/* True for a member that is no main process and has no parent among the members any more. */
+bool service_has_left(const struct process *p);
+/* A member that is no main process was found to match by itself. Where there is none, it is one now,
+ * unless a crash was too short a time ago. */
+void service_confirm(struct process *p);
 /* A main process is gone; its row is freed, and perhaps its service. STATUS may be NULL. */
 void service_exited(struct process *p, const int *status);
 /* Takes on what crashes left and what still lives and matches now. */

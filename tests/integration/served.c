@@ -5,13 +5,15 @@
  * Its arguments are free, so that it can look like any server; "--port N" among them makes it listen
  * on 127.0.0.1. It writes "ready" and then obeys lines on its standard input: "exit N", "crash" (a
  * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid), "child N" (one
- * that listens to port N), "grow N" (N MiB of memory, with another thread; writes the thread's number),
- * "open N" (N files, or as many as it may; writes how many), "leave" (the first thread ends, another one
- * obeys from now on and writes "left"), "perish" (the same, but seccomp ends the first one), "title TEXT" (in
- * place of its arguments; writes "titled"), "work N" (N ms of processor time; writes "worked"), "delegate N"
- * (the same by a child, which ends then), "hang FILE" (whoever asks for its memory waits until the file's
- * server stores what it wrote). It ends with its standard input, so none outlives its test. Linked
- * statically, so that a copy is all it needs. */
+ * that listens to port N), "heir" (one that obeys in its parent's place, with its sockets, when that is
+ * gone; writes its pid), "mute" (it closes its sockets; writes "muted"), "grow N" (N MiB of memory,
+ * with another thread; writes the thread's number), "open N" (N files, or as many as it may; writes how
+ * many), "leave" (the first thread ends, another one obeys from now on and writes "left"), "perish" (the
+ * same, but seccomp ends the first one), "title TEXT" (in place of its arguments; writes "titled"),
+ * "work N" (N ms of processor time; writes "worked"), "delegate N" (the same by a child, which ends
+ * then), "hang FILE" (whoever asks for its memory waits until the file's server stores what it wrote). It
+ * ends with its standard input, so none outlives its test. Linked statically, so that a copy is all it
+ * needs. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -63,6 +65,35 @@ static void fork_child(const char *port)
 			pause();
 	}
 	printf("%d\n", (int) child);
+	fflush(stdout);
+}
+
+static int obey_all(void *nothing);
+
+static void fork_heir(void)
+{
+	pid_t parent = getpid(), child;
+	sigset_t gone;
+	int received;
+
+	sigemptyset(&gone);
+	sigaddset(&gone, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &gone, NULL);
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGUSR1);
+		if (getppid() == parent)
+			sigwait(&gone, &received);
+		exit(obey_all(NULL));
+	}
+	printf("%d\n", (int) child);
+	fflush(stdout);
+}
+
+static void close_sockets(void)
+{
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	puts("muted");
 	fflush(stdout);
 }
 
@@ -140,8 +171,6 @@ static void delegate(long milliseconds)
 	}
 }
 
-static int obey_all(void *nothing);
-
 /* The thread has the stack of nobody and the thread data of the first one, which is gone by then. */
 static int take_over(void *first)
 {
@@ -210,6 +239,10 @@ static void obey(char *line)
 		fork_child(NULL);
 	if (strncmp(line, "child ", 6) == 0)
 		fork_child(line + 6);
+	if (strcmp(line, "heir\n") == 0)
+		fork_heir();
+	if (strcmp(line, "mute\n") == 0)
+		close_sockets();
 	if (strncmp(line, "grow ", 5) == 0)
 		grow((size_t) atoi(line + 5));
 	if (strncmp(line, "open ", 5) == 0)

@@ -2,6 +2,7 @@
 """How services are found, by each key of [service], and what they give as samples."""
 import os
 import pathlib
+import signal
 
 import pytest
 from harness.places import free_port
@@ -162,6 +163,24 @@ def test_all_keys_must_hold(site):
     hook = site.webhook()
     site.start()
     _killed_is_told(site, both, hook)
+
+
+def test_child_that_goes_on_with_the_port(site):
+    """A child goes on with the socket of a main process that failed: it is the service soon."""
+    port = free_port()
+    server = site.server("program", ["--port", port])
+    site.section("service", "llama", listen_port=port)
+    server.start()
+    heir = server.leave_heir()
+    hook = site.webhook()
+    site.start()
+    assert site.wait_service("llama")["processes"] == [server.pid]
+    server.send(signal.SIGKILL)
+    hook.wait("incident.opened")
+    assert site.service_state("llama")["state"] == "down"
+    hook.wait("incident.resolved")
+    assert site.wait_service("llama")["processes"] == [heir]
+    server.reap()
 
 
 def test_keys_that_come_later_are_named(site):

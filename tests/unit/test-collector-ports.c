@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/process/service.h"
 #include "daemon/base/cleanup.h"
 #include "tests/unit/collector-fixture.h"
 
@@ -62,6 +63,84 @@ static void test_port_of_another(void **state)
 	fixture_begin(f, NULL);
 	fixture_ticks(f, 5);
 	assert_int_equal(fixture_events(f, STARTED, NULL), 0);
+}
+
+/* The server, that a child of it with the same socket outlives; *RET_HEIR is that one. */
+static struct server *server_with_heir(
+	struct collector_fixture *f, const uint16_t *port, pid_t *ret_heir)
+{
+	struct service_match *m = fixture_service(f, "llama");
+	struct server *s = listening_server(f, *port);
+
+	m->ports = port;
+	m->port_count = 1;
+	server_say(s, "heir\n");
+	*ret_heir = server_hear(s);
+	fixture_begin(f, NULL);
+	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, s->pid);
+	fixture_await_value(f, PROCESSES, 2);
+	return s;
+}
+
+static void test_child_that_has_the_port_after_a_crash(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port(f);
+	const struct told_event *e;
+	struct server *s;
+	pid_t heir;
+
+	f->orphan_wait = 4 * INTERVAL;
+	s = server_with_heir(f, &port, &heir);
+	kill(s->pid, SIGKILL);
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_true(event_value(f, e, UP) == 0);
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, heir);
+	assert_true(event_value(f, e, UP) == 1 && event_value(f, e, RESTARTS) == 1);
+	/* What is a main process now is watched as one. */
+	kill(heir, SIGKILL);
+	e = fixture_await(f, EXITED, "llama", 2);
+	assert_int_equal(e->pid, heir);
+	assert_true(event_value(f, e, UP) == 0);
+}
+
+static void test_child_that_has_the_port_for_a_while(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port(f);
+	struct server *s;
+	pid_t heir;
+
+	s = server_with_heir(f, &port, &heir);
+	kill(s->pid, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	fixture_ticks(f, 5);
+	assert_true(fixture_series(f, UP)->value == 0);
+	assert_int_equal(fixture_events(f, STARTED, NULL), 1);
+	server_say(s, "mute\n");
+	server_hear(s);
+	service_get(f->collector, "llama")->orphans_due = clock_monotonic();
+	fixture_ticks(f, 5);
+	assert_true(fixture_series(f, UP)->value == 0);
+	assert_true(fixture_series(f, PROCESSES)->value == 1);
+}
+
+/* It put itself into the background. */
+static void test_child_that_has_the_port_after_an_end_in_order(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port(f);
+	const struct told_event *e;
+	struct server *s;
+	pid_t heir;
+
+	s = server_with_heir(f, &port, &heir);
+	server_say(s, "exit 0\n");
+	e = fixture_await(f, STARTED, "llama", 2);
+	assert_int_equal(e->pid, heir);
+	e = fixture_await(f, EXITED, "llama", 1);
+	assert_true(event_value(f, e, UP) == 1 && event_value(f, e, RESTARTS) == 0);
 }
 
 static int listen_at(in_addr_t host, uint16_t port)
@@ -193,6 +272,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(test_port),
 		WITHOUT(test_port_of_another),
+		BOTH(test_child_that_has_the_port_after_a_crash),
+		WITHOUT(test_child_that_has_the_port_for_a_while),
+		BOTH(test_child_that_has_the_port_after_an_end_in_order),
 		BOTH(test_port_in_a_crowd),
 		BOTH(test_port_of_a_container),
 		WITHOUT(test_too_many_sockets), /* the last one: there is no way back to the host's network */

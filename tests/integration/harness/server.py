@@ -63,6 +63,11 @@ class Server:
         self._say("fork")
         return int(self._process.stdout.readline())
 
+    def leave_heir(self):
+        """Starts a child that takes its place, with its sockets, once it is gone. Returns the pid."""
+        self._say("heir")
+        return int(self._process.stdout.readline())
+
     def grow(self, mebibytes):
         """Gives it memory and another thread: the end of both takes a while."""
         self._say(f"grow {mebibytes}")

@@ -269,13 +269,22 @@ int reader_timeline(struct reader *r, int64_t incident, struct timeline_entry **
 	return read_list(&q, &timeline_kind, ret, ret_count);
 }
 
-int reader_notifications(struct reader *r, int64_t incident, struct notification **ret,
-	size_t *ret_count)
+int reader_notifications(struct reader *r, int64_t incident, const char *webhook,
+	struct notification **ret, size_t *ret_count)
 {
 	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_NOTIFICATIONS);
 
 	query_put_i64(&q, incident);
+	query_put_text_or_null(&q, webhook);
 	query_put_i64(&q, NEWEST_MAX);
+	return read_list(&q, &notification_kind, ret, ret_count);
+}
+
+int reader_told(struct reader *r, int64_t incident, struct notification **ret, size_t *ret_count)
+{
+	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_TOLD);
+
+	query_put_i64(&q, incident);
 	return read_list(&q, &notification_kind, ret, ret_count);
 }
 

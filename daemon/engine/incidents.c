@@ -53,7 +53,7 @@ static int restore_notifications(struct engine *e, int64_t incident)
 {
 	struct notification *list;
 	size_t count;
-	int r = reader_notifications(store_reader(e->store), incident, &list, &count);
+	int r = reader_told(store_reader(e->store), incident, &list, &count);
 
 	if (r < 0)
 		return r;

@@ -118,7 +118,8 @@ void undeliverable_forget(struct engine *e, int64_t id)
 		return;
 	/* What follows may move the entries; their texts stay where they are. */
 	failed = d->notification;
-	if (reader_notifications(store_reader(e->store), failed.incident, &list, &count) < 0)
+	if (reader_notifications(store_reader(e->store), failed.incident, failed.webhook, &list,
+		    &count) < 0)
 		return;
 	if (!is_told(e, &failed, list, count)) {
 		alerting_not_told(e->alerting, failed.incident, failed.webhook);

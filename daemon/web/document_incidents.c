@@ -22,7 +22,7 @@ static int add_incident_details(struct reader *reader, int64_t id, json_t *incid
 	if (r == 0)
 		r = reader_timeline(reader, id, &entries, &entry_count);
 	if (r == 0)
-		r = reader_notifications(reader, id, &sent, &sent_count);
+		r = reader_notifications(reader, id, NULL, &sent, &sent_count);
 	for (size_t i = 0; i < list_count; i++)
 		json_list_add(&alerts, alert_json(&list[i]));
 	for (size_t i = 0; i < entry_count; i++)

@@ -67,7 +67,7 @@ static void check_notifications(struct reader *reader)
 	struct notification *list;
 	size_t count;
 
-	assert_int_equal(reader_notifications(reader, 1, &list, &count), 0);
+	assert_int_equal(reader_notifications(reader, 1, NULL, &list, &count), 0);
 	assert_int_equal(count, 3);
 	assert_string_equal(list[0].type, "incident.opened");
 	assert_string_equal(list[1].type, "incident.acknowledged");

@@ -149,7 +149,7 @@ static void test_failure_with_a_long_text(void **state)
 	go_down(&f);
 	engine_fixture_await(&f, doctor_says(&f, "xxx. Notifications are lost."));
 	reader = open_reader(&f);
-	assert_int_equal(reader_notifications(reader, 1, &list, &count), 0);
+	assert_int_equal(reader_notifications(reader, 1, NULL, &list, &count), 0);
 	assert_int_equal(strlen(list[0].last_error), OUTBOX_ERROR_MAX);
 	notification_list_free(list, count);
 	reader_close(reader);
@@ -190,7 +190,7 @@ static bool outbox_is(
 	struct notification *list;
 	size_t count;
 
-	assert_int_equal(reader_notifications(reader, incident, &list, &count), 0);
+	assert_int_equal(reader_notifications(reader, incident, NULL, &list, &count), 0);
 	for (size_t i = 0; i < count; i++)
 		if (text_equal(list[i].type, type))
 			buf_add_char(&found, letters[list[i].state]);

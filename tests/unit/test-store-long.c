@@ -35,7 +35,7 @@ static void test_newest_are_read(void **state)
 	assert_int_equal(turns[0].time_ms, 2001);
 	assert_int_equal(turns[999].time_ms, 3000);
 	timeline_list_free(turns, turn_count);
-	assert_int_equal(reader_notifications(store_reader(f->store), 1, &sent, &sent_count), 0);
+	assert_int_equal(reader_notifications(store_reader(f->store), 1, NULL, &sent, &sent_count), 0);
 	assert_int_equal(sent_count, 1000);
 	assert_int_equal(sent[0].created_ms, 2001);
 	assert_int_equal(sent[999].created_ms, 3000);
@@ -73,13 +73,39 @@ static void test_old_rows_of_an_open_incident(void **state)
 	while ((r = store_expire(f->store, 10000, UINT64_MAX)) > 0)
 		assert_true(++steps < 1000);
 	assert_int_equal(r, 0);
-	assert_int_equal(reader_notifications(store_reader(f->store), 1, &sent, &count), 0);
+	assert_int_equal(reader_notifications(store_reader(f->store), 1, NULL, &sent, &count), 0);
 	assert_int_equal(count, 4);
 	assert_string_equal(sent[0].message_id, "m499");
 	assert_string_equal(sent[1].message_id, "m500");
 	assert_string_equal(sent[2].message_id, "once");
 	assert_string_equal(sent[3].message_id, "waits");
 	notification_list_free(sent, count);
+}
+
+/* A webhook that was told once long ago knows of it, however often others were told since. */
+static void test_told(void **state)
+{
+	struct fixture *f = *state;
+	struct notification *list = NULL;
+	size_t count = 0;
+
+	fixture_sql(f->path, ADD_NOTIFICATIONS
+		"VALUES ('quiet', 1, 'quiet', 'incident.opened', 'delivered', 1, 1, '', 'body'),"
+		" ('lost', 1, 'quiet', 'incident.updated', 'failed', 1, 1, '', 'body');");
+	fixture_sql(f->path, COUNT_TO(3000) ADD_NOTIFICATIONS
+		"SELECT 'm' || i, 1, 'loud', 'incident.updated', 'delivered', i, 1, '', 'body' FROM n;");
+	fixture_sql(f->path, ADD_NOTIFICATIONS
+		"VALUES ('last', 1, 'third', 'incident.updated', 'failed', 1, 1, '', 'body');");
+	assert_int_equal(reader_told(store_reader(f->store), 1, &list, &count), 0);
+	assert_int_equal(count, 3);
+	assert_string_equal(list[0].message_id, "quiet");
+	assert_string_equal(list[1].message_id, "m3000");
+	assert_string_equal(list[2].message_id, "last");
+	assert_string_equal(list[0].body, "");
+	notification_list_free(list, count);
+	assert_int_equal(reader_notifications(store_reader(f->store), 1, "quiet", &list, &count), 0);
+	assert_int_equal(count, 2);
+	notification_list_free(list, count);
 }
 
 static void test_recent_incidents(void **state)
@@ -120,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_newest_are_read),
 		TEST(test_old_rows_of_an_open_incident),
+		TEST(test_told),
 		TEST(test_recent_incidents),
 	};
 

@@ -383,7 +383,7 @@ static struct notification get_notification(struct fixture *f, int64_t incident,
 	size_t count = 0;
 
 	assert_int_equal(
-		reader_notifications(store_reader(f->store), incident, &list, &count), 0);
+		reader_notifications(store_reader(f->store), incident, NULL, &list, &count), 0);
 	assert_true(i < count);
 	one = list[i];
 	list[i] = (struct notification){0};
@@ -447,7 +447,7 @@ static void test_notifications(void **state)
 	second = put_notification(f, "msg_2", 0, 200);
 	commit(f);
 	assert_true(first > 0 && second > first);
-	assert_int_equal(reader_notifications(reader, 4, &list, &count), 0);
+	assert_int_equal(reader_notifications(reader, 4, NULL, &list, &count), 0);
 	assert_int_equal(count, 1);
 	assert_string_equal(list[0].message_id, "msg_1");
 	assert_string_equal(list[0].last_error, "");
@@ -487,7 +487,7 @@ static void test_notifications(void **state)
 	assert_int_equal(reader_pending(reader, 0, take_pending, &pending), 0);
 	assert_int_equal(pending.count, 1);
 	assert_int_equal(pending.ids[0], second);
-	assert_int_equal(reader_notifications(reader, 4, &list, &count), 0);
+	assert_int_equal(reader_notifications(reader, 4, NULL, &list, &count), 0);
 	assert_int_equal(count, 1);
 	notification_list_free(list, count);
 }
@@ -557,7 +557,7 @@ static void test_expire_by_age(void **state)
 	assert_int_equal(range.count, 100);
 	assert_int_equal(range.first_ms, 901000);
 	/* The pending one stays, and so does all of the open incident. */
-	assert_int_equal(reader_notifications(reader, 1, &notifications, &count), 0);
+	assert_int_equal(reader_notifications(reader, 1, NULL, &notifications, &count), 0);
 	assert_int_equal(count, 1);
 	assert_string_equal(notifications[0].message_id, "pending");
 	notification_list_free(notifications, count);

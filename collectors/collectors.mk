@@ -25,6 +25,7 @@ libprocess_a_SOURCES = \
 	collectors/process/glob.c collectors/process/glob.h \
 	collectors/process/match.c collectors/process/match.h \
 	collectors/process/memory.c collectors/process/memory.h \
+	collectors/process/missing.c collectors/process/missing.h \
 	collectors/process/model.h \
 	collectors/process/pace.c collectors/process/pace.h \
 	collectors/process/proc_reader.c collectors/process/proc_reader.h \

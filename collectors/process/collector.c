@@ -13,13 +13,13 @@
 #include "collectors/process/doctor.h"
 #include "collectors/process/events.h"
 #include "collectors/process/memory.h"
+#include "collectors/process/missing.h"
 #include "collectors/process/resume.h"
 #include "collectors/process/sample.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
 #include "collectors/process/service.h"
 #include "collectors/process/stuck.h"
-#include "collectors/process/taken.h"
 #include "collectors/process/tell.h"
 #include "collectors/process/unseen.h"
 #include "daemon/base/file.h"
@@ -107,7 +107,7 @@ static void look_around(struct collector *c)
 	service_take_orphans(c);
 	search_all(c);
 	unseen_check_missing(c);
-	taken_check_missing(c);
+	missing_check(c);
 	forget_old(c);
 }
 

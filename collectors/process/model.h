@@ -60,7 +60,9 @@ struct service {
 	bool was_up;	    /* a main process was seen, now or before */
 	bool ended;	    /* told to be over; up has no value */
 	bool missing;	    /* told to be missing; nobody was seen since */
-	bool taken;	    /* ...and that a process matches it, but is another service's */
+	pid_t taken;	    /* ...and that this process matches it, but is another service's; 0 for none */
+	bool overlooked;    /* ...and that there are processes that could not be looked at */
+	size_t taken_next;  /* row of the table: the look for it goes on there */
 	bool unseen;	    /* told to be perhaps there, where we lack the rights to see */
 	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
 	usec_t down_since;  /* monotonic */
@@ -155,6 +157,7 @@ struct process {
 	bool unannounced; /* a main process that a new engine is still to be told of */
 	bool dead;	  /* a member that nobody waited for yet */
 	bool kernel;	  /* a thread of the kernel */
+	bool unread;		 /* it kept us waiting: nobody knows whose it is */
 	bool hidden;  /* we lack the right to see whose it is, where more than its command line counts */
 	bool present; /* seen by the listing under way */
 	char *executable, *command_line; /* of a main process, for people */
@@ -190,7 +193,7 @@ struct collector {
 	usec_t search_due;    /* monotonic: ports are dear to look for; 0 before the first time */
 	sd_event_source *search_timer;
 	struct port_search *port_search;
-	usec_t taken_due;     /* monotonic: taken_check_missing() looks again */
+	usec_t missing_due;   /* monotonic: missing_check() looks again */
 	usec_t unseen_due;    /* monotonic: unseen_check_missing() looks again */
 	usec_t slow_due;      /* monotonic: what is dear to read is read again */
 	unsigned kept;	      /* descriptors kept open */

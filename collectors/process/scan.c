@@ -156,8 +156,13 @@ static void classify(struct process *p)
 	const struct process *parent = scan_find(c, p->parent);
 	struct service *inherited = parent ? parent->service : NULL, *s;
 	struct identity i;
+	int r;
 
-	if (p->main || p->kernel || proc_read_identity(c->reader, p->pid, c->identity, &i) < 0)
+	if (p->main || p->kernel)
+		return;
+	r = proc_read_identity(c->reader, p->pid, c->identity, &i);
+	p->unread = proc_is_kept_waiting(r);
+	if (r < 0)
 		return;
 	p->hidden = !c->sees_all && (i.executable_denied || i.files_denied) && !is_of_daemon(p);
 	s = find_service(c, &i);

@@ -8,11 +8,11 @@
 
 #include "collectors/process/doctor.h"
 #include "collectors/process/memory.h"
+#include "collectors/process/missing.h"
 #include "collectors/process/pace.h"
 #include "collectors/process/sample.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
-#include "collectors/process/taken.h"
 #include "collectors/process/tell.h"
 #include "collectors/process/unseen.h"
 #include "collectors/process/watch.h"
@@ -362,7 +362,7 @@ static void tell_absent(struct service *s)
 		return;
 	}
 	s->was_up = s->missing = true;
-	tell_missing(s, taken_find(s));
+	missing_tell(s);
 }
 
 void service_release(struct process *p)

@@ -7,10 +7,7 @@
 
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
-#include "collectors/process/service.h"
-#include "collectors/process/tell.h"
 
-#define LOOK_EVERY (5 * USEC_PER_SEC) /* it may take a look at every main process */
 #define FILES_OF_MAX 16 /* processes whose open files are looked at in one look for ports */
 
 static bool is_taken(const struct service *s, const struct process *p)
@@ -33,36 +30,40 @@ static const struct process *find_by_pid_file(struct service *s)
 	return NULL;
 }
 
+/* The one that was told stays it while it may be: it is not always the same that is found first. */
+static const struct process *find_told(struct service *s)
+{
+	struct collector *c = s->collector;
+	struct process *p = s->taken > 0 ? scan_find(c, s->taken) : NULL;
+
+	return p && is_taken(s, p) &&
+			       (search_matches(s, p, false) ||
+				       bounded_reader_waits_for(c->reader, p->pid))
+		       ? p
+		       : NULL;
+}
+
 const struct process *taken_find(struct service *s)
 {
 	unsigned room = s->match->port_count > 0 ? FILES_OF_MAX : UINT_MAX;
-	struct process *p;
-	size_t position = 0;
+	const struct process *told;
+	struct process *p = NULL;
 
 	if (s->match->pid_file_count > 0)
 		return find_by_pid_file(s);
-	while (room > 0 && (p = map_next(s->collector->processes, &position, NULL, NULL))) {
+	told = find_told(s);
+	if (told)
+		return told;
+	while (room > 0 && (p = map_next(s->collector->processes, &s->taken_next, NULL, NULL))) {
 		if (!is_taken(s, p))
 			continue;
 		if (search_matches(s, p, false))
-			return p;
+			break;
 		room--;
 	}
-	return NULL;
-}
-
-void taken_check_missing(struct collector *c)
-{
-	usec_t now = clock_monotonic();
-
-	if (now < c->taken_due)
-		return;
-	c->taken_due = now + LOOK_EVERY;
-	for (size_t i = 0; i < c->options.service_count; i++) {
-		struct service *s = service_get(c, c->options.services[i].name);
-		const struct process *p = s->missing && !s->taken ? taken_find(s) : NULL;
-
-		if (p)
-			tell_missing(s, p);
-	}
+	/* Where there was no room for all of them the next look goes on. */
+	if (p && room == 0)
+		return NULL;
+	s->taken_next = 0;
+	return p;
 }

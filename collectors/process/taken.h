@@ -6,7 +6,6 @@
 
 #include "collectors/process/model.h"
 
-/* A main process of another configured service that matches this one, too; NULL for none. */
+/* A main process of another configured service that matches this one, too; NULL for none. By port one look
+ * is at some of them only, and the next one goes on. */
 const struct process *taken_find(struct service *s);
-/* Now and then, whether there is one by now of services that were told to be missing. */
-void taken_check_missing(struct collector *c);

@@ -246,15 +246,17 @@ void tell_released(struct service *s, const struct known_process *known)
 	draft_send(&d);
 }
 
-void tell_missing(struct service *s, const struct process *taken)
+void tell_missing(struct service *s, const struct process *taken, size_t overlooked)
 {
 	_cleanup_buf_ struct buf reason = BUF_INIT;
 	struct draft d;
 
-	s->taken = taken != NULL;
 	if (taken)
 		buf_printf(&reason, "process %d matches it, but belongs to service %s", taken->pid,
 			taken->service->name);
+	else if (overlooked > 0)
+		buf_printf(&reason, "no process matches it, but %zu %s could not be looked at",
+			overlooked, overlooked == 1 ? "process" : "processes");
 	draft_begin(&d, s, EVENT_SERVICE_MISSING);
 	draft_evidence(&d, "reason", reason.data ? reason.data : "no process matches it");
 	draft_sample(&d, SERIES_UP, 0);

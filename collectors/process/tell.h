@@ -17,8 +17,9 @@ void tell_started(struct service *s, const struct process *p);
 void tell_exited(struct service *s, const struct process *p, const struct known_process *known,
 	const struct exit_facts *f);
 void tell_released(struct service *s, const struct known_process *known);
-/* TAKEN: a process that matches it, but is another service's; NULL for none. */
-void tell_missing(struct service *s, const struct process *taken);
+/* TAKEN: a process that matches it, but is another service's; NULL for none. OVERLOOKED: how many processes
+ * could not be looked at. */
+void tell_missing(struct service *s, const struct process *taken, size_t overlooked);
 void tell_ended(struct service *s);
 /* One that was told to be missing is neither up nor down. */
 void tell_not_missing(struct service *s);

@@ -245,3 +245,6 @@ def test_process_of_another_service(site, before):
         assert reason in second["title"]
     opened = [p for p in hook.delivered() if p.type == "incident.opened" and p.service == "second"]
     assert len(opened) == 1
+    server.kill()
+    eventually(lambda: site.service_state("second")["reason"] == "no process matches it",
+               "a reason without it")

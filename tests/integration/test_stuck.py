@@ -2,6 +2,7 @@
 """Processes that hang in the kernel with their memory locked: whoever reads their command line waits as
 long as they do. The daemon does not."""
 import os
+import re
 
 import pytest
 
@@ -79,6 +80,8 @@ def test_what_is_executed_while_it_hangs_is_found_after_it(site, silent_files):
     hook = site.webhook()
     site.start()
     hook.wait("incident.opened", service="late")
+    reason = site.service_state("late")["reason"]
+    assert re.fullmatch("no process matches it, but [0-9]+ process(es)? could not be looked at", reason)
     silent_files[0].release()
     hook.wait("incident.resolved", service="late")
     assert site.wait_service("late")["processes"] == [server.pid]

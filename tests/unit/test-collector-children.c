@@ -369,15 +369,50 @@ static void check_two_services(void **state, enum second_key key, bool before)
 	if (before)
 		fixture_begin(f, NULL);
 	fixture_await(f, STARTED, "llama", 1);
-	f->collector->taken_due = 0;
+	f->collector->missing_due = 0;
 	snprintf(reason, sizeof(reason), "reason=process %d matches it, but belongs to service llama\n",
 		s->pid);
 	assert_string_equal(
 		fixture_await(f, MISSING, "second", before ? 1 : 2)->evidence, reason);
-	f->collector->taken_due = 0;
+	f->collector->missing_due = 0;
 	fixture_ticks(f, 2);
 	assert_int_equal(fixture_events(f, MISSING, "second"), before ? 1 : 2);
 	assert_int_equal(fixture_events(f, STARTED, NULL), 1);
+	/* What was told of it is over with it. */
+	server_end(s, SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	f->collector->missing_due = 0;
+	assert_string_equal(fixture_await(f, MISSING, "second", before ? 2 : 3)->evidence,
+		"reason=no process matches it\n");
+}
+
+/* Each look is at the open files of a few processes, and the next one goes on from there. */
+static void test_two_by_port_among_many(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t port = free_port(f);
+	struct service_match *second;
+	struct server *s = NULL;
+	char reason[80];
+
+	fixture_service(f, "llama");
+	second = fixture_service(f, "second");
+	second->executable_count = 0;
+	second->ports = &port;
+	second->port_count = 1;
+	for (unsigned i = 0; i < 20; i++)
+		fixture_server(f, NULL);
+	s = listening_server(f, port);
+	fixture_begin(f, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		f->collector->missing_due = 0;
+		fixture_ticks(f, 1);
+	}
+	snprintf(reason, sizeof(reason), "reason=process %d matches it, but belongs to service llama\n",
+		s->pid);
+	assert_string_equal(fixture_await(f, MISSING, "second", fixture_events(f, MISSING, "second"))
+				    ->evidence,
+		reason);
 }
 
 static void test_two_by_executable(void **state)
@@ -418,6 +453,7 @@ int main(void)
 		WITHOUT(test_end_of_what_is_over),
 		WITHOUT(test_two_by_executable),
 		WITHOUT(test_two_by_port),
+		WITHOUT(test_two_by_port_among_many),
 		WITHOUT(test_two_by_pid_file),
 		WITHOUT(test_two_and_a_later_start),
 	};

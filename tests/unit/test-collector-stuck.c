@@ -14,6 +14,7 @@
 #include "collectors/process/bounded_read.h"
 #include "collectors/process/model.h"
 #include "collectors/process/scan.h"
+#include "collectors/process/service.h"
 #include "daemon/base/file.h"
 #include "tests/unit/collector-fixture.h"
 
@@ -140,11 +141,44 @@ static void test_memory_is_not_read_again_at_once(void **state)
 	slow_end(&w);
 }
 
+/* The service could be one that nobody could look at. */
+static void test_missing_while_one_is_not_seen(void **state)
+{
+	static const char *const other[] = {"* nobody has this *"};
+	struct collector_fixture *f = *state;
+	struct service_match *m = fixture_service(f, "llama");
+	struct slow_files w;
+	struct server *s = fixture_server(f, NULL);
+	struct service *service;
+
+	m->executable_count = 0;
+	m->command_lines = other;
+	m->command_line_count = 1;
+	fixture_begin(f, NULL);
+	assert_string_equal(fixture_await(f, MISSING, "llama", 1)->evidence,
+		"reason=no process matches it\n");
+	slow_begin(&w, f, s->pid, "cmdline");
+	assert_non_null(scan_examine(f->collector, s->pid));
+	assert_true(bounded_reader_waits_for(f->collector->reader, s->pid));
+	service = service_get(f->collector, "llama");
+	service->was_up = false;
+	service_check_missing(service);
+	assert_string_equal(fixture_await(f, MISSING, "llama", 2)->evidence,
+		"reason=no process matches it, but 1 process could not be looked at\n");
+	slow_answer(&w, f->collector, "cmdline", "other", "other");
+	f->collector->missing_due = 0;
+	fixture_ticks(f, 2);
+	assert_string_equal(fixture_await(f, MISSING, "llama", 3)->evidence,
+		"reason=no process matches it\n");
+	slow_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITHOUT(test_memory_that_is_read_late),
 		WITHOUT(test_memory_is_not_read_again_at_once),
+		WITHOUT(test_missing_while_one_is_not_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

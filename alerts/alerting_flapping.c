@@ -27,7 +27,7 @@ void incident_count_repeat(struct incident_entry *inc, int64_t now_ms)
 int incident_make_flapping(struct alerting *a, const struct incident_entry *inc, int64_t now_ms,
 	struct timeline_entry *ret)
 {
-	return timeline_make(a, inc, "flapping", MODELWATCH,
+	return timeline_make(a, inc, "flapping", ACTOR_MODELWATCH,
 		"it comes and goes: nobody is told again until it was quiet for "
 		STRINGIFY(FLAP_MINUTES) " minutes",
 		now_ms, ret);
@@ -81,14 +81,15 @@ static bool is_quiet(const struct incident_entry *inc, int64_t now_ms)
 static int settle(struct alerting *a, struct incident_entry *inc, int64_t now_ms)
 {
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
-	int r = timeline_make(a, inc, "settled", MODELWATCH,
+	int r = timeline_make(a, inc, "settled", ACTOR_MODELWATCH,
 		"it stands as it is for " STRINGIFY(FLAP_MINUTES) " minutes", now_ms, &turn);
 
 	if (r < 0)
 		return r;
 	timeline_push(a, &turn);
 	incident_end_flapping(inc);
-	inc->incident.untold |= inc->incident.state == INCIDENT_OPEN ? ANNOUNCE_UPDATED : ANNOUNCE_RESOLVED;
+	inc->incident.untold |=
+		inc->incident.state == INCIDENT_OPEN ? ANNOUNCE_UPDATED : ANNOUNCE_RESOLVED;
 	incident_mark_changed(a, inc);
 	return 0;
 }

@@ -101,7 +101,7 @@ static int open_incident(struct alerting *a, const char *key, struct alert_entry
 	free(service);
 	if (!inc)
 		return -ENOMEM;
-	r = timeline_make(a, inc, "opened", MODELWATCH, inc->incident.title, now_ms, &turn);
+	r = timeline_make(a, inc, "opened", ACTOR_MODELWATCH, inc->incident.title, now_ms, &turn);
 	if (r >= 0)
 		r = incident_add_alert(a, inc, e);
 	if (r < 0) {
@@ -169,9 +169,9 @@ static int make_turn(struct alerting *a, const struct incident_entry *inc, const
 	if (inc->listed > LISTED_MAX)
 		return 0;
 	if (inc->listed == LISTED_MAX)
-		return timeline_make(a, inc, "alert", MODELWATCH,
+		return timeline_make(a, inc, "alert", ACTOR_MODELWATCH,
 			"more follows; it is not listed one by one", now_ms, ret);
-	return timeline_make(a, inc, type, MODELWATCH, text, now_ms, ret);
+	return timeline_make(a, inc, type, ACTOR_MODELWATCH, text, now_ms, ret);
 }
 
 static int make_alert_turn(struct alerting *a, const struct incident_entry *inc, const char *type,
@@ -388,7 +388,8 @@ static int resolve_cleared(struct alerting *a, struct incident_entry *inc, int64
 	static const char text[] = "all its alerts have cleared";
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
 	int r = inc->flapping ? make_turn(a, inc, "resolved", text, now_ms, &turn)
-			      : timeline_make(a, inc, "resolved", MODELWATCH, text, now_ms, &turn);
+			      : timeline_make(a, inc, "resolved", ACTOR_MODELWATCH, text, now_ms,
+					&turn);
 
 	if (r < 0)
 		return r;

@@ -98,7 +98,7 @@ int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *t
 		inc->flapping_ms = t->time_ms;
 		inc->held = SEVERITY_INFO; /* link_entry() knows what was told */
 	} else if (text_equal(t->type, "settled") ||
-		(resolved && !text_equal(t->actor, MODELWATCH)))
+		(resolved && !text_equal(t->actor, ACTOR_MODELWATCH)))
 		incident_end_flapping(inc);
 	return 0;
 }

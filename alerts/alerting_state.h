@@ -30,7 +30,6 @@
 
 #define FLAP_TURNS   5		  /* reopenings, and alerts that fire again ... */
 #define FLAP_MS	     (FLAP_MINUTES * INT64_C(60000))
-#define MODELWATCH   "modelwatch" /* the actor where no person acts */
 
 /* A rule and its alerts that are pending or firing. */
 struct rule_entry {

@@ -2,8 +2,8 @@
 #include "daemon/resolution.h"
 
 #include "daemon/base/text.h"
+#include "schema/records.h"
 
-#define MODELWATCH  "modelwatch" /* as the actor of what nobody did */
 #define RULES_NAMED 3
 
 static bool has(const json_t *object, const char *key, const char *expected)
@@ -26,7 +26,7 @@ const char *resolution_person(const json_t *incident)
 		if (has(turn, "type", "resolved"))
 			actor = json_string_value(json_object_get(turn, "actor"));
 	}
-	return actor && *actor && !text_equal(actor, MODELWATCH) ? actor : NULL;
+	return actor && *actor && !text_equal(actor, ACTOR_MODELWATCH) ? actor : NULL;
 }
 
 /* Rules that fire, each once. */

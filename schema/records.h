@@ -71,13 +71,15 @@ struct incident {
 	int64_t untold;	       /* what is still to be told of it: bits that are alerting's */
 };
 
+#define ACTOR_MODELWATCH "modelwatch" /* of a turn that no person made */
+
 /* A turn of an incident. */
 struct timeline_entry {
 	int64_t id;
 	int64_t incident;
 	int64_t time_ms;
 	char *type;  /* opened reopened alert acknowledged resolved note notified */
-	char *actor; /* "modelwatch", or a person */
+	char *actor; /* ACTOR_MODELWATCH, or a person */
 	char *text;
 };
 

@@ -107,7 +107,21 @@ static json_t *prose_parts(const char *text)
 
 static int add_prose(json_t *object, const char *key, const char *value, int64_t now_ms)
 {
-	return set(object, key, "_parts", prose_parts(value));
+	json_t *parts = prose_parts(value), *part;
+	int r = 0;
+	size_t i;
+
+	/* What is set here is not walked again. */
+	json_array_foreach (parts, i, part) {
+		const char *time = json_string_value(json_object_get(part, "time"));
+
+		if (time && r == 0)
+			r = add_time(part, "time", time, now_ms);
+	}
+	if (r == 0)
+		return set(object, key, "_prose", json_pack("{s:o}", "parts", parts));
+	json_decref(parts);
+	return r;
 }
 
 static const struct {
@@ -173,7 +187,7 @@ static int add_text_parts(json_t *item, const char *list)
 
 	if (!text || (!text_equal(list, "checks") && !text_equal(list, "webhooks")))
 		return 0;
-	return set(item, "text", "_parts", prose_parts(text));
+	return set(item, "parts", "", prose_parts(text));
 }
 
 /* A list of numbers as text. */

@@ -18,7 +18,7 @@ WEB_FILES = \
 	daemon/web/templates/incident-card.mustache \
 	daemon/web/templates/incident.mustache \
 	daemon/web/templates/incidents.mustache \
-	daemon/web/templates/prose-part.mustache \
+	daemon/web/templates/prose.mustache \
 	daemon/web/templates/resolved.mustache \
 	daemon/web/templates/service.mustache \
 	daemon/web/templates/severity.mustache

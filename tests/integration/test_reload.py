@@ -169,7 +169,8 @@ def test_doctor_knows_of_a_refused_reload(site):
     assert status["status"] == "warning" and status["configuration"].endswith(why)
     assert why in site.cli("status").stdout
     assert "the configuration on disk is refused" in (page := site.tcp.get("/").text)
-    assert f'<time class="whole" datetime="{since}">' in page
+    assert re.search(rf'Refused since <time class="whole" datetime="{since}">[^<]+</time>'
+                     r' \([^()]+ ago\)', page)
     site.section("daemon", interval="1s")
     site.reload()
     eventually(lambda: "evaluate" in _refused(site)[1], "the error that is left")

@@ -77,8 +77,8 @@ static void test_texts(void **state)
 		assert_int_equal(presentation_add(document, NOW_MS), 0);
 		webhook = json_array_get(json_object_get(document, "webhooks"), 0);
 		note = json_array_get(json_object_get(document, "timeline"), 0);
-		assert_json(json_incref(json_object_get(webhook, "text_parts")), cases[i].parts);
-		assert_null(json_object_get(note, "text_parts"));
+		assert_json(json_incref(json_object_get(webhook, "parts")), cases[i].parts);
+		assert_null(json_object_get(note, "parts"));
 		json_decref(document);
 	}
 }

@@ -205,9 +205,8 @@ def test_410_disables_until_reload(watched):
     watched.servers["llama"].kill()
     watched.hook.wait("incident.opened")
     beside.wait("incident.opened")
-    states = [n["state"] for n in watched.incident(number)["notifications"]
-              if n["webhook"] == "oncall"]
-    assert states[0] == "delivered"
+    eventually(lambda: [n["state"] for n in watched.incident(number)["notifications"]
+                        if n["webhook"] == "oncall"][0] == "delivered", "what met the 410")
     eventually(lambda: not _doctor(watched, "webhook oncall"), "nothing wrong with it")
 
 

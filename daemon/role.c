@@ -253,7 +253,10 @@ static int on_supervisor_message(struct link *l, struct message *m, void *userda
 	case MESSAGE_REFUSED:
 		return r->program->told ? r->program->told(r, m) : 0;
 	case MESSAGE_STOP:
-		role_exit(r, EXIT_SUCCESS);
+		if (r->started && r->program->leave)
+			r->program->leave(r);
+		else
+			role_exit(r, EXIT_SUCCESS);
 		return 0;
 	default:
 		return -EBADMSG;

@@ -35,6 +35,8 @@ struct role_program {
 	int (*peer)(struct role *r, const char *name, int64_t pid, int fd);
 	/* What the supervisor tells of roles and reloads, the engine alone. */
 	int (*told)(struct role *r, struct message *m);
+	/* The supervisor says stop. NULL: the loop ends at once; else role_exit() is to end it soon. */
+	void (*leave)(struct role *r);
 	/* Before the loop ends. May be NULL. */
 	void (*stop)(struct role *r);
 };

@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "daemon/supervisor/instance.h"
+#include "daemon/supervisor/leaving.h"
 #include "daemon/supervisor/listeners.h"
 #include "daemon/supervisor/restart.h"
 #include "daemon/supervisor/supervisor.h"
@@ -20,7 +21,7 @@ struct slot {
 	struct buf slice;
 	struct instance *current;
 	struct instance *next;	   /* a replacement that is not ready yet */
-	struct instance *leaving;  /* replaced, and told to stop */
+	struct leaving leaving;
 	bool outdated; /* the current one was not replaced as it should be: the next reload tries again */
 	struct restart restart;
 	sd_event_source *delayed; /* the next start waits for it */

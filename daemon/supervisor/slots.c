@@ -11,7 +11,7 @@
 #include "daemon/supervisor/usage.h"
 
 #define REPORT_EVERY (15 * USEC_PER_SEC) /* the roles' usage */
-#define PLACES	     3			 /* instances of one role at a time */
+#define PLACES	     (2 + LEAVING_MAX)	 /* instances of one role at a time */
 
 static void start_slot(struct slot *slot);
 
@@ -30,7 +30,8 @@ static void get_instances(const struct slot *slot, struct instance *ret[static P
 {
 	ret[0] = slot->current;
 	ret[1] = slot->next;
-	ret[2] = slot->leaving;
+	for (size_t i = 0; i < LEAVING_MAX; i++)
+		ret[2 + i] = slot->leaving.items[i];
 }
 
 int slots_prepare(struct supervisor *s)
@@ -56,7 +57,7 @@ void slots_done(struct supervisor *s)
 		struct slot *slot = &s->slots[i];
 
 		instance_free(slot->next);
-		instance_free(slot->leaving);
+		leaving_done(&slot->leaving);
 		instance_free(slot->current);
 		sd_event_source_disable_unref(slot->delayed);
 		free(slot->program);
@@ -209,12 +210,10 @@ static void on_ready(struct instance *i, void *userdata)
 		/* The successor serves: now the predecessor may go. */
 		slot->next = NULL;
 		slot->delayed = sd_event_source_disable_unref(slot->delayed);
-		instance_free(slot->leaving);
-		slot->leaving = slot->current;
+		if (slot->current)
+			leaving_add(&slot->leaving, slot->current);
 		slot->current = i;
 		slot->outdated = false;
-		if (slot->leaving)
-			instance_stop(slot->leaving);
 	}
 	if (slot == engine_slot(s)) {
 		report_all(s);
@@ -308,18 +307,17 @@ static void on_exited(struct instance *i, int code, int status, void *userdata)
 	struct slot *slot = userdata;
 	struct supervisor *s = slot->supervisor;
 	usec_t started = instance_started(i);
-	bool expected = s->stopping || i == slot->leaving;
+	bool leaving = leaving_remove(&slot->leaving, i);
+	bool expected = s->stopping || leaving;
 
 	if (!expected || code != CLD_EXITED || status != EXIT_SUCCESS)
 		log_exit(slot, i, code, status);
-	if (i == slot->leaving)
-		slot->leaving = NULL;
-	else if (i == slot->next) {
+	if (i == slot->next) {
 		log_error("the replacement of role %s failed%s", slot->row->name,
 			slot->current ? ": the one in force stays until the next reload" : "");
 		slot->next = NULL;
 		expected |= slot->current || slot->delayed;
-	} else
+	} else if (i == slot->current)
 		slot->current = NULL;
 	instance_free(i);
 	if (is_final(s, code, status))
@@ -367,7 +365,10 @@ void slots_start(struct supervisor *s)
  * already, from the one that was to. */
 static void replace_instance(struct slot *slot)
 {
-	slot->next = instance_free(slot->next);
+	/* Clients may have found it already, be it that we did not hear yet that it serves. */
+	if (slot->next)
+		leaving_add(&slot->leaving, slot->next);
+	slot->next = NULL;
 	slot->outdated = true; /* until its successor serves */
 	if (start_instance(slot, &slot->next) < 0 && !slot->current)
 		restart_later(slot, clock_monotonic());
@@ -501,10 +502,21 @@ bool slots_engine_starts(const struct supervisor *s)
 	return engine && instance_state(engine) == INSTANCE_STARTING;
 }
 
+static bool has_instances(const struct slot *slot)
+{
+	struct instance *all[PLACES];
+
+	get_instances(slot, all);
+	for (size_t p = 0; p < PLACES; p++)
+		if (all[p])
+			return true;
+	return false;
+}
+
 bool slots_all_gone(const struct supervisor *s)
 {
 	for (size_t i = 0; i < ROLES; i++)
-		if (s->slots[i].current || s->slots[i].next || s->slots[i].leaving)
+		if (has_instances(&s->slots[i]))
 			return false;
 	return true;
 }
@@ -538,7 +550,7 @@ void slots_stop(struct supervisor *s)
 			continue;
 		stop_instance(slot->current);
 		stop_instance(slot->next);
-		others |= slot->current || slot->next || slot->leaving;
+		others |= has_instances(slot);
 	}
 	if (!others)
 		slots_stop_engine(s);

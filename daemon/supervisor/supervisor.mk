@@ -6,6 +6,7 @@ libsupervisor_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 libsupervisor_a_SOURCES = \
 	daemon/supervisor/arguments.c daemon/supervisor/arguments.h \
 	daemon/supervisor/instance.c daemon/supervisor/instance.h \
+	daemon/supervisor/leaving.c daemon/supervisor/leaving.h \
 	daemon/supervisor/listeners.c daemon/supervisor/listeners.h \
 	daemon/supervisor/restart.c daemon/supervisor/restart.h \
 	daemon/supervisor/slots.c \

@@ -41,6 +41,7 @@ struct http_server {
 	struct http_listener listeners[LISTENERS_MAX];
 	size_t count;
 	size_t bytes_in_flight; /* of all answers */
+	http_left_fn left;      /* while it leaves; else NULL */
 };
 
 struct http_exchange {
@@ -153,6 +154,8 @@ static void *on_target(void *userdata, const char *target, struct MHD_Connection
 	x->listener = userdata;
 	x->connection = connection;
 	x->slot = find_slot(connection);
+	if (x->slot)
+		connection_begin(x->slot);
 	x->target = strdup(target);
 	if (!x->target) {
 		exchange_free(x);
@@ -319,6 +322,16 @@ static int arm_timer(struct http_listener *l)
 	return r < 0 ? r : sd_event_source_set_enabled(l->timer, SD_EVENT_ONESHOT);
 }
 
+static bool has_left(const struct http_server *s)
+{
+	usec_t now = clock_monotonic();
+
+	for (size_t i = 0; i < s->count; i++)
+		if (!connections_have_left(&s->listeners[i].connections, now))
+			return false;
+	return true;
+}
+
 static int run_library(struct http_listener *l)
 {
 	bool full = l->connections.count == CONNECTIONS_MAX;
@@ -329,6 +342,8 @@ static int run_library(struct http_listener *l)
 	if (full && l->connections.count < CONNECTIONS_MAX)
 		MHD_run(l->daemon);
 	close_connections(&l->connections);
+	if (l->server->left && has_left(l->server))
+		l->server->left(l->server->userdata);
 	return arm_timer(l);
 }
 
@@ -378,7 +393,8 @@ static bool add_header(struct MHD_Response *response, const char *name, const ch
 	return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
-static bool add_headers(struct MHD_Response *response, const struct http_answer *a)
+/* LAST: no request may follow on the same connection. */
+static bool add_headers(struct MHD_Response *response, const struct http_answer *a, bool last)
 {
 	if (!add_header(response, "Content-Type", a->content_type))
 		return false;
@@ -386,7 +402,7 @@ static bool add_headers(struct MHD_Response *response, const struct http_answer 
 		if (!add_header(response, security_headers[i].name, security_headers[i].value))
 			return false;
 	return (!*a->allow || add_header(response, "Allow", a->allow)) &&
-	       (!a->last || add_header(response, "Connection", "close")) &&
+	       (!last || add_header(response, "Connection", "close")) &&
 	       add_header(response, "Cache-Control",
 		       a->cacheable ? "public, max-age=300" : "no-store");
 }
@@ -395,7 +411,8 @@ void http_exchange_answer(struct http_exchange *x, struct http_answer *answer)
 {
 	x->response = reserve_bytes(x, answer->body.size) ? create_response(answer) : NULL;
 	x->status = answer->status;
-	if (x->response && !add_headers(x->response, answer)) {
+	if (x->response &&
+		!add_headers(x->response, answer, answer->last || x->listener->server->left)) {
 		MHD_destroy_response(x->response);
 		x->response = NULL;
 	}
@@ -465,6 +482,24 @@ int http_server_listen(struct http_server *s, int fd)
 		r = sd_event_add_time_relative(
 			s->event, &l->timer, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_timer, l);
 	return r < 0 ? r : 0;
+}
+
+void http_server_leave(struct http_server *s, http_left_fn fn)
+{
+	usec_t now = clock_monotonic();
+
+	s->left = fn;
+	for (size_t i = 0; i < s->count; i++) {
+		int fd = MHD_quiesce_daemon(s->listeners[i].daemon);
+
+		close_fd(&fd);
+		connections_leave(&s->listeners[i].connections, now);
+	}
+	/* Requests that came until now are begun first. */
+	for (size_t i = 0; i < s->count; i++)
+		run_library(&s->listeners[i]);
+	if (s->count == 0)
+		fn(s->userdata);
 }
 
 bool http_server_is_sending(const struct http_server *s)

@@ -57,6 +57,13 @@ int http_server_new(sd_event *event, http_request_fn fn, void *userdata, struct 
 /* Serves what a listening socket accepts; takes FD. */
 int http_server_listen(struct http_server *s, int fd);
 
+typedef void (*http_left_fn)(void *userdata);
+
+/* Accepts nobody any more: who is in a listening socket's queue is for others that have it. Every
+ * connection is closed as soon as it is owed no answer. Then, and after CONNECTIONS_LEAVE_TIMEOUT at the
+ * latest, FN is called, perhaps more than once. */
+void http_server_leave(struct http_server *s, http_left_fn fn);
+
 /* True while an answer waits to be read. */
 bool http_server_is_sending(const struct http_server *s);
 

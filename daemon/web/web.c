@@ -161,6 +161,21 @@ static int web_message(struct role *r, struct message *m)
 	return m->type == MESSAGE_REPLY ? commands_reply(w->commands, m) : -EBADMSG;
 }
 
+static void on_left(void *userdata)
+{
+	struct web *w = userdata;
+
+	role_exit(w->role, EXIT_SUCCESS);
+}
+
+/* Who was accepted is answered; everybody else finds our successor at the same sockets. */
+static void web_leave(struct role *r)
+{
+	struct web *w = role_userdata(r);
+
+	http_server_leave(w->server, on_left);
+}
+
 static void web_stop(struct role *r)
 {
 	web_free(role_userdata(r));
@@ -172,6 +187,7 @@ static const struct role_program web_program = {
 	.start = web_start,
 	.connected = web_connected,
 	.message = web_message,
+	.leave = web_leave,
 	.stop = web_stop,
 };
 

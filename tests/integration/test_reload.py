@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reloads: what they put in force, when, and what is said of one that was refused."""
+import http.client
+import json
 import os
 import re
 import signal
@@ -193,3 +195,77 @@ def test_doctor_knows_of_an_address_in_use(site):
         assert f"cannot listen on {address}" in _refused(site)[1]
     site.reload()
     eventually(lambda: not _doctor(site, "configuration"), "nothing wrong with it")
+
+
+class _Clients:
+    """Many that ask all the time, each request on a connection of its own, until they are stopped."""
+
+    def __init__(self, client, count):
+        self.failures, self.answers = [], 0
+        self._client = client
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self):
+        while not self._stopping.is_set():
+            try:
+                answer = self._client.get("/v1/status")
+                failure = None if answer.status == 200 else answer.status
+            except (OSError, http.client.HTTPException) as e:
+                failure = repr(e)
+            with self._lock:
+                self.answers += 1
+                if failure:
+                    self.failures.append(failure)
+
+    def stop(self):
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_reloads_drop_no_request(site):
+    """Whoever comes while the role that answers is replaced is answered by it or by its successor."""
+    site.start()
+    clients = [_Clients(site.unix, 3), _Clients(site.tcp, 3)]
+    try:
+        for number in range(40):
+            site.section("service", f"more{number}", executable="/no/such/program", expected="no")
+            before = site.daemon.log.count("configuration reloaded")
+            site.configure()
+            os.kill(site.daemon.pid, signal.SIGHUP)
+            site.daemon.wait_log("configuration reloaded", count=before + 1)
+            # Every second one comes before the successor can be ready.
+            if number % 2:
+                eventually(lambda n=number: f"more{n}" in site.unix.get("/v1/status").text,
+                           "the successor")
+        eventually(lambda: all(c.answers >= 100 for c in clients), "hundreds of answers")
+    finally:
+        for c in clients:
+            c.stop()
+    assert [c.failures for c in clients] == [[], []]
+
+
+def test_a_reload_ends_connections_between_requests_alone(site):
+    """One that is idle is closed; one whose first request is on its way is answered before."""
+    site.start()
+    idle, new = site.tcp.connect(), site.tcp.connect()
+    idle.request("GET", "/v1/status")
+    assert idle.getresponse().read()
+    new.sock.sendall(b"GET /v1/status HTTP/1.1\r\n")
+    new.sock.sendall(b"Host: localhost\r\n")
+    eventually(lambda: site.tcp.get("/v1/status").status == 200, "the first part is read")
+    site.section("service", "more", executable="/no/such/program", expected="no")
+    _begin_reload(site)
+    assert idle.sock.recv(1) == b""
+    new.sock.sendall(b"\r\n")
+    response = http.client.HTTPResponse(new.sock)
+    response.begin()
+    assert response.status == 200 and response.getheader("Connection").lower() == "close"
+    assert json.loads(response.read())
+    assert new.sock.recv(1) == b""
+    for connection in (idle, new):
+        connection.close()

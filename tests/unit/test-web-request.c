@@ -369,6 +369,42 @@ static void test_connections(void **state)
 	assert_non_null(connections_add(&c, 100, start + 6));
 }
 
+/* Where nobody is accepted any more: who is owed an answer has a while, a new one the time to ask. */
+static void test_connections_that_leave(void **state)
+{
+	const usec_t start = USEC_PER_DAY, leaving = start + CONNECTION_FIRST_TIMEOUT / 2;
+	const usec_t end = leaving + CONNECTIONS_LEAVE_TIMEOUT;
+	struct connection *used, *new, *begun;
+	struct connections c;
+
+	connections_init(&c);
+	used = connections_add(&c, 7, start);
+	connection_begin(used);
+	connection_set_served(used, true, start + 1);
+	connection_set_served(used, false, start + 2);
+	new = connections_add(&c, 8, start);
+	begun = connections_add(&c, 9, start);
+	connection_begin(begun);
+	assert_false(connections_must_close(&c, used, leaving) || connections_have_left(&c, end));
+
+	connections_leave(&c, leaving);
+	assert_true(connections_must_close(&c, used, leaving));
+	assert_true(connections_next_timeout(&c) == leaving);
+	assert_false(connections_must_close(&c, new, start + CONNECTION_FIRST_TIMEOUT - 1));
+	assert_true(connections_must_close(&c, new, start + CONNECTION_FIRST_TIMEOUT));
+	assert_false(connections_must_close(&c, begun, end - 1));
+	assert_true(connections_must_close(&c, begun, end));
+	connection_set_served(begun, true, leaving + 1);
+	assert_false(connections_must_close(&c, begun, end - 1));
+
+	assert_false(connections_have_left(&c, end - 1));
+	assert_true(connections_have_left(&c, end));
+	connections_remove(&c, used);
+	connections_remove(&c, new);
+	connections_remove(&c, begun);
+	assert_true(connections_have_left(&c, leaving));
+}
+
 /* A receiver may take half a minute, and who asked hears of it while the connection lasts. */
 static void test_command_timeout(void **state)
 {
@@ -467,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_many_fields),
 		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_connections_that_leave),
 		cmocka_unit_test(test_command_timeout),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_malformed_bodies),

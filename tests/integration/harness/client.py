@@ -54,6 +54,12 @@ class Client:
             return http.client.HTTPConnection(*self.address, timeout=DEADLINE)
         return _UnixConnection(self.address)
 
+    def connect(self):
+        """A connection for several requests."""
+        connection = self._connection()
+        connection.connect()
+        return connection
+
     def request(self, method, path, body=None, headers=None):
         """One request on a connection of its own; an object as BODY is sent as JSON."""
         headers = dict(headers or {})

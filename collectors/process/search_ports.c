@@ -2,9 +2,9 @@
 /* Which processes have the sockets that listen to the ports of services.
  *
  * A pass looks at the open files of every process once for all services without a main process, in as
- * many turns as it takes. What is likely comes first: processes of the user who made one of the sockets,
- * and the youngest of them. A new pass begins when there is a socket that the last one did not know, or
- * a while after it; in between only new processes are looked at. */
+ * many turns as it takes. What is likely comes first: what a main process left, then processes of the
+ * user who made one of the sockets, and the youngest of them. A new pass begins when there is a socket
+ * that the last one did not know, or a while after it; in between only new processes are looked at. */
 #include "collectors/process/search.h"
 
 #include <stdlib.h>
@@ -82,6 +82,7 @@ static int begin_pass(struct port_search *s, struct wanted_list *l)
 
 struct candidate {
 	pid_t pid;
+	bool left; /* by a main process of a service */
 	bool of_owner;
 	uint64_t start;
 };
@@ -90,6 +91,8 @@ static int by_likelihood(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
 
+	if (x->left != y->left)
+		return x->left ? -1 : 1;
 	if (x->of_owner != y->of_owner)
 		return x->of_owner ? -1 : 1;
 	if (x->start != y->start)
@@ -125,7 +128,8 @@ static struct candidate *find_candidates(
 
 	while (list && (p = map_next(c->processes, &position, NULL, NULL)))
 		if (p->pass.done != s->number && may_be_found(p))
-			list[count++] = (struct candidate){p->pid, is_of_owner(s, p), p->start};
+			list[count++] = (struct candidate){p->pid,
+				p->service && p->service->match, is_of_owner(s, p), p->start};
 	if (count > 1)
 		qsort(list, count, sizeof(*list), by_likelihood);
 	*ret_count = count;

@@ -212,8 +212,8 @@ class _Clients:
     def _ask(self):
         while not self._stopping.is_set():
             try:
-                answer = self._client.get("/v1/status")
-                failure = None if answer.status == 200 else answer.status
+                self._client.get("/v1/status")
+                failure = None
             except (OSError, http.client.HTTPException) as e:
                 failure = repr(e)
             with self._lock:

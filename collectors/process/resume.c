@@ -78,11 +78,11 @@ static bool lives_on(struct collector *c, const struct known_process *known, str
 	       ret->start == known->start && !proc_stat_is_dead(ret);
 }
 
-static bool is_main(struct collector *c, const struct known_process *known)
+static bool is_main(struct service *s, const struct known_process *known)
 {
-	const struct process *p = scan_find(c, (pid_t) known->pid);
+	const struct process *p = scan_find(s->collector, (pid_t) known->pid);
 
-	return p && p->main && p->start == known->start;
+	return p && p->main && p->service == s && p->start == known->start;
 }
 
 void resume_processes(struct collector *c, const struct known *known, bool *lived)
@@ -143,7 +143,7 @@ void resume_settle(struct collector *c, const struct known *known, const bool *l
 		s->survivors = 0;
 	for (size_t i = 0; i < known->process_count; i++) {
 		s = service_get(c, known->processes[i].service);
-		if (!s || !s->match || !lived[i] || is_main(c, &known->processes[i]))
+		if (!s || !s->match || !lived[i] || is_main(s, &known->processes[i]))
 			continue;
 		/* What is just ending does not show any more whose it is. */
 		if (!lives_on(c, &known->processes[i], &stat))

@@ -193,6 +193,30 @@ static void test_known_is_released_and_not_missed(void **state)
 	check_released(*state, false);
 }
 
+/* Its process is another service's by the configuration of now: it is down. */
+static void test_known_is_of_another_service(void **state)
+{
+	static const char *const elsewhere[] = {"/no/such/program"};
+	struct collector_fixture *f = *state;
+	struct label label = {(char *) (uintptr_t) "service", (char *) (uintptr_t) "llama"};
+	struct known_value up = value_of("modelwatch_service_up", &label, 1, 1);
+	struct server *s = fixture_server(f, NULL);
+	struct known_process process;
+	struct known known;
+	char boot[64];
+
+	read_boot(boot);
+	known = known_of(&process, s->pid, server_start_ticks(s->pid), boot);
+	known.values = &up;
+	known.value_count = 1;
+	fixture_service(f, "llama")->executables = elsewhere;
+	fixture_service(f, "other");
+	fixture_begin(f, &known);
+	fixture_await(f, STARTED, "other", 1);
+	fixture_await(f, RELEASED, "llama", 1);
+	fixture_await(f, MISSING, "llama", 1);
+}
+
 static void test_counters_go_on(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -379,6 +403,7 @@ int main(void)
 		WITHOUT(test_one_of_two_known_gone),
 		WITHOUT(test_known_is_released),
 		WITHOUT(test_known_is_released_and_not_missed),
+		WITHOUT(test_known_is_of_another_service),
 		WITHOUT(test_counters_go_on),
 		BOTH(test_full_sink),
 		WITHOUT(test_more_mains_than_are_told_of),

@@ -136,6 +136,8 @@ static void put_event(struct buf *packet, uint64_t number, const struct event *e
 	message_put_u64(packet, event->time);
 	message_put_u64(packet, (uint64_t) event->pid);
 	message_put_u64(packet, event->start);
+	message_put_u64(packet, event->stack);
+	message_put_string(packet, event->command_line);
 	message_put_string(packet, event->reason);
 	message_put_bytes(packet, evidence.data, evidence.size);
 	message_put_bytes(packet, samples.data, samples.size);

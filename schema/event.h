@@ -20,6 +20,8 @@ struct event {
 	usec_t time;	     /* wall */
 	int64_t pid;	     /* of a process event: the main process; else 0 */
 	uint64_t start;	     /* its start in clock ticks since boot, field 22 of /proc/PID/stat */
+	uint64_t stack; /* of a start: where its stack begins, field 28, new with each exec; 0: unknown */
+	const char *command_line; /* of a start: as it was when it was found, without secrets; else "" */
 	const char *reason;  /* of an exit: a word of exit_reason_name(); else "" */
 	const struct evidence *evidence;
 	size_t evidence_count;
@@ -27,7 +29,8 @@ struct event {
 	size_t sample_count;
 };
 
-/* A main process of a service began: a new row of what is known, no incident by itself. */
+/* A main process of a service began: a new row of what is known, no incident by itself. Told again where it
+ * executed what is the service, too. */
 #define EVENT_PROCESS_STARTED "process-started"
 /* A main process of a service ended, with its reason. */
 #define EVENT_PROCESS_EXITED "process-exited"
@@ -39,6 +42,8 @@ struct event {
 /* A discovered service is no longer there to be watched: its series ended. Or a configured one that was
  * missing may be there, but whether it is cannot be seen. */
 #define EVENT_SERVICE_ENDED "service-ended"
+
+#define EVENT_COMMAND_LINE_MAX 4096 /* bytes; what is beyond is cut off */
 
 /* What the kernel gives to processes. */
 bool process_id_is_valid(int64_t pid);

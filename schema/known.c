@@ -15,7 +15,7 @@
 #define KNOWN_BOOT_MAX	    64	   /* bytes of a boot id: a UUID has 36 */
 
 /* The fewest bytes that one entry takes on the wire: no count is believed beyond what follows. */
-#define PROCESS_BYTES_MIN (2 * sizeof(uint32_t) + 2 * sizeof(uint64_t))
+#define PROCESS_BYTES_MIN (3 * sizeof(uint32_t) + 3 * sizeof(uint64_t))
 #define VALUE_BYTES_MIN	  (2 * sizeof(uint32_t) + sizeof(double))
 #define LABEL_BYTES_MIN	  (2 * sizeof(uint32_t))
 
@@ -24,6 +24,7 @@ void known_done(struct known *k)
 	for (size_t i = 0; i < k->process_count; i++) {
 		free(k->processes[i].service);
 		free(k->processes[i].boot);
+		free(k->processes[i].command_line);
 	}
 	free(k->processes);
 	for (size_t i = 0; i < k->value_count; i++)
@@ -46,10 +47,14 @@ void known_write(const struct known *k, struct buf *b)
 {
 	buf_put_u32(b, (uint32_t) k->process_count);
 	for (size_t i = 0; i < k->process_count; i++) {
-		buf_put_string(b, k->processes[i].service);
-		buf_put_u64(b, (uint64_t) k->processes[i].pid);
-		buf_put_u64(b, k->processes[i].start);
-		buf_put_string(b, k->processes[i].boot);
+		const struct known_process *p = &k->processes[i];
+
+		buf_put_string(b, p->service);
+		buf_put_u64(b, (uint64_t) p->pid);
+		buf_put_u64(b, p->start);
+		buf_put_string(b, p->boot);
+		buf_put_u64(b, p->stack);
+		buf_put_string(b, p->command_line);
 	}
 	buf_put_u32(b, (uint32_t) k->value_count);
 	for (size_t i = 0; i < k->value_count; i++) {
@@ -68,7 +73,8 @@ static bool is_text(const char *text, size_t limit)
 bool known_process_is_valid(const struct known_process *p)
 {
 	return process_id_is_valid(p->pid) && is_text(p->service, LABEL_VALUE_MAX) &&
-	       is_text(p->boot, KNOWN_BOOT_MAX);
+	       is_text(p->boot, KNOWN_BOOT_MAX) &&
+	       is_text(p->command_line, EVENT_COMMAND_LINE_MAX);
 }
 
 size_t known_process_size(const struct known_process *p)
@@ -92,6 +98,8 @@ static int process_read(struct cursor *c, struct known_process *p)
 	p->pid = (int64_t) cursor_u64(c);
 	p->start = cursor_u64(c);
 	p->boot = cursor_string(c, KNOWN_BOOT_MAX);
+	p->stack = cursor_u64(c);
+	p->command_line = cursor_string(c, EVENT_COMMAND_LINE_MAX);
 	return c->failed || !known_process_is_valid(p) ? -EBADMSG : 0;
 }
 

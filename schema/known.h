@@ -13,6 +13,8 @@ struct known_process {
 	int64_t pid;
 	uint64_t start;
 	char *boot; /* /proc/sys/kernel/random/boot_id when it was seen */
+	uint64_t stack;	    /* as in struct event */
+	char *command_line; /* as in struct event */
 };
 struct known_value {
 	struct series series; /* a modelwatch_service_* counter, or modelwatch_service_up */
@@ -29,7 +31,7 @@ void known_done(struct known *k);
 
 /* True for what known_read() takes. */
 bool known_process_is_valid(const struct known_process *p);
-/* Bytes of what known_write() makes of it. */
+/* Bytes of what known_write() makes of it, but for the text of its command line. */
 size_t known_process_size(const struct known_process *p);
 size_t known_value_size(const struct series *s);
 

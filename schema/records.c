@@ -188,6 +188,7 @@ void process_record_done(struct process_record *p)
 {
 	free(p->service);
 	free(p->boot);
+	free(p->command_line);
 	*p = (struct process_record){0};
 }
 

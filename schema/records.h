@@ -112,6 +112,8 @@ struct process_record {
 	int64_t pid;
 	uint64_t start; /* clock ticks since boot */
 	char *boot;
+	uint64_t stack;	    /* as in struct event */
+	char *command_line; /* as in struct event */
 };
 
 struct role_record {

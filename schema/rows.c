@@ -167,12 +167,19 @@ void row_get_service(struct query *q, struct service_record *ret)
 	ret->url = query_get_text(q);
 }
 
-void row_put_process(struct query *q, const struct process_record *p)
+void row_put_process_key(struct query *q, const struct process_record *p)
 {
 	query_put_text(q, p->service);
 	query_put_i64(q, p->pid);
 	put_u64(q, p->start);
 	query_put_text(q, p->boot);
+}
+
+void row_put_process(struct query *q, const struct process_record *p)
+{
+	row_put_process_key(q, p);
+	put_u64(q, p->stack);
+	query_put_text(q, p->command_line);
 }
 
 void row_get_process(struct query *q, struct process_record *ret)
@@ -181,6 +188,8 @@ void row_get_process(struct query *q, struct process_record *ret)
 	ret->pid = query_get_i64(q);
 	ret->start = get_u64(q);
 	ret->boot = query_get_text(q);
+	ret->stack = get_u64(q);
+	ret->command_line = query_get_text(q);
 }
 
 void row_put_role(struct query *q, const struct role_record *r)

@@ -10,6 +10,8 @@
 
 void row_put_service(struct query *q, const struct service_record *v);
 void row_get_service(struct query *q, struct service_record *ret);
+/* By what it is known again. */
+void row_put_process_key(struct query *q, const struct process_record *p);
 void row_put_process(struct query *q, const struct process_record *p);
 void row_get_process(struct query *q, struct process_record *ret);
 void row_put_role(struct query *q, const struct role_record *r);

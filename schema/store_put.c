@@ -24,7 +24,7 @@ int store_remove_process(struct store *s, const struct process_record *p)
 	_cleanup_query_ struct query q = query_write(&s->database, STATEMENT_REMOVE_PROCESS);
 	int r;
 
-	row_put_process(&q, p);
+	row_put_process_key(&q, p);
 	r = query_run(&q);
 	return r < 0 ? r : sqlite3_changes(s->database.connection) > 0;
 }

@@ -161,6 +161,7 @@ struct process {
 	bool hidden;  /* we lack the right to see whose it is, where more than its command line counts */
 	bool present; /* seen by the listing under way */
 	char *executable, *command_line; /* of a main process, for people */
+	char *found_by; /* the command line that the program had which was looked at last, without secrets */
 	struct process_watch watch;
 	struct process_memory memory;
 	struct process_server server;

@@ -85,6 +85,12 @@ static bool is_main(struct service *s, const struct known_process *known)
 	return p && p->main && p->service == s && p->start == known->start;
 }
 
+/* What it shows as its arguments may be a title by now. */
+static bool may_show_title(const struct known_process *known, const struct proc_stat *stat)
+{
+	return *known->command_line && known->stack > 0 && known->stack == stat->stack;
+}
+
 void resume_processes(struct collector *c, const struct known *known, bool *lived)
 {
 	struct proc_stat stat;
@@ -95,9 +101,11 @@ void resume_processes(struct collector *c, const struct known *known, bool *live
 		lived[i] = !s || lives_on(c, &known->processes[i], &stat);
 		if (!s || !lived[i])
 			continue;
-		if (s->match)
+		if (s->match) {
 			s->survivors++;
-		else if (!scan_resume(s, &stat)) {
+			if (may_show_title(&known->processes[i], &stat))
+				scan_resume_titled(s, &stat, known->processes[i].command_line);
+		} else if (!scan_resume(s, &stat)) {
 			if (s->mains == 0)
 				service_end(s);
 			else

@@ -8,7 +8,9 @@
 
 #include "collectors/process/search.h"
 #include "collectors/process/service.h"
+#include "collectors/process/tell.h"
 #include "collectors/process/watch.h"
+#include "daemon/base/text.h"
 
 #define RECHECK_WITH_EVENTS (60 * USEC_PER_SEC) /* every process is looked at again in so long */
 #define RECHECK_WITHOUT	    (5 * USEC_PER_SEC)
@@ -37,6 +39,7 @@ void process_free(void *process)
 	process_close_kept(p);
 	free(p->executable);
 	free(p->command_line);
+	free(p->found_by);
 	free(p);
 }
 
@@ -104,6 +107,27 @@ static bool has_executed(const struct process *p, const struct proc_stat *stat, 
 	return p->stack > 0 && stat->stack > 0 ? p->stack != stat->stack : told;
 }
 
+/* The program that it runs is another one where its stack is. */
+static void note_stack(struct process *p, uint64_t stack)
+{
+	if (p->stack != stack)
+		free(TAKE_POINTER(p->found_by));
+	p->stack = stack;
+}
+
+/* It executed what is the service, too. */
+static void renew(struct process *p, uint64_t stack)
+{
+	note_stack(p, stack);
+	if (!p->main)
+		return;
+	tell_identity(p);
+	if (collector_has_room(p->collector))
+		tell_started(p->service, p);
+	else
+		p->unannounced = p->collector->announcing = true;
+}
+
 static bool has_changed(struct process *p, bool told)
 {
 	struct collector *c = p->collector;
@@ -120,8 +144,8 @@ static bool has_changed(struct process *p, bool told)
 		  (!(c->identity & IDENTITY_EXECUTABLE) || *i.executable) &&
 		  (!(c->identity & IDENTITY_ARGUMENTS) || *i.command_line) && is_alive(p, &after);
 	identity_done(&i);
-	if (answer != MATCH_NO)
-		p->stack = stat.stack;
+	if (answer != MATCH_NO && stat.stack != p->stack)
+		renew(p, stat.stack);
 	return changed;
 }
 
@@ -192,6 +216,7 @@ static struct process *add_process(struct collector *c, pid_t pid, const struct 
 		.pid = pid,
 		.parent = stat->parent,
 		.start = stat->start,
+		.stack = stat->stack,
 		.kernel = stat->kernel,
 		.present = true,
 		.server.found = clock_monotonic(),
@@ -207,17 +232,25 @@ static struct process *add_process(struct collector *c, pid_t pid, const struct 
 	return p;
 }
 
-void scan_keep(struct service *s, const struct proc_stat *stat)
+/* FOUND_BY may be NULL. */
+static void keep(struct service *s, const struct proc_stat *stat, const char *found_by)
 {
 	struct collector *c = s->collector;
 	struct process *p = scan_find(c, stat->pid);
 
 	if (!p)
 		p = add_process(c, stat->pid, stat);
-	if (p && !p->service) {
-		p->matched = true;
-		service_adopt(s, p);
-	}
+	if (!p || p->service)
+		return;
+	if (found_by && text_replace(&p->found_by, found_by) < 0)
+		collector_fail(c, -ENOMEM);
+	p->matched = true;
+	service_adopt(s, p);
+}
+
+void scan_keep(struct service *s, const struct proc_stat *stat)
+{
+	keep(s, stat, NULL);
 }
 
 bool scan_resume(struct service *s, const struct proc_stat *stat)
@@ -239,6 +272,27 @@ bool scan_resume(struct service *s, const struct proc_stat *stat)
 		return false;
 	scan_keep(s, stat);
 	return true;
+}
+
+/* Of what it was configured to be found by, in the order of the configuration. */
+static bool is_found_by(struct service *s, pid_t pid, const struct identity *i)
+{
+	const struct service *first = find_service(s->collector, i);
+
+	return first ? first == s : search_finds(s, pid, i);
+}
+
+void scan_resume_titled(struct service *s, const struct proc_stat *stat, const char *command_line)
+{
+	struct collector *c = s->collector;
+	struct identity i;
+
+	if (proc_read_identity(c->reader, stat->pid, c->identity, &i) < 0)
+		return;
+	if (search_judge(s->match, &i) == MATCH_NO &&
+		text_replace(&i.command_line, command_line) == 0 && is_found_by(s, stat->pid, &i))
+		keep(s, stat, command_line);
+	identity_done(&i);
 }
 
 /* Parents come first, so that a child of a main process is never taken for one; and before there is a row
@@ -270,7 +324,7 @@ static struct process *examine(struct collector *c, pid_t pid, unsigned generati
 	p->parent = stat.parent;
 	/* Of a main process it is what its service was found by. */
 	if (!p->main)
-		p->stack = stat.stack;
+		note_stack(p, stat.stack);
 	classify(p);
 	return p;
 }

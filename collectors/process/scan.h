@@ -16,6 +16,10 @@ struct process *scan_examine(struct collector *c, pid_t pid);
 /* A main process of a discovered service that was known before we were started. False where it is a
  * configured one's now. */
 bool scan_resume(struct service *s, const struct proc_stat *stat);
+/* A main process of a configured service that was known before we were started and executed nothing since,
+ * but wrote a title over its arguments: it goes on if the service, as it is configured now, would be found by
+ * COMMAND_LINE, which it had. */
+void scan_resume_titled(struct service *s, const struct proc_stat *stat, const char *command_line);
 /* A main process that was known before we were started, whatever it shows now. */
 void scan_keep(struct service *s, const struct proc_stat *stat);
 /* The row of the table, which owns it; NULL where the number is not known. Whether the process lives, or the

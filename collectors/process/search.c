@@ -150,6 +150,24 @@ bool search_matches(struct service *s, struct process *p, bool listening)
 	return matching;
 }
 
+static bool is_in_pid_file(const struct service_match *m, pid_t pid)
+{
+	pid_t named;
+
+	for (size_t i = 0; i < m->pid_file_count; i++)
+		if (search_read_pid_file(m->pid_files[i], &named) == 0 && named == pid)
+			return true;
+	return m->pid_file_count == 0;
+}
+
+bool search_finds(struct service *s, pid_t pid, const struct identity *i)
+{
+	const struct service_match *m = s->match;
+
+	return search_is_needed(m) && search_judge(m, i) == MATCH_YES && is_in_pid_file(m, pid) &&
+	       (m->port_count == 0 || listens(s->collector, pid, m));
+}
+
 bool search_take(struct service *s, struct process *p, bool listening)
 {
 	if ((p->service && p->service->match) || p->kernel || !search_matches(s, p, listening))

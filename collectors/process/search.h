@@ -19,6 +19,9 @@ void search_service(struct service *s);
 /* All services without a main process or with a pid file, which may name another one by now; and the ports
  * of discovered servers: what is short now, the rest in turns of the loop to come. */
 void search_all(struct collector *c);
+/* Whether all keys of a configured service which is found by pid file or port hold for a process with that
+ * identity. */
+bool search_finds(struct service *s, pid_t pid, const struct identity *i);
 /* Whether all keys of a configured service but pid-file hold for the process; its port is looked for unless
  * LISTENING says that it has it. */
 bool search_matches(struct service *s, struct process *p, bool listening);

@@ -69,6 +69,7 @@ static void draft_begin(struct draft *d, struct service *s, const char *type)
 		.service = s->name,
 		.time = clock_wall(),
 		.reason = "",
+		.command_line = "",
 		.evidence = d->evidence,
 		.samples = d->samples};
 }
@@ -120,6 +121,8 @@ void tell_started(struct service *s, const struct process *p)
 
 	draft_begin(&d, s, EVENT_PROCESS_STARTED);
 	draft_process(&d, p);
+	d.event.stack = p->stack;
+	d.event.command_line = p->found_by ? p->found_by : "";
 	draft_sample(&d, SERIES_UP, 1);
 	draft_sample(&d, SERIES_PROCESSES, s->members);
 	draft_sample(&d, SERIES_RESTARTS, (double) s->restarts);
@@ -188,6 +191,8 @@ void tell_identity(struct process *p)
 	free(p->command_line);
 	p->executable = text_printable(i.executable, strnlen(i.executable, COMMAND_LINE_MAX));
 	p->command_line = discovery_command_line(&text, COMMAND_LINE_MAX);
+	if (!p->found_by)
+		p->found_by = discovery_command_line(&text, EVENT_COMMAND_LINE_MAX);
 	if (!p->service->match)
 		tell_server(p->service, &text, p->command_line);
 	identity_done(&i);

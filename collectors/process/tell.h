@@ -8,7 +8,8 @@
 
 int tell_series(struct service *s, enum series_number number, uint32_t *ret_id);
 void tell_fact(struct service *s, const char *key, const char *value);
-/* Keeps what is shown to people of a main process, and tells of a discovered server. */
+/* Keeps what is shown to people of a main process and, where that is not known yet, what it was found by;
+ * tells of a discovered server. */
 void tell_identity(struct process *p);
 /* A discovered service has no process any more, perhaps for a while. */
 void tell_server_gone(struct service *s);

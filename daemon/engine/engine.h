@@ -268,6 +268,8 @@ void services_done(struct engine *e);
 bool processes_is_news(struct engine *e, const struct event *event);
 /* Keeps the table by an event that is news. -ENOMEM. */
 int processes_track(struct engine *e, const struct event *event);
+/* Keeps what a known process executed meanwhile, by an event that is no news. -ENOMEM. */
+int processes_renew(struct engine *e, const struct event *event);
 /* The service has none any more. -ENOMEM. */
 int processes_forget(struct engine *e, const char *service);
 /* Once, at the start. Errors of the database. */

@@ -33,6 +33,7 @@ int events_add(struct engine *e, const struct event *event)
 	new.type = strdup(event->type);
 	new.service = strdup(event->service);
 	new.reason = strdup(event->reason);
+	new.command_line = NULL; /* of the process's row */
 	new.samples = NULL;
 	new.sample_count = 0;
 	r = evidence_list_copy(event->evidence, event->evidence_count,

@@ -7,13 +7,15 @@
 #include "daemon/engine/engine.h"
 #include "schema/known.h"
 
-#define KNOWN_BYTES_MAX (MESSAGE_BODY_MAX - 64)
+#define KNOWN_BYTES_MAX	      (MESSAGE_BODY_MAX - 64)
+#define COMMAND_LINES_BYTES_MAX (KNOWN_BYTES_MAX / 4) /* all of them together */
 
 /* Gathers what a process collector goes on from. */
 struct gather {
 	struct known known;
 	size_t allocated;
 	size_t bytes; /* that it takes on the wire */
+	size_t command_lines; /* bytes of them among these */
 };
 
 /* What does not fit is left out: a message that cannot be sent would leave every collector without
@@ -23,6 +25,17 @@ static bool fits(struct gather *g, size_t bytes)
 	if (bytes > KNOWN_BYTES_MAX - g->bytes)
 		return false;
 	g->bytes += bytes;
+	return true;
+}
+
+/* A process is worth more without its command line than another one's command line. */
+static bool command_line_fits(struct gather *g, const char *command_line)
+{
+	size_t bytes = strlen(command_line);
+
+	if (bytes > COMMAND_LINES_BYTES_MAX - g->command_lines || !fits(g, bytes))
+		return false;
+	g->command_lines += bytes;
 	return true;
 }
 
@@ -67,13 +80,16 @@ static int gather_processes(struct engine *e, struct gather *g)
 		const struct process_record *from = &e->processes[i];
 		struct known_process *to = &k->processes[k->process_count];
 
-		*to = (struct known_process){from->service, from->pid, from->start, from->boot};
+		*to = (struct known_process){from->service, from->pid, from->start, from->boot,
+			from->stack, from->command_line};
 		if (!known_process_is_valid(to) || !fits(g, known_process_size(to)))
 			continue;
 		k->process_count++;
 		to->service = strdup(from->service);
 		to->boot = strdup(from->boot);
-		if (!to->service || !to->boot)
+		to->command_line = strdup(
+			command_line_fits(g, from->command_line) ? from->command_line : "");
+		if (!to->service || !to->boot || !to->command_line)
 			return -ENOMEM;
 	}
 	return 0;

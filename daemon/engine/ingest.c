@@ -191,7 +191,9 @@ static int apply_event(struct peer *p, const struct event *event, int64_t time_m
 	/* Before anything changes: what cannot be kept is repeated when there is room. */
 	int r = events_have_room(e) ? is_news(e, event) : -ENOBUFS;
 
-	if (r <= 0)
+	if (r == 0)
+		return processes_renew(e, event);
+	if (r < 0)
 		return r;
 	log_debug("event %s of %s", event->type, event->service);
 	r = services_event(e, event, time_ms);
@@ -223,7 +225,8 @@ static bool is_sound(const struct event *event)
 
 	if (*event->service ? !form_is_section_name(event->service) : of_process)
 		return false;
-	return process_id_is_valid(event->pid) || (event->pid == 0 && !of_process);
+	return strlen(event->command_line) <= EVENT_COMMAND_LINE_MAX &&
+	       (process_id_is_valid(event->pid) || (event->pid == 0 && !of_process));
 }
 
 static int take_event(struct peer *p, struct message *m)
@@ -241,6 +244,8 @@ static int take_event(struct peer *p, struct message *m)
 	event.time = message_u64(m);
 	event.pid = (int64_t) message_u64(m);
 	event.start = message_u64(m);
+	event.stack = message_u64(m);
+	event.command_line = message_string(m);
 	event.reason = message_string(m);
 	bytes = message_bytes(m, &size);
 	r = evidence_read(bytes, size, &evidence, &event.evidence_count);

@@ -21,18 +21,19 @@ static bool same_process(const struct process_record *p, const struct event *eve
 }
 
 /* Appends a copy to a list of records. */
-static int add_record(struct process_record **list, size_t *count, const char *service, int64_t pid,
-	uint64_t start, const char *boot)
+static int add_record(
+	struct process_record **list, size_t *count, const struct process_record *record)
 {
 	struct process_record *grown = reallocarray(*list, *count + 1, sizeof(*grown));
-	struct process_record new = {.pid = pid, .start = start};
+	struct process_record new = *record;
 
 	if (!grown)
 		return -ENOMEM;
 	*list = grown;
-	new.service = strdup(service);
-	new.boot = strdup(boot);
-	if (!new.service || !new.boot) {
+	new.service = strdup(record->service);
+	new.boot = strdup(record->boot);
+	new.command_line = strdup(record->command_line);
+	if (!new.service || !new.boot || !new.command_line) {
 		process_record_done(&new);
 		return -ENOMEM;
 	}
@@ -42,19 +43,23 @@ static int add_record(struct process_record **list, size_t *count, const char *s
 
 static int process_started(struct engine *e, const struct event *event)
 {
-	int r;
+	/* Read only: what is added is a copy. */
+	const struct process_record new = {.service = (char *) (uintptr_t) event->service,
+		.pid = event->pid,
+		.start = event->start,
+		.boot = e->boot,
+		.stack = event->stack,
+		.command_line = (char *) (uintptr_t) event->command_line};
+	int r = add_record(&e->born, &e->born_count, &new);
 
-	r = add_record(&e->born, &e->born_count, event->service, event->pid, event->start, e->boot);
-	return r < 0 ? r
-		     : add_record(&e->processes, &e->process_count, event->service, event->pid,
-			       event->start, e->boot);
+	return r < 0 ? r : add_record(&e->processes, &e->process_count, &new);
 }
 
 /* The process at INDEX is no more. */
 static int remove_process(struct engine *e, size_t index)
 {
 	struct process_record *p = &e->processes[index];
-	int r = add_record(&e->gone, &e->gone_count, p->service, p->pid, p->start, p->boot);
+	int r = add_record(&e->gone, &e->gone_count, p);
 
 	if (r < 0)
 		return r;
@@ -120,6 +125,22 @@ int processes_track(struct engine *e, const struct event *event)
 	if (i == e->process_count)
 		return begins ? process_started(e, event) : 0;
 	return ends ? remove_process(e, i) : 0;
+}
+
+int processes_renew(struct engine *e, const struct event *event)
+{
+	size_t i = event_begins_process(event) ? find_process(e, event) : e->process_count;
+	struct process_record *p;
+	int r;
+
+	if (i == e->process_count || event->stack == 0 || event->stack == e->processes[i].stack)
+		return 0;
+	p = &e->processes[i];
+	r = text_replace(&p->command_line, event->command_line);
+	if (r < 0)
+		return r;
+	p->stack = event->stack;
+	return add_record(&e->born, &e->born_count, p);
 }
 
 bool processes_changed(const struct engine *e)

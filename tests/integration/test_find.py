@@ -48,6 +48,46 @@ def test_command_line_is_bytes_not_words(site):
     assert "<script>" not in site.tcp.get("/services/odd").text
 
 
+def _titled(site):
+    """A service that is found by its command line, whose process wrote a title over its arguments."""
+    server = site.server("program", ["serve", site.directory.name])
+    site.section("service", "llama", command_line=f"*serve {site.directory.name}")
+    server.start()
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    server.title("gone: worker")
+    return server, hook
+
+
+def test_title_survives_who_looks(site):
+    """A title makes it no other program, neither for another role or daemon nor after a reload."""
+    server, hook = _titled(site)
+    other = site.service("other")
+    site.reload()
+    site.wait_service("other")
+    site.daemon.kill("process")
+    site.daemon.wait_log(r"role process \(pid \d+\) was killed")
+    other.kill()
+    hook.wait("incident.opened", service="other")
+    site.daemon.stop()
+    site.daemon.start()
+    assert site.wait_service("llama")["processes"] == [server.pid]
+    assert not [i for i in site.incidents() if i["service"] == "llama"]
+    server.kill()
+    hook.wait("incident.opened", service="llama")
+
+
+def test_title_does_not_hold_what_is_configured_no_more(site):
+    server, hook = _titled(site)
+    site.section("service", "llama", command_line=f"*serve something else {site.directory.name}")
+    site.reload()
+    hook.wait("incident.opened", service="llama")
+    assert "no process matches it" in site.wait_incident("llama")["title"]
+    assert site.wait_service("llama", "down")["processes"] == []
+    assert server.running
+
+
 def test_listen_port(site):
     port = free_port()
     server = site.server("program", ["--port", port])

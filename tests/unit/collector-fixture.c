@@ -105,7 +105,8 @@ static int take_event(void *userdata, const struct event *event)
 		buf_printf(&evidence, "%s=%s\n", event->evidence[i].name, text);
 	}
 	*e = (struct told_event){strdup(event->type), strdup(event->service),
-		strdup(event->reason), (pid_t) event->pid, event->start, buf_take(&evidence),
+		strdup(event->reason), (pid_t) event->pid, event->start,
+		event->stack, strdup(event->command_line), buf_take(&evidence),
 		calloc(event->sample_count + 1, sizeof(struct sample)), event->sample_count};
 	assert_non_null(e->samples);
 	for (size_t i = 0; i < event->sample_count; i++) {
@@ -187,6 +188,7 @@ static void free_told(struct collector_fixture *f)
 		free(f->events[i].type);
 		free(f->events[i].service);
 		free(f->events[i].reason);
+		free(f->events[i].command_line);
 		free(f->events[i].evidence);
 		free(f->events[i].samples);
 	}

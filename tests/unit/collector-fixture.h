@@ -29,7 +29,8 @@
 struct told_event {
 	char *type, *service, *reason;
 	pid_t pid;
-	uint64_t start;
+	uint64_t start, stack;
+	char *command_line;
 	char *evidence; /* lines of NAME=TEXT */
 	struct sample *samples;
 	size_t sample_count;

@@ -275,6 +275,8 @@ void engine_fixture_event(struct engine_fixture *f, const char *type, int64_t pi
 	message_put_u64(&packet, f->began + f->last_event * USEC_PER_MSEC);
 	message_put_u64(&packet, (uint64_t) pid);
 	message_put_u64(&packet, 1);
+	message_put_u64(&packet, f->stack);
+	message_put_string(&packet, f->command_line ? f->command_line : "");
 	message_put_string(&packet, "");
 	message_put_bytes(&packet, evidence.data, evidence.size);
 	message_put_bytes(&packet, samples.data, samples.size);

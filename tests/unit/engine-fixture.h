@@ -38,6 +38,8 @@ struct engine_fixture {
 	uint32_t event_series; /* that its events change: 0 is up, 1 the resident memory */
 	struct post posts[POSTS_MAX];
 	size_t post_count;
+	uint64_t stack;		  /* of the starts that the collector tells of */
+	const char *command_line; /* as well; NULL for "" */
 	const char *reason; /* of the ends that the collector tells of; NULL for none */
 	unsigned answer;    /* what `notify` says of a delivery; 200 at first */
 	const char *because; /* what went wrong, where that is not 200 */

@@ -331,7 +331,11 @@ static void test_title_after_exec_of_the_same(void **state)
 	server_say(s, "title x\n");
 	assert_int_equal(read(s->output, line, sizeof(line)), sizeof(line));
 	recheck_all(f);
-	assert_int_equal(f->event_count, 1);
+	/* Whoever comes after us is to know that program. */
+	assert_int_equal(f->event_count, 2);
+	assert_int_equal(fixture_events(f, STARTED, "llama"), 2);
+	assert_true(f->events[0].stack != f->events[1].stack);
+	assert_non_null(strstr(f->events[1].command_line, "served --ours"));
 }
 
 /* A thread that executes takes the place of the first one, whose end, told by either socket, is no end of the

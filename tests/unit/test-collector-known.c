@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A collector goes on from what the engine knew before it, and says at its start what is in its way. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,13 +14,15 @@
 
 #include <cmocka.h>
 
+#include "collectors/process/proc_reader.h"
 #include "daemon/base/file.h"
 #include "tests/unit/collector-fixture.h"
 
 /* One known main process. */
 static struct known known_of(struct known_process *p, pid_t pid, uint64_t start, char *boot)
 {
-	*p = (struct known_process){(char *) (uintptr_t) "llama", pid, start, boot};
+	*p = (struct known_process){(char *) (uintptr_t) "llama", pid, start, boot, 0,
+		(char *) (uintptr_t) ""};
 	return (struct known){.processes = p, .process_count = 1};
 }
 
@@ -191,6 +194,113 @@ static void test_known_is_released(void **state)
 static void test_known_is_released_and_not_missed(void **state)
 {
 	check_released(*state, false);
+}
+
+/* A main process of a service that was found by its command line, where its program, what is known of it and
+ * how the service is configured now may each have changed. */
+struct titled {
+	bool titled;
+	int64_t stack; /* that is known: its own + so much; INT64_MIN for none */
+	const char *known;    /* the last argument */
+	const char *argument; /* what the service is configured by */
+	bool by_port, other_port;
+	bool stays;
+};
+
+static void begin_titled(struct collector_fixture *f, struct server *s, const struct titled *t,
+	const struct proc_stat *stat)
+{
+	struct label label = {(char *) (uintptr_t) "service", (char *) (uintptr_t) "llama"};
+	struct known_value up = value_of("modelwatch_service_up", &label, 1, 1);
+	struct known_process process;
+	struct known known;
+	char boot[64], command_line[PATH_MAX + 64], line[7];
+
+	read_boot(boot);
+	snprintf(command_line, sizeof(command_line), "%s %s", f->program, t->known);
+	known = known_of(&process, s->pid, stat->start, boot);
+	known.values = &up;
+	known.value_count = 1;
+	process.stack = t->stack == INT64_MIN ? 0 : stat->stack + (uint64_t) t->stack;
+	process.command_line = command_line;
+	if (t->titled) {
+		server_say(s, "title x\n");
+		assert_int_equal(read(s->output, line, sizeof(line)), sizeof(line));
+	}
+	fixture_begin(f, &known);
+}
+
+static void check_titled(struct collector_fixture *f, const struct titled *t)
+{
+	_cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	uint16_t ports[] = {free_port(f), free_port(f)};
+	char port[8];
+	struct service_match *m = fixture_service(f, "llama");
+	struct server *s;
+	struct proc_stat stat;
+
+	snprintf(port, sizeof(port), "%u", ports[0]);
+	s = fixture_server(f, (const char *const[]){"--port", port, "--ours", NULL});
+	assert_int_equal(proc_read_stat(proc, s->pid, &stat), 0);
+	if (t->by_port) {
+		m->ports = &ports[t->other_port];
+		m->port_count = 1;
+	}
+	fixture_command_line(f, m, t->argument);
+	begin_titled(f, s, t, &stat);
+	fixture_ticks(f, 3);
+	assert_int_equal(fixture_events(f, RELEASED, "llama"), !t->stays);
+	assert_int_equal(fixture_events(f, MISSING, "llama"), !t->stays);
+	assert_true(fixture_series(f, UP)->value == t->stays);
+	/* Whoever comes after us is to know it as well. */
+	if (t->titled && t->stays)
+		assert_non_null(strstr(fixture_await(f, STARTED, "llama", 1)->command_line,
+			t->known));
+	kill(s->pid, SIGKILL);
+	if (t->stays)
+		assert_int_equal(fixture_await(f, EXITED, "llama", 1)->pid, s->pid);
+}
+
+static void test_known_is_titled(void **state)
+{
+	static const struct titled cases[] = {
+		{true, 0, "--ours", "--ours", false, false, true},
+		{true, 0, "--ours", "--ours", true, false, true},
+		{true, 0, "--ours", "--ours", true, true, false},
+		{true, 0, "--ours", "--theirs", false, false, false},
+		{true, 0, "--ours", "--theirs", true, false, false},
+		{true, 0, "--theirs", "--ours", false, false, false},
+		{true, 0, "", "--ours", false, false, false},
+		/* Another program, as far as can be seen. */
+		{true, 16, "--ours", "--ours", false, false, false},
+		{true, INT64_MIN, "--ours", "--ours", false, false, false},
+		/* What it shows now counts always. */
+		{false, 16, "--theirs", "--ours", false, false, true},
+		{false, 0, "--theirs", "--ours", true, false, true},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		void *fixture;
+
+		assert_int_equal(collector_fixture_open(&fixture), 0);
+		check_titled(fixture, &cases[i]);
+		assert_int_equal(collector_fixture_close(&fixture), 0);
+	}
+}
+
+/* What a process was found by is told, without secrets. */
+static void test_told_by_what_it_was_found(void **state)
+{
+	struct collector_fixture *f = *state;
+	const struct told_event *e;
+
+	fixture_server(f, (const char *const[]){"--api-key", "open-sesame", "--ours", NULL});
+	fixture_command_line(f, fixture_service(f, "llama"), "--ours");
+	fixture_begin(f, NULL);
+	e = fixture_await(f, STARTED, "llama", 1);
+	assert_true(e->stack > 0);
+	assert_null(strstr(e->command_line, "sesame"));
+	assert_non_null(strstr(e->command_line, "--api-key *** --ours"));
 }
 
 /* Its process is another service's by the configuration of now: it is down. */
@@ -403,6 +513,8 @@ int main(void)
 		WITHOUT(test_one_of_two_known_gone),
 		WITHOUT(test_known_is_released),
 		WITHOUT(test_known_is_released_and_not_missed),
+		cmocka_unit_test(test_known_is_titled),
+		WITHOUT(test_told_by_what_it_was_found),
 		WITHOUT(test_known_is_of_another_service),
 		WITHOUT(test_counters_go_on),
 		BOTH(test_full_sink),

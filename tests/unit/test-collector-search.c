@@ -433,7 +433,8 @@ static void test_configured_since(void **state)
 	assert_int_equal(file_read("/proc/sys/kernel/random/boot_id", 64, &boot), 0);
 	boot.data[36] = '\0';
 	process = (struct known_process){
-		n.service, s->pid, server_start_ticks(s->pid), boot.data};
+		n.service, s->pid, server_start_ticks(s->pid), boot.data, 0,
+		(char *) (uintptr_t) ""};
 	fixture_service(f, "llama");
 	f->discovery = true;
 	fixture_begin(f, &known);

@@ -72,6 +72,55 @@ static void test_processes_are_forgotten(void **state)
 	engine_fixture_remove(&f);
 }
 
+static void check_program(struct engine_fixture *f, uint64_t stack, const char *command_line)
+{
+	_cleanup_free_ char *path = engine_fixture_database(f);
+	struct process_record *processes;
+	struct reader *reader;
+	size_t count;
+
+	assert_int_equal(reader_open(path, &reader), 0);
+	assert_int_equal(reader_processes(reader, &processes, &count), 0);
+	assert_int_equal(count, 1);
+	assert_true(processes[0].stack == stack);
+	assert_string_equal(processes[0].command_line, command_line);
+	process_list_free(processes, count);
+	reader_close(reader);
+}
+
+/* What a main process ran when it was found is kept until it executes something else. */
+static void test_program_is_kept(void **state)
+{
+	static const struct {
+		const char *type;
+		uint64_t stack;
+		const char *command_line, *expected;
+		uint64_t expected_stack;
+	} cases[] = {
+		{EVENT_PROCESS_STARTED, 1, "serve", "serve", 1},
+		{EVENT_PROCESS_STARTED, 1, "a title", "serve", 1},
+		{EVENT_PROCESS_STARTED, 0, "unseen", "serve", 1},
+		{EVENT_PROCESS_STARTED, UINT64_MAX, "serve again", "serve again", UINT64_MAX},
+		{EVENT_SERVICE_MISSING, 2, "other", "serve again", UINT64_MAX},
+	};
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, CONFIG("evaluate = 10ms\n"));
+	engine_fixture_start(&f);
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		f.stack = cases[i].stack;
+		f.command_line = cases[i].command_line;
+		send_event(&f, cases[i].type, 100, 1);
+		check_program(&f, cases[i].expected_stack, cases[i].expected);
+	}
+	engine_fixture_stop(&f);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_EXITED, 100, 0);
+	check_stored(&f, "", SERVICE_DOWN);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
 /* One series is kept, whether the service is up; all others come and go unseen. */
 static void test_more_series_than_are_kept(void **state)
 {
@@ -158,7 +207,7 @@ static void store_processes(struct engine_fixture *f)
 	assert_int_equal(store_open(path, &store, NULL), 0);
 	assert_int_equal(store_begin(store), 0);
 	for (int64_t i = 0; i < PROCESSES; i++) {
-		const struct process_record p = {service, 1000 + i, 1, boot};
+		const struct process_record p = {service, 1000 + i, 1, boot, 1, service};
 
 		assert_int_equal(store_put_process(store, &p), 0);
 	}
@@ -279,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_processes_are_forgotten),
+		cmocka_unit_test(test_program_is_kept),
 		cmocka_unit_test(test_more_series_than_are_kept),
 		cmocka_unit_test(test_more_services_than_are_kept),
 		cmocka_unit_test(test_what_is_taken_back_makes_no_service),

@@ -18,7 +18,7 @@
 
 #define CONFIG "[daemon]\nevaluate = 10ms\n[service llama]\nexecutable = /bin/llama\n"
 
-#define LONG_NAME_BYTES 3000
+#define LONG_NAME_BYTES 5000
 #define WEBHOOKS	700 /* so many that each has the least room in memory */
 #define ROOM		16
 
@@ -27,6 +27,7 @@ struct role_end {
 	struct link *link;
 	int closed; /* 1 - reason, once it is */
 	bool known; /* it was told what is known, and could read it */
+	size_t processes, command_lines; /* in that */
 };
 
 static int on_message(struct link *l, struct message *m, void *userdata)
@@ -40,6 +41,9 @@ static int on_message(struct link *l, struct message *m, void *userdata)
 		return 0;
 	bytes = message_bytes(m, &size);
 	assert_int_equal(known_read(bytes, size, &known), 0);
+	end->processes = known.process_count;
+	for (size_t i = 0; i < known.process_count; i++)
+		end->command_lines += known.processes[i].command_line[0] != '\0';
 	known_done(&known);
 	end->known = true;
 	return 0;
@@ -71,7 +75,8 @@ static void put_samples(struct buf *b, const char *collector)
 	message_put_u64(b, 1);
 }
 
-static void put_event(struct buf *b, const char *type, const char *service, uint64_t pid)
+static void put_event(struct buf *b, const char *type, const char *service, uint64_t pid,
+	const char *command_line)
 {
 	_cleanup_buf_ struct buf evidence = BUF_INIT, samples = BUF_INIT;
 
@@ -84,6 +89,8 @@ static void put_event(struct buf *b, const char *type, const char *service, uint
 	message_put_u64(b, 1);
 	message_put_u64(b, pid);
 	message_put_u64(b, 1);
+	message_put_u64(b, 1);
+	message_put_string(b, command_line);
 	message_put_string(b, "");
 	message_put_bytes(b, evidence.data, evidence.size);
 	message_put_bytes(b, samples.data, samples.size);
@@ -113,22 +120,24 @@ static bool put_lie(struct buf *b, size_t i)
 	static const struct {
 		const char *type, *service; /* NULL: a name that is far too long */
 		uint64_t pid;
+		const char *command_line; /* NULL: "" */
 	} events[] = {
-		{EVENT_PROCESS_STARTED, "llama", 0},
-		{EVENT_PROCESS_STARTED, "llama", UINT64_C(1) << 31},
-		{EVENT_PROCESS_STARTED, "llama", UINT64_MAX},
-		{EVENT_PROCESS_EXITED, "llama", 0},
-		{EVENT_PROCESS_RELEASED, "llama", 0},
-		{EVENT_PROCESS_STARTED, "", 100},
-		{EVENT_PROCESS_STARTED, NULL, 100},
-		{EVENT_PROCESS_STARTED, "a b", 100},
-		{EVENT_SERVICE_ENDED, NULL, 0},
-		{EVENT_SERVICE_ENDED, "llama", UINT64_C(1) << 40},
+		{EVENT_PROCESS_STARTED, "llama", 0, NULL},
+		{EVENT_PROCESS_STARTED, "llama", UINT64_C(1) << 31, NULL},
+		{EVENT_PROCESS_STARTED, "llama", UINT64_MAX, NULL},
+		{EVENT_PROCESS_EXITED, "llama", 0, NULL},
+		{EVENT_PROCESS_RELEASED, "llama", 0, NULL},
+		{EVENT_PROCESS_STARTED, "", 100, NULL},
+		{EVENT_PROCESS_STARTED, NULL, 100, NULL},
+		{EVENT_PROCESS_STARTED, "a b", 100, NULL},
+		{EVENT_PROCESS_STARTED, "llama", 100, long_name},
+		{EVENT_SERVICE_ENDED, NULL, 0, NULL},
+		{EVENT_SERVICE_ENDED, "llama", UINT64_C(1) << 40, NULL},
 	};
 
 	if (i < ELEMENTS(events)) {
 		put_event(b, events[i].type, events[i].service ? events[i].service : long_name,
-			events[i].pid);
+			events[i].pid, events[i].command_line ? events[i].command_line : "");
 		return true;
 	}
 	switch (i - ELEMENTS(events)) {
@@ -195,10 +204,11 @@ static void test_what_is_known_can_be_read(void **state)
 {
 	char boot[] = "boot", service[] = "llama";
 	const struct process_record records[] = {
-		{service, 0, 1, boot},
-		{service, INT64_C(1) << 31, 1, boot},
-		{long_name, 100, 1, boot},
-		{service, 101, 1, long_name},
+		{service, 0, 1, boot, 1, service},
+		{service, INT64_C(1) << 31, 1, boot, 1, service},
+		{long_name, 100, 1, boot, 1, service},
+		{service, 101, 1, long_name, 1, service},
+		{service, 102, 1, boot, 1, long_name},
 	};
 	_cleanup_free_ char *path = NULL;
 	struct engine_fixture f;
@@ -264,6 +274,36 @@ static void test_what_is_known_fits(void **state)
 	connect_end(&f, "process", 1000012, &end);
 	engine_fixture_await(&f, end.known || end.closed);
 	assert_true(end.known);
+	link_free(end.link);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+/* Command lines that do not fit keep no process from being handed on. */
+static void test_known_command_lines_fit(void **state)
+{
+	enum { PROCESSES = 4000 };
+	char boot[] = "boot", service[] = "llama", command_line[EVENT_COMMAND_LINE_MAX + 1] = "";
+	_cleanup_free_ char *path = NULL;
+	struct engine_fixture f;
+	struct role_end end;
+	struct store *store;
+
+	memset(command_line, 'x', EVENT_COMMAND_LINE_MAX);
+	engine_fixture_make(&f, CONFIG);
+	path = engine_fixture_database(&f);
+	assert_int_equal(store_open(path, &store, NULL), 0);
+	assert_int_equal(store_begin(store), 0);
+	for (int64_t i = 0; i < PROCESSES; i++)
+		assert_int_equal(store_put_process(store, &(struct process_record){service, 100 + i,
+			1, boot, 1, command_line}), 0);
+	assert_int_equal(store_commit(store), 0);
+	store_close(store);
+	engine_fixture_start(&f);
+	connect_end(&f, "process", 1000011, &end);
+	engine_fixture_await(&f, end.known || end.closed);
+	assert_int_equal(end.processes, PROCESSES);
+	assert_in_range(end.command_lines, 1, PROCESSES - 1);
 	link_free(end.link);
 	engine_fixture_stop(&f);
 	engine_fixture_remove(&f);
@@ -397,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_lies_end_their_collector),
 		cmocka_unit_test(test_what_is_known_can_be_read),
 		cmocka_unit_test(test_what_is_known_fits),
+		cmocka_unit_test(test_known_command_lines_fit),
 		cmocka_unit_test(test_only_persons_act),
 		cmocka_unit_test(test_a_refused_test_is_not_kept),
 	};

@@ -84,7 +84,8 @@ static void known_example(struct known *ret)
 	assert_non_null(ret->processes);
 	assert_non_null(ret->values);
 	ret->processes[0] = (struct known_process){strdup("llama"), 4711, 123456789,
-		strdup("7f0c1f34-5d2a-4c1e-9a53-0d1c1a6f2d11")};
+		strdup("7f0c1f34-5d2a-4c1e-9a53-0d1c1a6f2d11"), 0x7ffdc0de1230,
+		strdup("llama-server --port 8080")};
 	ret->values[0].series.metric = strdup("modelwatch_service_exits_total");
 	ret->values[0].value = 3;
 	assert_int_equal(labels_set(&ret->values[0].series.labels, "service", "llama"), 0);
@@ -104,6 +105,8 @@ static void test_known_round_trip(void **state)
 	assert_int_equal(k.processes[0].pid, 4711);
 	assert_int_equal(k.processes[0].start, 123456789);
 	assert_string_equal(k.processes[0].boot, given.processes[0].boot);
+	assert_true(k.processes[0].stack == 0x7ffdc0de1230);
+	assert_string_equal(k.processes[0].command_line, "llama-server --port 8080");
 	assert_int_equal(k.value_count, 1);
 	assert_string_equal(k.values[0].series.metric, "modelwatch_service_exits_total");
 	assert_string_equal(labels_get(&k.values[0].series.labels, "reason"), "oom");
@@ -178,6 +181,8 @@ static void test_known_refuses_values(void **state)
 		buf_put_u64(&b, cases[i].pid);
 		buf_put_u64(&b, 9);
 		buf_put_string(&b, "boot");
+		buf_put_u64(&b, 0);
+		buf_put_string(&b, "");
 		buf_put_u32(&b, 1);
 		buf_put_string(&b, cases[i].metric);
 		buf_put_u32(&b, 1);

@@ -30,6 +30,7 @@ static void test_every_version(void **state)
 	for (int version = 1; version < migration_count; version++) {
 		struct fixture *f;
 		struct incident *list = NULL;
+		struct process_record *processes = NULL;
 		size_t count = 0;
 
 		assert_int_equal(fixture_make((void **) &f), 0);
@@ -37,7 +38,14 @@ static void test_every_version(void **state)
 		fixture_sql(f->path, "INSERT INTO incident (id, state, severity, title, service,"
 			" runbook, opened_ms, reopened)"
 			" VALUES (7, 'open', 'critical', 'llama is down', 'llama', '', 1, 2)");
+		fixture_sql(f->path, "INSERT INTO process (service, pid, start, boot)"
+			" VALUES ('llama', 100, 1, 'boot')");
 		fixture_reopen(f);
+		assert_int_equal(reader_processes(store_reader(f->store), &processes, &count), 0);
+		assert_int_equal(count, 1);
+		assert_true(processes[0].stack == 0);
+		assert_string_equal(processes[0].command_line, "");
+		process_list_free(processes, count);
 		assert_int_equal(reader_incidents(store_reader(f->store), INCIDENTS_OPEN, 10, &list,
 					 &count), 0);
 		assert_int_equal(count, 1);
@@ -60,7 +68,9 @@ static void test_reader_waits(void **state)
 	fixture_reopen(f);
 	fixture_sql(f->path, "PRAGMA user_version = 1");
 	assert_int_equal(reader_open(f->path, &reader), -EAGAIN);
-	fixture_sql(f->path, "ALTER TABLE incident DROP COLUMN untold");
+	fixture_sql(f->path, "ALTER TABLE incident DROP COLUMN untold;"
+		"ALTER TABLE process DROP COLUMN stack;"
+		"ALTER TABLE process DROP COLUMN command_line");
 	fixture_reopen(f);
 	assert_int_equal(reader_open(f->path, &reader), 0);
 	reader_close(reader);

@@ -71,7 +71,8 @@ static void test_processes(void **state)
 {
 	struct fixture *f = *state;
 	struct process_record p = {.service = TEXT("llama"), .pid = 4194304, .start = UINT64_MAX,
-		.boot = TEXT("6ee1b6a2-0000-4000-8000-000000000000")};
+		.boot = TEXT("6ee1b6a2-0000-4000-8000-000000000000"), .stack = UINT64_MAX - 1,
+		.command_line = TEXT("llama-server --port 1")};
 	struct process_record other = p, *list = NULL;
 	size_t count = 0;
 
@@ -88,6 +89,8 @@ static void test_processes(void **state)
 	/* Sorted as SQLite sees it: the sign bit is set. */
 	assert_true(list[0].start == UINT64_MAX && list[1].start == 1);
 	assert_string_equal(list[0].boot, p.boot);
+	assert_true(list[0].stack == UINT64_MAX - 1);
+	assert_string_equal(list[0].command_line, p.command_line);
 	process_list_free(list, count);
 
 	begin(f);

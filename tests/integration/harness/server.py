@@ -83,6 +83,11 @@ class Server:
         self._say(f"hang {file.path}")
         eventually(lambda: file.waiting > 0, f"{self.path} hangs")
 
+    def title(self, text):
+        """Makes it write TEXT over its arguments."""
+        self._say(f"title {text}")
+        assert self._process.stdout.readline() == b"titled\n"
+
     def send(self, number):
         """Sends a signal without waiting for what comes of it."""
         os.kill(self.pid, number)

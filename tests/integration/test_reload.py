@@ -212,8 +212,8 @@ class _Clients:
     def _ask(self):
         while not self._stopping.is_set():
             try:
-                self._client.get("/v1/status")
-                failure = None
+                got = self._client.get("/v1/status")
+                failure = None if got.status == 200 else (got.status, got.text)
             except (OSError, http.client.HTTPException) as e:
                 failure = repr(e)
             with self._lock:

@@ -6,9 +6,10 @@
 
 #include "daemon/base/buf.h"
 
-#define WRITER_WAIT_MS	 100 /* for a lock that somebody's tool holds; nobody else of ours writes */
-#define READER_WAIT_MS	 250 /* for a writer that recovers the file */
-#define PROGRESS_STEPS	 2000 /* of SQLite's virtual machine between two looks at the clock */
+#define WRITER_WAIT_MS   100 /* for a lock that somebody's tool holds; nobody else of ours writes */
+#define READER_WAIT_MS   250 /* for a writer that recovers the file */
+#define READER_TRIES     100 /* each meets a header of the WAL's index that is being written */
+#define PROGRESS_STEPS   2000 /* of SQLite's virtual machine between two looks at the clock */
 #define PATH_ESCAPED_MAX (4 * 4096)
 
 /* A page is 4 KiB. The caches are small: a tick touches a dozen pages, and memory that a monitor
@@ -85,10 +86,14 @@ int database_errno(const struct database *d, int code)
 	return r < 0 ? r : -EUCLEAN;
 }
 
+/* A reader may not write the WAL's index. When it finds there what the writer is just changing, SQLite
+ * takes it for what a dead writer left. The next look tells: nobody writes a header for long. */
 int database_execute(struct database *d, const char *sql)
 {
-	int code = sqlite3_exec(d->connection, sql, NULL, NULL, NULL);
+	int code = SQLITE_READONLY_RECOVERY;
 
+	for (int i = 0; i < READER_TRIES && code == SQLITE_READONLY_RECOVERY; i++)
+		code = sqlite3_exec(d->connection, sql, NULL, NULL, NULL);
 	return code == SQLITE_OK ? 0 : database_errno(d, code);
 }
 

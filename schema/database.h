@@ -41,7 +41,7 @@ void database_abandon(struct database *d);
 /* What CODE, a result of SQLite, means as -errno. */
 int database_errno(const struct database *d, int code);
 
-/* Runs SQL without parameters; results are dropped. */
+/* Runs SQL without parameters; results are dropped. What a reader runs may be run again. */
 int database_execute(struct database *d, const char *sql);
 /* The one number that SQL gives. */
 int database_number(struct database *d, const char *sql, int64_t *ret);

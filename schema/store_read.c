@@ -10,7 +10,10 @@
 #include "schema/store_internal.h"
 
 #define ROWS_MAX   (1024 * 1024) /* of one list: what grows beyond it is an error, not memory */
-#define NEWEST_MAX 1000	 /* of what an incident gathers as long as it goes on */
+#define NEWEST_MAX 1000          /* of what an incident gathers as long as it goes on */
+
+/* BEGIN alone takes none: the first read after it does. */
+static const char take_snapshot[] = "SELECT 1 FROM sqlite_master LIMIT 1";
 
 DEFINE_CLEANUP(struct reader *, reader_close);
 
@@ -21,6 +24,35 @@ static bool has_file(const char *path, const char *suffix)
 	buf_add_string(&name, path);
 	buf_add_string(&name, suffix);
 	return buf_error(&name) == 0 && access(name.data, F_OK) == 0;
+}
+
+static int run(struct reader *r, enum statement statement)
+{
+	_cleanup_query_ struct query q = query_read(r->database, statement);
+
+	return query_run(&q);
+}
+
+int reader_begin(struct reader *r)
+{
+	int error;
+
+	if (database_in_transaction(r->database))
+		return 0;
+	error = run(r, STATEMENT_BEGIN_READ);
+	if (error == 0)
+		error = database_execute(r->database, take_snapshot);
+	r->began = error == 0;
+	if (error < 0 && database_in_transaction(r->database))
+		run(r, STATEMENT_ROLLBACK);
+	return error;
+}
+
+void reader_end(struct reader *r)
+{
+	if (r->began && database_in_transaction(r->database))
+		run(r, STATEMENT_COMMIT);
+	r->began = false;
 }
 
 int reader_open(const char *path, struct reader **ret)
@@ -42,9 +74,12 @@ int reader_open(const char *path, struct reader **ret)
 	reader->catalogue = &reader->own_catalogue;
 	r = database_open_reader(reader->database, path);
 	if (r == 0)
+		r = reader_begin(reader);
+	if (r == 0)
 		r = migrate_inspect(reader->database, &state);
 	if (r < 0)
 		return r;
+	reader_end(reader);
 	/* The writer makes it, or brings it up to date. */
 	if (state == MIGRATE_EMPTY || state == MIGRATE_OLDER)
 		return -EAGAIN;
@@ -62,31 +97,6 @@ struct reader *reader_close(struct reader *r)
 	catalogue_done(&r->own_catalogue);
 	free(r);
 	return NULL;
-}
-
-static int run(struct reader *r, enum statement statement)
-{
-	_cleanup_query_ struct query q = query_read(r->database, statement);
-
-	return query_run(&q);
-}
-
-int reader_begin(struct reader *r)
-{
-	int error = 0;
-
-	if (!database_in_transaction(r->database)) {
-		error = run(r, STATEMENT_BEGIN_READ);
-		r->began = error == 0;
-	}
-	return error;
-}
-
-void reader_end(struct reader *r)
-{
-	if (r->began && database_in_transaction(r->database))
-		run(r, STATEMENT_COMMIT);
-	r->began = false;
 }
 
 /* How a kind of record is read, and emptied again. */
@@ -234,8 +244,8 @@ int reader_incident(struct reader *r, int64_t id, struct incident *ret)
 	return read_one(&q, &incident_kind, ret);
 }
 
-int reader_recent_incidents(struct reader *r, int64_t since_ms, size_t limit,
-	struct incident **ret, size_t *ret_count)
+int reader_recent_incidents(
+	struct reader *r, int64_t since_ms, size_t limit, struct incident **ret, size_t *ret_count)
 {
 	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_RECENT_INCIDENTS);
 
@@ -259,8 +269,8 @@ int reader_live_alerts(struct reader *r, struct alert **ret, size_t *ret_count)
 	return read_list(&q, &alert_kind, ret, ret_count);
 }
 
-int reader_timeline(struct reader *r, int64_t incident, struct timeline_entry **ret,
-	size_t *ret_count)
+int reader_timeline(
+	struct reader *r, int64_t incident, struct timeline_entry **ret, size_t *ret_count)
 {
 	_cleanup_query_ struct query q = query_read(r->database, STATEMENT_GET_TIMELINE);
 

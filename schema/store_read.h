@@ -3,8 +3,8 @@
  *
  * Layer: schema. Each call is one short read of its own snapshot, unless it stands between
  * reader_begin() and reader_end(). Lists are freed with X_list_free() of records.h. Errors as in
- * store.h; -EAGAIN where the engine does not have the database open; -ETIMEDOUT after five
- * seconds. */
+ * store.h; -EAGAIN where the engine does not have the database open (a reader of its own that did not
+ * begin can meet it amid a commit, too); -ETIMEDOUT after five seconds. */
 #pragma once
 
 #include <stddef.h>

@@ -73,15 +73,22 @@ static int finish(struct documents *d, int r)
 	return r;
 }
 
-int documents_get(struct documents *d, const struct document_request *q, json_t **ret)
+/* One snapshot for one answer. */
+static int begin(struct documents *d)
 {
 	int r = documents_open(d);
 
-	if (r == 0)
-		r = reader_begin(d->reader);
 	if (r < 0)
-		return r == -ENOENT ? -EAGAIN : r;
-	return finish(d, builders[q->document](d, q, ret));
+		return r;
+	r = reader_begin(d->reader);
+	return r < 0 ? finish(d, r) : 0;
+}
+
+int documents_get(struct documents *d, const struct document_request *q, json_t **ret)
+{
+	int r = begin(d);
+
+	return r < 0 ? r : finish(d, builders[q->document](d, q, ret));
 }
 
 static int add_sample(void *userdata, const struct series *series, int64_t time_ms, double value)
@@ -93,17 +100,15 @@ int documents_metrics(
 	struct documents *d, int64_t now_ms, enum exposition_format format, struct buf *ret)
 {
 	_cleanup_(exposition_done) struct exposition e = {.format = format};
-	int r = documents_open(d);
+	int r = begin(d);
 
-	if (r == 0)
-		r = reader_latest(d->reader, now_ms - LATEST_MS, add_sample, &e);
+	if (r < 0)
+		return r;
+	r = finish(d, reader_latest(d->reader, now_ms - LATEST_MS, add_sample, &e));
 	if (r == 0)
 		r = exposition_end(&e);
-	if (r < 0) {
-		if (r != -ENOMEM)
-			d->reader = reader_close(d->reader);
+	if (r < 0)
 		return r;
-	}
 	*ret = e.out;
 	e.out = BUF_INIT;
 	return 0;

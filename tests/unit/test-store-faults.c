@@ -23,8 +23,9 @@
 #include "tests/unit/store_fixture.h"
 
 #define FAULTS_MAX 200 /* writes and syncs of one transaction, at most */
-#define KILLS	   20
-#define SERIES	   40
+#define KILLS      20
+#define MOMENTS    400
+#define SERIES     40
 
 static void make_series(struct fixture *f)
 {
@@ -176,8 +177,8 @@ static void test_killed_writer(void **state)
 	for (int i = 0; i < KILLS; i++) {
 		struct fixture_range range;
 		int acknowledged = 1 + rand_r(&seed) % 10;
-		int64_t told = kill_writer(f, last + 1, acknowledged,
-			(useconds_t) (rand_r(&seed) % 3000));
+		int64_t told =
+			kill_writer(f, last + 1, acknowledged, (useconds_t) (rand_r(&seed) % 3000));
 
 		assert_true(told > last);
 		fixture_reopen(f);
@@ -210,6 +211,31 @@ static int check_value(void *userdata, const struct series *series, int64_t time
 	return 0;
 }
 
+/* SQLite shares what it knows of a file within a process, and with a fork: a reader that is to stand
+ * apart is forked before the file is open. */
+static pid_t fork_reader(struct fixture *f, void (*read_file)(const char *path))
+{
+	int fds[2];
+	pid_t pid;
+	char byte = 0;
+
+	f->store = store_close(f->store);
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (read(fds[0], &byte, 1) != 1)
+			_exit(1);
+		read_file(f->path);
+		_exit(0);
+	}
+	fixture_reopen(f);
+	assert_int_equal(write(fds[1], &byte, 1), 1);
+	close(fds[0]);
+	close(fds[1]);
+	return pid;
+}
+
 /* Reads until the moment LAST is there, checking each snapshot. */
 static void read_until(const char *path, int64_t last)
 {
@@ -232,28 +258,69 @@ static void read_until(const char *path, int64_t last)
 	reader_close(reader);
 }
 
+static void read_moments(const char *path)
+{
+	read_until(path, MOMENTS);
+}
+
 static void test_reader_while_writing(void **state)
 {
-	enum { MOMENTS = 400 };
 	struct fixture *f = *state;
 	pid_t pid;
 	int status;
 
 	make_series(f);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		/* A connection is not carried over a fork: this one opens its own, and the
-		 * parent's copy is left alone. */
-		read_until(f->path, MOMENTS);
-		_exit(0);
-	}
+	pid = fork_reader(f, read_moments);
 	for (int64_t i = 1; i <= MOMENTS; i++) {
 		assert_int_equal(fixture_tick(f, i, SERIES, (double) i), 0);
 		if (i % 50 == 0)
 			assert_int_equal(store_checkpoint(f->store), 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* What a reader sees of the WAL's index while it is being changed is no reason to turn it away. */
+static void read_often(const char *path)
+{
+	enum { OPENS = 2000, READS_EACH = 20 };
+
+	for (int i = 0; i < OPENS; i++) {
+		struct reader *reader = NULL;
+
+		assert_int_equal(reader_open(path, &reader), 0);
+		for (int j = 0; j < READS_EACH; j++) {
+			struct fact *facts;
+			size_t count;
+
+			assert_int_equal(reader_begin(reader), 0);
+			assert_int_equal(reader_facts(reader, NULL, &facts, &count), 0);
+			fact_list_free(facts, count);
+			reader_end(reader);
+		}
+		reader_close(reader);
+	}
+}
+
+/* The writer does not wait for the disk: most of its time goes by in the index. */
+static void test_reader_amid_commits(void **state)
+{
+	struct fixture *f = *state;
+	pid_t pid = fork_reader(f, read_often);
+	sqlite3 *writer;
+	int status;
+
+	assert_int_equal(sqlite3_open(f->path, &writer), SQLITE_OK);
+	sqlite3_busy_timeout(writer, 1000);
+	assert_int_equal(
+		sqlite3_exec(writer, "PRAGMA synchronous = OFF", NULL, NULL, NULL), SQLITE_OK);
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		assert_int_equal(
+			sqlite3_exec(writer, "REPLACE INTO fact VALUES ('r','t','s','k','v')", NULL,
+				NULL, NULL),
+			SQLITE_OK);
+	sqlite3_close(writer);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
@@ -315,12 +382,12 @@ static int restrict_to_reading(const char *directory)
 {
 	const struct landlock_ruleset_attr attributes = {
 		.handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
-			LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
-			LANDLOCK_ACCESS_FS_REMOVE_FILE};
+				     LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+				     LANDLOCK_ACCESS_FS_REMOVE_FILE};
 	struct landlock_path_beneath_attr beneath = {
 		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR};
-	_cleanup_close_ int rules = (int) syscall(SYS_landlock_create_ruleset, &attributes,
-		sizeof(attributes), 0);
+	_cleanup_close_ int rules =
+		(int) syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
 	_cleanup_close_ int fd = open(directory, O_PATH | O_CLOEXEC);
 
 	if (rules < 0 || fd < 0)
@@ -365,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_faults_of_checkpoint),
 		TEST(test_killed_writer),
 		TEST(test_reader_while_writing),
+		TEST(test_reader_amid_commits),
 		TEST(test_held_snapshot),
 		TEST(test_wal_is_bounded),
 		TEST(test_reader_in_landlock),

@@ -41,6 +41,7 @@ static const struct {
 	fault_fn fault;
 } rows[] = {
 	{OPTION_SERVICE_USER, user_fault},
+	{OPTION_SERVICE_PID_FILE, file_fault},
 	{OPTION_SERVICE_WEIGHTS, file_fault},
 	{OPTION_SERVICE_ACCESS_LOG, file_fault},
 	{OPTION_WEIGHTS_PATH, file_fault},

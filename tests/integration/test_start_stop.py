@@ -327,7 +327,7 @@ def test_reload_that_takes_a_process_from_its_service(site):
 def test_more_services_than_series(site):
     site.configure()
     text = site.config.read_text()
-    sections = "".join(f"[service s{i}]\npid-file = /run/s{i}.pid\n" for i in range(900))
+    sections = "".join(f"[service s{i}]\nlisten-port = {i + 1}\n" for i in range(900))
     site.config.write_text(text + sections)
     result = site.run("--check-config")
     assert result.returncode == OK and "max-series" in result.stderr, result.stderr

@@ -143,6 +143,8 @@ static const struct {
 	 "executable = [/]a\nexecutable = \\/a", NULL},
 	/* What this host does not have may come. */
 	{"[service a]\nuser = nosuch", "conf:2: 'user': nosuch: there is no such user on this host\n"},
+	{"[service a]\npid-file = /dev/null\npid-file = /nope/a.pid",
+		"conf:3: 'pid-file': /nope/a.pid: No such file or directory\n"},
 	{"[service a]\nlisten-port = 1\nweights = /nope/x", "conf:3: 'weights': /nope/x: No such file"},
 	{"[service a]\nlisten-port = 1\naccess-log = /nope", "conf:3: 'access-log': /nope: No such file"},
 	{"[weights a]\npath = /nope", "conf:2: 'path': /nope: No such file or directory\n"},

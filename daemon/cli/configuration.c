@@ -51,8 +51,6 @@ static int check(const char *file, struct findings *f)
 		return r;
 	paths.vendor_rules = rules;
 	r = config_load(&paths, on_finding, f, &config);
-	if (r == 0)
-		config_report_unused(config, on_finding, f);
 	config_free(config);
 	return r;
 }

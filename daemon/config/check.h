@@ -9,3 +9,6 @@
 /* Adds a problem for everything that is missing, contradicts something else or names what is not
  * there. */
 void config_check(const struct config *c, struct problems *p);
+
+/* Adds a notice for each section or option given whose feature this build does not have yet. */
+void config_check_unused(const struct config *c, struct problems *p);

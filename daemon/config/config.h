@@ -56,17 +56,15 @@ struct config_paths {
 	bool check_only; /* not for the daemon itself: what only it can read is a notice, no error */
 };
 
-/* One error or warning: "FILE:LINE: message" (or "message" where it belongs to no line). */
+/* One error, warning or notice: "FILE:LINE: message" (or "message" where it belongs to no line). */
 typedef void (*config_report_fn)(void *userdata, int level, const char *text);
 
-/* Reads every file and validates everything, reporting every error at once. 0, -EINVAL (reported),
- * -ENOMEM. A missing default file is no error; a missing FILE is. */
+/* Reads every file and validates everything, reporting at once, in the order of the lines, every error,
+ * every warning and what this build does not use yet. 0, -EINVAL (reported), -ENOMEM. A missing default
+ * file is no error; a missing FILE is. */
 int config_load(const struct config_paths *paths, config_report_fn report, void *userdata,
 	struct config **ret);
 struct config *config_free(struct config *c);
-
-/* One line for each section or option given whose feature this build does not have yet. */
-void config_report_unused(const struct config *c, config_report_fn report, void *userdata);
 
 /* The section of that kind and name, or NULL. NAME is "" for [daemon] and [page], which are always
  * there. */

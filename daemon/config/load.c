@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From files to a whole configuration: each is read and merged; then what holds between the values is
- * checked, secrets are read, and what is named on this host is looked for. */
+ * checked, secrets are read, what is named on this host is looked for, and what is not used yet is told. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,6 +100,7 @@ static int load(struct config *c, struct problems *p, const struct config_paths 
 	config_check(c, p);
 	config_read_secrets(c, paths->check_only, p);
 	config_check_host(c, paths->check_only, p);
+	config_check_unused(c, p);
 	if (p->failure < 0)
 		return p->failure;
 	return p->errors > 0 ? -EINVAL : 0;

@@ -3,7 +3,7 @@
 #include <syslog.h>
 
 #include "daemon/base/text.h"
-#include "daemon/config/problem.h"
+#include "daemon/config/check.h"
 
 static void report_section(const struct section *s, struct problems *p)
 {
@@ -48,15 +48,12 @@ static void report_open_page(const struct section *page, struct problems *p)
 			"everybody but loopback and the unix socket");
 }
 
-void config_report_unused(const struct config *c, config_report_fn report, void *userdata)
+void config_check_unused(const struct config *c, struct problems *p)
 {
-	_cleanup_problems_ struct problems p = {0};
-
 	for (enum section_kind kind = 0; kind < SECTION_KINDS; kind++)
 		for (const struct section *s = c->first[kind]; s; s = s->next)
-			report_section(s, &p);
+			report_section(s, p);
 	for (const struct section *s = c->first[SECTION_WEBHOOK]; s; s = s->next)
-		report_webhook_type(s, &p);
-	report_open_page(c->first[SECTION_PAGE], &p);
-	problems_report(&p, report, userdata);
+		report_webhook_type(s, p);
+	report_open_page(c->first[SECTION_PAGE], p);
 }

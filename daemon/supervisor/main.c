@@ -84,7 +84,6 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return r == -ENOMEM ? EX_SOFTWARE : EX_CONFIG;
 	if (arguments.check_config) {
-		config_report_unused(config, report, &arguments);
 		config_free(config);
 		return EXIT_SUCCESS;
 	}

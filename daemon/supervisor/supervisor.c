@@ -106,12 +106,7 @@ static int on_stop_signal(
 	return 0;
 }
 
-static void report_configuration(void *userdata, int level, const char *text)
-{
-	log_message(level, "%s", text);
-}
-
-/* The same of a reload: its first error is what `doctor` says. */
+/* The first error of a reload is what `doctor` says. */
 static void report_reload(void *userdata, int level, const char *text)
 {
 	struct supervisor *s = userdata;
@@ -168,12 +163,9 @@ static int reload(struct supervisor *s)
 		report_reload(s, LOG_ERR, why ? why : strerror(-r));
 	else
 		r = replace_configuration(s, config, &listeners);
-	if (r < 0) {
+	if (r < 0)
 		config_free(config);
-		return r;
-	}
-	config_report_unused(config, report_configuration, s);
-	return 0;
+	return r;
 }
 
 /* Keeps what came of a reload: until the next one `doctor` says it. */
@@ -317,7 +309,6 @@ int supervisor_run(const struct supervisor_options *options, struct config *conf
 	r = take_resources(&s);
 	if (r >= 0) {
 		status = EX_SOFTWARE;
-		config_report_unused(config, report_configuration, NULL);
 		r = prepare_loop(&s);
 		if (r >= 0)
 			r = slots_prepare(&s);

@@ -32,10 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	config_take_text(c, &problems, &place, data, size);
 	config_check(c, &problems);
+	config_check_unused(c, &problems);
 	for (unsigned role = 1; problems.errors == 0 && (role & FOR_ALL); role <<= 1)
 		travel(c, role);
 	if (problems.left_out == 0)
 		problems_report(&problems, report, NULL);
-	config_report_unused(c, report, NULL);
 	return 0;
 }

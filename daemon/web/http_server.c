@@ -458,6 +458,13 @@ static struct MHD_Daemon *start_daemon(struct http_listener *l, int fd)
 		MHD_OPTION_CONNECTION_TIMEOUT, LIBRARY_TIMEOUT_S, MHD_OPTION_END);
 }
 
+static int enable(struct http_listener *l, int io, int timer)
+{
+	int r = sd_event_source_set_enabled(l->io, io);
+
+	return r < 0 ? r : sd_event_source_set_enabled(l->timer, timer);
+}
+
 int http_server_listen(struct http_server *s, int fd)
 {
 	struct http_listener *l = &s->listeners[s->count];
@@ -481,7 +488,18 @@ int http_server_listen(struct http_server *s, int fd)
 	if (r >= 0)
 		r = sd_event_add_time_relative(
 			s->event, &l->timer, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_timer, l);
+	if (r >= 0)
+		r = enable(l, SD_EVENT_OFF, SD_EVENT_OFF);
 	return r < 0 ? r : 0;
+}
+
+int http_server_begin(struct http_server *s)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->count && r >= 0; i++)
+		r = enable(&s->listeners[i], SD_EVENT_ON, SD_EVENT_ONESHOT);
+	return r;
 }
 
 void http_server_leave(struct http_server *s, http_left_fn fn)

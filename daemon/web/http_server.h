@@ -54,8 +54,10 @@ typedef void (*http_request_fn)(
 
 int http_server_new(sd_event *event, http_request_fn fn, void *userdata, struct http_server **ret);
 
-/* Serves what a listening socket accepts; takes FD. */
+/* Will serve what a listening socket accepts; takes FD. Who connects waits in its queue until... */
 int http_server_listen(struct http_server *s, int fd);
+/* ...this. */
+int http_server_begin(struct http_server *s);
 
 typedef void (*http_left_fn)(void *userdata);
 

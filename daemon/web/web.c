@@ -13,8 +13,9 @@
 #include "daemon/trim.h"
 #include "daemon/web/dispatch.h"
 
-#define IDLE_AFTER USEC_PER_SEC  /* after a request, memory is given back */
-#define FREE_MAX   (1024 * 1024) /* bytes of the heap that may stay, unused: giving back has its price */
+#define IDLE_AFTER  USEC_PER_SEC /* after a request, memory is given back */
+#define ENGINE_WAIT USEC_PER_SEC /* before requests are taken without it */
+#define FREE_MAX    (1024 * 1024) /* bytes of the heap that may stay: giving back has its price */
 
 /* The source is off while it is not needed, and before each of its calls. */
 static int look_later(sd_event_source *source)
@@ -47,6 +48,15 @@ static void on_request(struct http_exchange *x, const struct http_request *q, vo
 		look_later(w->idle);
 }
 
+static int on_begin(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct web *w = userdata;
+
+	return http_server_begin(w->server);
+}
+
+/* Whoever finds the sockets after our predecessor left may want something changed: the first are
+ * answered when there is an engine to hand it to, or soon if there is none. */
 static int listen_to_all(struct web *w)
 {
 	int fd, r;
@@ -56,7 +66,9 @@ static int listen_to_all(struct web *w)
 		if (r < 0)
 			return log_error_errno(r, "cannot serve a listening socket");
 	}
-	return 0;
+	r = sd_event_add_time_relative(role_event(w->role), &w->begin, CLOCK_MONOTONIC, ENGINE_WAIT,
+		USEC_PER_MSEC, on_begin, w);
+	return r < 0 ? log_error_errno(r, "cannot wait for the engine") : 0;
 }
 
 /* How long it takes at most until what a collector saw can be read. */
@@ -87,6 +99,7 @@ static int read_configuration(struct web *w)
 
 static void web_free(struct web *w)
 {
+	sd_event_source_disable_unref(w->begin);
 	sd_event_source_disable_unref(w->idle);
 	commands_free(w->commands);
 	http_server_free(w->server);
@@ -141,12 +154,14 @@ static int take_trouble(struct web *w, const char *text, bool of_samples)
 	return *text && !w->trouble ? -ENOMEM : 0;
 }
 
-static int web_connected(struct role *r)
+static int web_connected(struct role *role)
 {
-	struct web *w = role_userdata(r);
+	struct web *w = role_userdata(role);
+	int r;
 
 	commands_forget(w->commands);
-	return take_trouble(w, "", false);
+	r = sd_event_source_set_time_relative(w->begin, 0);
+	return r < 0 ? r : take_trouble(w, "", false);
 }
 
 static int web_message(struct role *r, struct message *m)

@@ -18,8 +18,9 @@ struct web {
 	struct commands *commands;
 	struct documents documents;
 	struct host_names names;
-	usec_t started; /* monotonic */
-	sd_event_source *idle; /* on from the first request until what it needed is given back */
+	usec_t started;         /* monotonic */
+	sd_event_source *begin; /* on until requests are taken */
+	sd_event_source *idle;  /* on from the first request until what it needed is given back */
 	char *external_url;
 	char *trouble;           /* why the engine cannot write the database; NULL while it can */
 	bool trouble_of_samples; /* ...but all else than samples */

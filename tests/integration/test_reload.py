@@ -200,9 +200,10 @@ def test_doctor_knows_of_an_address_in_use(site):
 class _Clients:
     """Many that ask all the time, each request on a connection of its own, until they are stopped."""
 
-    def __init__(self, client, count):
+    def __init__(self, count, expected, ask):
         self.failures, self.answers = [], 0
-        self._client = client
+        self._expected = expected
+        self._request = ask
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._ask) for _ in range(count)]
@@ -212,8 +213,8 @@ class _Clients:
     def _ask(self):
         while not self._stopping.is_set():
             try:
-                got = self._client.get("/v1/status")
-                failure = None if got.status == 200 else (got.status, got.text)
+                got = self._request()
+                failure = None if got.status == self._expected else (got.status, got.text)
             except (OSError, http.client.HTTPException) as e:
                 failure = repr(e)
             with self._lock:
@@ -230,7 +231,9 @@ class _Clients:
 def test_reloads_drop_no_request(site):
     """Whoever comes while the role that answers is replaced is answered by it or by its successor."""
     site.start()
-    clients = [_Clients(site.unix, 3), _Clients(site.tcp, 3)]
+    clients = [_Clients(2, 200, lambda: site.unix.get("/v1/status")),
+               _Clients(2, 200, lambda: site.tcp.get("/v1/status")),
+               _Clients(2, 404, lambda: site.unix.post("/v1/incidents/999/ack", {}))]
     try:
         for number in range(40):
             site.section("service", f"more{number}", executable="/no/such/program", expected="no")
@@ -246,7 +249,7 @@ def test_reloads_drop_no_request(site):
     finally:
         for c in clients:
             c.stop()
-    assert [c.failures for c in clients] == [[], []]
+    assert [c.failures for c in clients] == [[], [], []]
 
 
 def test_a_reload_ends_connections_between_requests_alone(site):

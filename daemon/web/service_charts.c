@@ -57,6 +57,7 @@ static int read_curve(struct reader *r, const char *metric, const char *service,
 	labels[series.labels.count++] =
 		(struct label){.name = service_label, .value = service_copy};
 	ret->rate = text_ends_with(metric, "_total");
+	ret->last = NAN;
 	ret->last_ms = 0;
 	sparkline_init(&ret->line, now_ms - CHART_MS, now_ms);
 	e = reader_range(r, &series, now_ms - CHART_MS, now_ms, take_point, ret);
@@ -98,6 +99,8 @@ static json_t *share_json(const struct sparkline *line, double low, double high,
 	return json_sprintf("%g %% of what was seen", share);
 }
 
+enum { CHART_UP, CHART_CPU, CHART_RSS };
+
 static const struct chart {
 	const char *name, *title, *metric;
 	const char *mode, *other_mode; /* summed; NULL for none */
@@ -106,16 +109,17 @@ static const struct chart {
 	json_t *(*range)(const struct sparkline *line, double low, double high,
 		void (*figure)(double value, char buffer[static FIGURE_MAX]));
 } charts[] = {
-	{"up", "Availability", "modelwatch_service_up", NULL, NULL, 1, figure_up, share_json},
-	{"cpu", "Processor", "modelwatch_service_cpu_seconds_total", "user", "system", 0.1,
-		figure_cores, extremes_json},
-	{"rss", "Memory", "modelwatch_service_resident_bytes", NULL, NULL, 1, figure_bytes,
-		extremes_json},
+	[CHART_UP] = {"up", "Availability", "modelwatch_service_up", NULL, NULL, 1, figure_up,
+		share_json},
+	[CHART_CPU] = {"cpu", "Processor", "modelwatch_service_cpu_seconds_total", "user", "system",
+		0.1, figure_cores, extremes_json},
+	[CHART_RSS] = {"rss", "Memory", "modelwatch_service_resident_bytes", NULL, NULL, 1,
+		figure_bytes, extremes_json},
 };
 
-/* null where there is nothing to draw; NULL without memory. A LATE line says nothing of now. */
+/* null where there is nothing to draw; NULL without memory. An ENDED line says nothing of now. */
 static json_t *chart_json(
-	const struct chart *chart, const struct sparkline *line, int64_t gap_ms, bool late)
+	const struct chart *chart, const struct sparkline *line, int64_t gap_ms, bool ended)
 {
 	_cleanup_(sparkline_paths_done) struct sparkline_paths paths = {0};
 	char now[FIGURE_MAX];
@@ -125,35 +129,47 @@ static json_t *chart_json(
 		return json_null();
 	if (sparkline_write(line, 0, fmax(high, chart->high), gap_ms, &paths) < 0)
 		return NULL;
-	if (late)
+	if (ended)
 		snprintf(now, sizeof(now), "no value now");
 	else
 		chart->figure(last, now);
-	return json_pack("{s:s,s:s,s:s,s:o,s:s,s:s,s:s}", "name", chart->name, "title", chart->title,
-		"now", now, "range", chart->range(line, low, high, chart->figure), "line",
-		paths.line.data, "area", paths.area.data, "end", paths.end.data);
+	return json_pack("{s:s,s:s,s:s,s:o,s:s,s:s,s:s}", "name", chart->name, "title",
+		chart->title, "now", now, "range", chart->range(line, low, high, chart->figure),
+		"line", paths.line.data, "area", paths.area.data, "end", paths.end.data);
+}
+
+static int read_chart(struct reader *r, const struct chart *chart, const char *service,
+	int64_t now_ms, struct curve *ret)
+{
+	struct curve other;
+	int e = read_curve(r, chart->metric, service, chart->mode, now_ms, ret);
+
+	if (e < 0 || !chart->other_mode)
+		return e;
+	e = read_curve(r, chart->metric, service, chart->other_mode, now_ms, &other);
+	if (e == 0)
+		sparkline_sum(&ret->line, &other.line);
+	return e;
 }
 
 int service_charts_add(struct reader *reader, const char *service, int64_t interval_ms,
 	int64_t now_ms, json_t *list)
 {
 	int64_t gap_ms = 3 * interval_ms > GAP_MS ? 3 * interval_ms : GAP_MS;
-	struct curve curve, other;
+	int64_t down_ms = 0; /* since then no process is there of which a figure could tell */
+	struct curve curve;
 	json_t *json;
 	int r;
 
 	for (size_t i = 0; i < ELEMENTS(charts); i++) {
-		r = read_curve(reader, charts[i].metric, service, charts[i].mode, now_ms, &curve);
-		if (r == 0 && charts[i].other_mode) {
-			r = read_curve(reader, charts[i].metric, service, charts[i].other_mode,
-				now_ms, &other);
-			if (r == 0)
-				sparkline_sum(&curve.line, &other.line);
-		}
+		r = read_chart(reader, &charts[i], service, now_ms, &curve);
 		if (r < 0)
 			return r;
+		if (i == CHART_UP && curve.last <= 0)
+			down_ms = curve.line.last_ms;
 		json = chart_json(&charts[i], &curve.line, gap_ms,
-			health_is_late(curve.line.last_ms, interval_ms, now_ms));
+			curve.line.last_ms < down_ms ||
+				health_is_late(curve.line.last_ms, interval_ms, now_ms));
 		if (json_is_null(json))
 			continue;
 		if (json_array_append_new(list, json) < 0)

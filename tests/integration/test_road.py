@@ -76,6 +76,22 @@ def test_everything_shows_it(site):
     assert incident["title"] in site.cli("incident", str(number)).stdout
 
 
+def test_a_dead_service_takes_no_memory(site):
+    """Its page does not show the last figure of a process as the present one."""
+    def memory():
+        shown = re.search(r'<h3>Memory</h3>\s*<p class="now">([^<]*)<',
+                          site.tcp.get("/services/llama").text)
+        return shown and shown[1]
+
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    eventually(lambda: "iB" in (memory() or ""), "its memory")
+    server.kill()
+    hook.wait("incident.opened", service="llama")
+    assert memory() == "no value now"
+
+
 def test_json_is_the_apis_body(site):
     site.service("llama")
     site.start()

@@ -20,9 +20,19 @@ double promql_threshold(const struct promql *p)
 	return p->root->type == NODE_BINARY ? p->root->binary.right->number : NAN;
 }
 
+const char *promql_metric(const struct promql *p, size_t i)
+{
+	return i == 0 ? p->root->binary.left->selector.metric : NULL;
+}
+
 bool promql_reads(const struct promql *p, const char *metric)
 {
-	return text_equal(p->root->binary.left->selector.metric, metric);
+	const char *read;
+
+	for (size_t i = 0; (read = promql_metric(p, i)); i++)
+		if (text_equal(read, metric))
+			return true;
+	return false;
 }
 
 static bool compare(enum token_type operator, double left, double right)

@@ -41,6 +41,8 @@ double promql_threshold(const struct promql *p);
 
 /* True where the expression reads METRIC. */
 bool promql_reads(const struct promql *p, const char *metric);
+/* The metric I that the expression reads, NULL behind the last. */
+const char *promql_metric(const struct promql *p, size_t i);
 
 /* Where values come from. Calls FN for every current series of METRIC (or of all metrics, where it
  * is NULL) whose value holds at TIME_MS. An error of FN stops it and is returned. */

@@ -281,4 +281,5 @@ void config_check(const struct config *c, struct problems *p)
 	check_webhooks(c, p);
 	check_records(c, p);
 	check_rules(c, p);
+	config_check_metrics(c, p);
 }

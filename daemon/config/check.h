@@ -10,5 +10,8 @@
  * there. */
 void config_check(const struct config *c, struct problems *p);
 
+/* Adds a warning for each metric that a rule reads, that is named as ours are and that there is not. */
+void config_check_metrics(const struct config *c, struct problems *p);
+
 /* Adds a notice for each section or option given whose feature this build does not have yet. */
 void config_check_unused(const struct config *c, struct problems *p);

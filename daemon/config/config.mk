@@ -17,6 +17,7 @@ libconfigload_a_SOURCES = \
 	daemon/config/files.c daemon/config/files.h \
 	daemon/config/host.c daemon/config/host.h \
 	daemon/config/load.c \
+	daemon/config/metric.c \
 	daemon/config/problem.c daemon/config/problem.h \
 	daemon/config/unused.c \
 	daemon/config/secret.c daemon/config/secret.h \

@@ -137,6 +137,21 @@ static const struct {
 	{"[alert A]\nexpr = up == 0\nseverity = page", "conf:3: unknown 'page' in 'severity'"},
 	{"[alert A]\nexpr = up == 0\nrunbook = wiki/down", "conf:3: [alert A] runbook: expects a URL, "
 							  "http://... or https://..., or a manual page"},
+	/* A metric of ours that there is not; what is scraped may have any other name. */
+	{"[alert A]\nfor = 5s\nexpr = modelwatch_service_upp == 0",
+		"conf:3: 'expr': this version has no metric 'modelwatch_service_upp', did you mean "
+		"'modelwatch_service_up'?\n"},
+	{"[alert A]\nexpr = up == 0\nclear = modelwatch_samples_totl{a=\"b\"} > 1",
+		"conf:3: 'clear': this version has no metric 'modelwatch_samples_totl', did you mean "
+		"'modelwatch_samples_total'?\n"},
+	{"[alert A]\nexpr = modelwatch_gpu_power_watts > 300",
+		"conf:2: 'expr': this version has no metric 'modelwatch_gpu_power_watts'\n"},
+	{"[alert A]\nexpr = modelwatch_service_upp == 0\nseverity = page",
+		"conf:2: 'expr': this version has no metric 'modelwatch_service_upp', did you"},
+	{"[alert A]\nexpr = modelwatch_ == 0", "this version has no metric 'modelwatch_'\n"},
+	{"[alert A]\nexpr = modelwatch_service_up == 0\nclear = modelwatch_service_up == 1", NULL},
+	{"[alert A]\nexpr = modelwatchservice_upp == 0", NULL},
+	{"[alert A]\nexpr = vllm:modelwatch_service_upp == 0", NULL},
 	/* What matches nothing. */
 	{"[service a]\nexecutable = /bin/a\nexecutable = python3",
 		"conf:3: 'executable' is a glob on the absolute path of the program: 'python3' "

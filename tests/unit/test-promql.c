@@ -122,6 +122,8 @@ static void test_an_error_stops(void **state)
 	assert_int_equal(calls, 1);
 	assert_true(promql_reads(p, "up"));
 	assert_false(promql_reads(p, "down"));
+	assert_string_equal(promql_metric(p, 0), "up");
+	assert_null(promql_metric(p, 1));
 	promql_free(p);
 }
 

@@ -105,6 +105,16 @@ static void answer_no_incident(struct web_request *q)
 	answer_error_text(q, 404, text);
 }
 
+/* Names the key and what it may be. */
+static void answer_bad_query(struct web_request *q)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "'%s' expects %s", q->match.route->query,
+		documents_query(q->match.route->document));
+	answer_error_text(q, 400, text);
+}
+
 void answer_document_error(struct web_request *q, int r)
 {
 	if (r == -ENOENT && q->match.route->document == DOCUMENT_INCIDENT)
@@ -112,7 +122,7 @@ void answer_document_error(struct web_request *q, int r)
 	else if (r == -ENOENT)
 		answer_error(q, 404);
 	else if (r == -EINVAL)
-		answer_error_text(q, 400, "the query has a value that is not known here");
+		answer_bad_query(q);
 	else if (r == -ENOMEM)
 		answer_error_text(q, 503, "there is not enough memory");
 	else

@@ -51,18 +51,25 @@ static int documents_open(struct documents *d)
 	return 0;
 }
 
-static int (*const builders[])(
-	struct documents *d, const struct document_request *q, json_t **ret) = {
-	[DOCUMENT_STATUS] = document_status,
-	[DOCUMENT_SERVICE] = document_service,
-	[DOCUMENT_INCIDENTS] = document_incidents,
-	[DOCUMENT_INCIDENT] = document_incident,
-	[DOCUMENT_ALERTS] = document_alerts,
-	[DOCUMENT_ABOUT] = document_about,
-	[DOCUMENT_HEALTH] = document_health,
-	[DOCUMENT_DISCOVER] = document_discover,
-	[DOCUMENT_DOCTOR] = document_doctor,
+static const struct {
+	int (*build)(struct documents *d, const struct document_request *q, json_t **ret);
+	const char *query; /* what its query may be, in words; NULL where it takes none */
+} rows[] = {
+	[DOCUMENT_STATUS] = {document_status},
+	[DOCUMENT_SERVICE] = {document_service},
+	[DOCUMENT_INCIDENTS] = {document_incidents, "open, resolved or all"},
+	[DOCUMENT_INCIDENT] = {document_incident},
+	[DOCUMENT_ALERTS] = {document_alerts},
+	[DOCUMENT_ABOUT] = {document_about},
+	[DOCUMENT_HEALTH] = {document_health},
+	[DOCUMENT_DISCOVER] = {document_discover},
+	[DOCUMENT_DOCTOR] = {document_doctor},
 };
+
+const char *documents_query(enum document document)
+{
+	return rows[document].query ? rows[document].query : "";
+}
 
 /* What went wrong with the database closes it: the next request opens it anew. */
 static int finish(struct documents *d, int r)
@@ -88,7 +95,7 @@ int documents_get(struct documents *d, const struct document_request *q, json_t 
 {
 	int r = begin(d);
 
-	return r < 0 ? r : finish(d, builders[q->document](d, q, ret));
+	return r < 0 ? r : finish(d, rows[q->document].build(d, q, ret));
 }
 
 static int add_sample(void *userdata, const struct series *series, int64_t time_ms, double value)

@@ -42,6 +42,9 @@ void documents_done(struct documents *d);
  * read now. */
 int documents_get(struct documents *d, const struct document_request *q, json_t **ret);
 
+/* What the query of such a document may be, in words; "" where it takes none. */
+const char *documents_query(enum document document);
+
 /* Every current series. Errors as above. */
 int documents_metrics(
 	struct documents *d, int64_t now_ms, enum exposition_format format, struct buf *ret);

@@ -81,12 +81,13 @@ static bool matches(const char *pattern, const char *path, size_t size, const ch
 	return path == end;
 }
 
-/* Finds KEY in the query. -1 bad, 0 not there, 1 there. Any other key is bad where STRICT. */
-static int find_query(
+/* Finds KEY in the query; any other key is wrong where STRICT. Returns what is wrong, or NULL. */
+static const char *find_query(
 	const char *query, const char *key, bool strict, char ret[static ROUTE_ARGUMENT_MAX + 1])
 {
+	static const char unknown[] = "the query is not one that this path knows";
 	char name[ROUTE_ARGUMENT_MAX + 1];
-	int found = 0;
+	bool found = false;
 
 	while (*query) {
 		size_t size = strcspn(query, "&"), name_size;
@@ -96,16 +97,18 @@ static int find_query(
 		if (!decode(query, name_size, true, name))
 			name[0] = '\0';
 		if (size > 0 && *key && text_equal(name, key)) {
+			if (found)
+				return "the query has a key twice";
 			if (!equals || !decode(equals + 1, size - name_size - 1, true, ret))
-				return -1;
-			found = 1;
+				return unknown;
+			found = true;
 		} else if (size > 0 && strict)
-			return -1;
+			return unknown;
 		query += size;
 		if (*query == '&')
 			query++;
 	}
-	return found;
+	return NULL;
 }
 
 static unsigned bad(struct route_match *ret, const char *why)
@@ -118,11 +121,13 @@ static unsigned take_route(const struct http_route *route, const char *argument,
 	const char *query, struct route_match *ret)
 {
 	bool strict = *route->query && route->renders != RENDERS_PAGE;
+	const char *why;
 
 	if (!decode(argument, argument_size, false, ret->argument))
 		return bad(ret, "the path is not well-formed");
-	if (find_query(query, route->query, strict, ret->query) < 0)
-		return bad(ret, "the query is not one that this path knows");
+	why = find_query(query, route->query, strict, ret->query);
+	if (why)
+		return bad(ret, why);
 	ret->route = route;
 	return 200;
 }

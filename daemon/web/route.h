@@ -57,7 +57,8 @@ struct route_match {
 
 /* METHOD and TARGET as they came. Returns the HTTP status: 200, or 400, 404, 405, 414. Keys of a query
  * that are not known are refused where a program may have meant the one that is; pages, probes and
- * scrapes are decorated by others, and ignore them. HEAD is as GET. */
+ * scrapes are decorated by others, and ignore them. The one that is known may be there once. HEAD is as
+ * GET. */
 unsigned route_resolve(const char *method, const char *target, struct route_match *ret);
 
 /* True where errors at this target are for people and not for programs. */

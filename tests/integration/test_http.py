@@ -83,6 +83,7 @@ def test_pages_have_no_foreign_asset_and_no_inline_script(watched):
 @pytest.mark.parametrize("method, path, status", [
     ("GET", "/nothing", 404), ("GET", "/v1/nothing", 404), ("GET", "/services/nobody", 404),
     ("GET", "/incidents/77", 404), ("GET", "/v1/incidents?state=odd", 400),
+    ("GET", "/v1/incidents?state=open&state=all", 400), ("GET", "/incidents?state=&state=", 400),
     ("POST", "/v1/status", 405), ("DELETE", "/", 405), ("PUT", "/v1/incidents", 405),
     ("GET", "/v1/incidents/1/acknowledge", 405), ("POST", "/v1/webhooks/none/test", 404),
     ("GET", "/../../etc/passwd", 404), ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404),

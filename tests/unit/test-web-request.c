@@ -96,6 +96,12 @@ static void test_decorated_routes(void **state)
 		{"/v1/status?x", 200},
 		{"/assets/style.css?v=2", 200},
 		{"/v1/incidents?x=1&state=all", 400},
+		{"/v1/incidents?state=open&state=all", 400},
+		{"/v1/incidents?state=open&st%61te=open", 400},
+		{"/v1/incidents?state=&state=", 400},
+		{"/incidents?state=open&x=1&state=all", 400},
+		{"/incidents?x=1&x=2&state=all", 200},
+		{"/v1/status?state=open&state=all", 200},
 		{"/v1/incidents?State=all", 400},
 	};
 	struct route_match m;

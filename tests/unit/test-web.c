@@ -234,7 +234,9 @@ static void test_errors(void **state)
 		{"GET /incidents/18", "there is no incident 18", 404},
 		{"GET /v1/incidents/x", "{\"error\":\"", 404},
 		{"GET /v1/nothing", "{\"error\":\"", 404},
-		{"GET /v1/incidents?state=odd", "{\"error\":\"", 400},
+		{"GET /v1/incidents?state=odd", "{\"error\":\"'state' expects open, resolved or all\"", 400},
+		{"GET /incidents?state=odd", "&#39;state&#39; expects open, resolved or all", 400},
+		{"GET /v1/incidents?state=open&state=all", "{\"error\":\"the query has a key twice\"", 400},
 		{"GET /v1/incidents?other=1", "{\"error\":\"", 400},
 		/* Cut after so many bytes, it would end in the middle of a character. */
 		{"GET /incidents?state=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa9",

@@ -110,7 +110,7 @@ int config_load(const struct config_paths *paths, config_report_fn report, void 
 	struct config **ret)
 {
 	_cleanup_config_ struct config *c = config_new(FOR_ALL);
-	struct problems problems = {0};
+	_cleanup_problems_ struct problems problems = {0};
 	int r;
 
 	if (!c)

@@ -100,5 +100,4 @@ void problems_report(struct problems *p, config_report_fn report, void *userdata
 			p->left_out == 1 ? " is" : "s are");
 		report(userdata, p->errors > 0 ? LOG_ERR : LOG_WARNING, text);
 	}
-	problems_done(p);
 }

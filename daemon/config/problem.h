@@ -35,6 +35,6 @@ void problem_add(struct problems *p, int level, const struct place *place, const
 const char *problem_hint(
 	const char *word, const char *const candidates[], size_t count, char hint[static PROBLEM_HINT_MAX]);
 
-/* Reports and forgets them. */
+/* Brings them into their order and reports them. */
 void problems_report(struct problems *p, config_report_fn report, void *userdata);
 void problems_done(struct problems *p);

@@ -40,6 +40,11 @@ enum instance_state instance_state(const struct instance *i)
 	return i->state;
 }
 
+bool instance_is_running(const struct instance *i)
+{
+	return i && i->state == INSTANCE_RUNNING;
+}
+
 usec_t instance_started(const struct instance *i)
 {
 	return i->started;

@@ -4,6 +4,7 @@
  * Layer: daemon. Fork and exec with descriptor 3 alone; everything else is passed over the channel. */
 #pragma once
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "daemon/base/clock.h"
@@ -37,6 +38,7 @@ struct instance *instance_free(struct instance *i);
 const struct role_row *instance_row(const struct instance *i);
 pid_t instance_pid(const struct instance *i);
 enum instance_state instance_state(const struct instance *i);
+bool instance_is_running(const struct instance *i); /* false for NULL */
 const char *instance_state_name(enum instance_state state);
 /* Monotonic times: of its start; of its last sign of life, or when it was asked to stop. */
 usec_t instance_started(const struct instance *i);

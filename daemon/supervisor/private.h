@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the supervisor's two files share: its state (supervisor.c) and the places of its roles
- * (slots.c).
+/* What the supervisor's three files share: its state (supervisor.c), the places of its roles
+ * (slots.c) and what these are told (tell.c).
  *
- * Layer: daemon; included by these two alone. */
+ * Layer: daemon; included by these alone. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -60,9 +60,6 @@ void slots_start(struct supervisor *s);
  * or FORCED (a bit for each role_number) says so. 0 or -errno; nothing changed then. */
 int slots_reconfigure(struct supervisor *s, const struct config *config, unsigned forced);
 
-/* Tells the engine of the reload that was refused, or that none is. */
-void slots_tell_refusal(struct supervisor *s);
-
 /* Kills what missed its heartbeat, does not start or does not go; tells the engine of the roles' usage
  * now and then. */
 void slots_check(struct supervisor *s);
@@ -77,6 +74,22 @@ void slots_kill_others(struct supervisor *s);
 void slots_kill(struct supervisor *s);
 bool slots_all_gone(const struct supervisor *s);
 bool slots_all_running(const struct supervisor *s);
+
+/* To a new instance: what its role is passed; then the configuration, after which it starts. */
+void tell_descriptors(const struct slot *slot, struct instance *i);
+void tell_configuration(struct slot *slot, struct instance *i);
+/* To it and the engine, where both run: a fresh pair of sockets between them. */
+void tell_connection(struct supervisor *s, struct instance *i);
+
+/* To the engine, where it runs: how a role is, and all; for its metrics, and for alerts about roles. */
+void tell_role(const struct slot *slot);
+void tell_roles(struct supervisor *s);
+/* ...the reload that was refused, or that none is. */
+void tell_refusal(struct supervisor *s);
+/* ...every reload, with its CONFIG, before that is the supervisor's: some of what it does lasts until the
+ * next one, whatever that changes. First it hears which roles are to change with it. */
+void tell_reload(
+	struct supervisor *s, const struct config *config, const bool changed[static ROLES]);
 
 /* Called by slots.c: something started or ended. */
 void supervisor_changed(struct supervisor *s);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The places of the roles: who starts, takes over, is restarted and ends. */
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 
 #include "daemon/base/log.h"
 #include "daemon/paths.h"
 #include "daemon/supervisor/private.h"
-#include "daemon/supervisor/usage.h"
 
 #define REPORT_EVERY (15 * USEC_PER_SEC) /* the roles' usage */
 #define PLACES	     (2 + LEAVING_MAX)	 /* instances of one role at a time */
@@ -18,11 +17,6 @@ static void start_slot(struct slot *slot);
 static struct slot *engine_slot(struct supervisor *s)
 {
 	return &s->slots[ROLE_ENGINE];
-}
-
-static bool is_running(const struct instance *i)
-{
-	return i && instance_state(i) == INSTANCE_RUNNING;
 }
 
 /* All that may run of a role; any of them may be NULL. */
@@ -65,127 +59,6 @@ void slots_done(struct supervisor *s)
 	}
 }
 
-/* Tells the engine how a role is: for its metrics, and for alerts about roles. */
-static void report(struct supervisor *s, const char *name, pid_t pid, const char *state,
-	uint64_t restarts)
-{
-	struct instance *engine = engine_slot(s)->current;
-	_cleanup_buf_ struct buf packet = BUF_INIT;
-	struct role_usage usage = {0};
-
-	if (!is_running(engine))
-		return;
-	if (pid > 0)
-		usage_read(pid, &usage);
-	message_begin(&packet, MESSAGE_ROLE);
-	message_put_string(&packet, name);
-	message_put_u64(&packet, (uint64_t) pid);
-	message_put_string(&packet, state);
-	message_put_u64(&packet, restarts);
-	message_put_u64(&packet, usage.resident);
-	message_put_f64(&packet, usage.cpu);
-	instance_send(engine, &packet, -1);
-}
-
-static void report_slot(const struct slot *slot)
-{
-	const struct instance *i = slot->current;
-
-	report(slot->supervisor, slot->row->name, i ? instance_pid(i) : 0,
-		i ? instance_state_name(instance_state(i)) : "stopped", slot->restarts);
-}
-
-static void report_all(struct supervisor *s)
-{
-	report(s, "supervisor", getpid(), "running", 0);
-	for (size_t i = 0; i < ROLES; i++)
-		report_slot(&s->slots[i]);
-	s->reported = clock_monotonic();
-}
-
-void slots_tell_refusal(struct supervisor *s)
-{
-	struct instance *engine = engine_slot(s)->current;
-	_cleanup_buf_ struct buf packet = BUF_INIT;
-
-	if (!is_running(engine))
-		return;
-	message_begin(&packet, MESSAGE_REFUSED);
-	message_put_u64(&packet, s->refused);
-	message_put_string(&packet, s->refusal ? s->refusal : "");
-	instance_send(engine, &packet, -1);
-}
-
-static void send_connect(struct instance *to, const char *peer, pid_t pid, int fd)
-{
-	_cleanup_buf_ struct buf packet = BUF_INIT;
-
-	message_begin(&packet, MESSAGE_CONNECT);
-	message_put_string(&packet, peer);
-	message_put_u64(&packet, (uint64_t) pid);
-	instance_send(to, &packet, fd);
-}
-
-/* A fresh pair of sockets between a running role and the running engine. */
-static void connect_to_engine(struct supervisor *s, struct instance *i)
-{
-	struct instance *engine = engine_slot(s)->current;
-	int pair[2];
-
-	if (!is_running(engine) || !is_running(i) || i == engine)
-		return;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-		log_error_errno(-errno, "cannot connect role %s", instance_row(i)->name);
-		instance_kill(i, INSTANCE_STOPPING);
-		return;
-	}
-	send_connect(engine, instance_row(i)->name, instance_pid(i), pair[0]);
-	send_connect(i, "engine", instance_pid(engine), pair[1]);
-	close(pair[0]);
-	close(pair[1]);
-}
-
-static void send_configuration(struct slot *slot, struct instance *i)
-{
-	struct supervisor *s = slot->supervisor;
-	_cleanup_buf_ struct buf packet = BUF_INIT;
-
-	message_begin(&packet, MESSAGE_CONFIGURE);
-	message_put_string(&packet, s->options->state_directory);
-	message_put_string(&packet, s->host);
-	message_put_u64(&packet, (uint64_t) (gid_t) (s->group + 1));
-	message_put_bytes(&packet, slot->slice.data, slot->slice.size);
-	instance_send(i, &packet, -1);
-}
-
-static void pass_process_events(const struct supervisor *s, struct instance *i)
-{
-	if (s->process_events >= 0)
-		instance_pass(i, "proc-events", s->process_events);
-	if (s->process_exits >= 0)
-		instance_pass(i, "proc-exits", s->process_exits);
-}
-
-static void pass_listeners(const struct supervisor *s, struct instance *i)
-{
-	_cleanup_buf_ struct buf name = BUF_INIT;
-
-	for (size_t l = 0; l < s->listeners.count; l++) {
-		buf_reset(&name);
-		buf_printf(&name, "listen:%s", s->listeners.items[l].address);
-		if (name.data)
-			instance_pass(i, name.data, s->listeners.items[l].fd);
-	}
-}
-
-static void pass_descriptors(const struct slot *slot, struct instance *i)
-{
-	if (slot->row == &role_rows[ROLE_PROCESS])
-		pass_process_events(slot->supervisor, i);
-	else if (slot->row == &role_rows[ROLE_WEB])
-		pass_listeners(slot->supervisor, i);
-}
-
 static void start_others(struct supervisor *s)
 {
 	for (size_t i = 0; i < ROLES; i++) {
@@ -196,7 +69,7 @@ static void start_others(struct supervisor *s)
 		if (!slot->current && !slot->next && !slot->delayed)
 			start_slot(slot);
 		else
-			connect_to_engine(s, slot->current);
+			tell_connection(s, slot->current);
 	}
 }
 
@@ -216,12 +89,12 @@ static void on_ready(struct instance *i, void *userdata)
 		slot->outdated = false;
 	}
 	if (slot == engine_slot(s)) {
-		report_all(s);
-		slots_tell_refusal(s);
+		tell_roles(s);
+		tell_refusal(s);
 		start_others(s);
 	} else {
-		connect_to_engine(s, i);
-		report_slot(slot);
+		tell_connection(s, i);
+		tell_role(slot);
 	}
 	supervisor_changed(s);
 }
@@ -325,7 +198,7 @@ static void on_exited(struct instance *i, int code, int status, void *userdata)
 	else if (!expected)
 		restart_later(slot, started);
 	if (!slot->current)
-		report_slot(slot);
+		tell_role(slot);
 	supervisor_changed(s);
 }
 
@@ -339,8 +212,8 @@ static int start_instance(struct slot *slot, struct instance **ret)
 	if (r < 0)
 		return log_error_errno(r, "cannot start role %s", slot->row->name);
 	*ret = i;
-	pass_descriptors(slot, i);
-	send_configuration(slot, i);
+	tell_descriptors(slot, i);
+	tell_configuration(slot, i);
 	return 0;
 }
 
@@ -353,7 +226,7 @@ static void start_slot(struct slot *slot)
 		return;
 	}
 	slot->outdated = false;
-	report_slot(slot);
+	tell_role(slot);
 }
 
 void slots_start(struct supervisor *s)
@@ -385,44 +258,6 @@ static void put_in_force(struct slot *slot, struct buf *slice)
 		replace_instance(slot);
 }
 
-/* The webhooks of which the instances in force know nothing, or not how CONFIG has them. */
-static void put_changed_webhooks(
-	const struct slot *slot, const struct config *config, struct buf *packet)
-{
-	const struct section *s = NULL;
-
-	while ((s = config_next(config, SECTION_WEBHOOK, s))) {
-		const struct section *before =
-			config_find(slot->supervisor->config, SECTION_WEBHOOK, section_name(s));
-
-		if (!before || !section_equal(before, s, slot->row->slice))
-			message_put_string(packet, section_name(s));
-	}
-}
-
-/* The engine hears of every reload: some of what it does lasts until the next one, whatever that
- * changes. First it hears which roles are to change with it. */
-static void reconfigure_engine(
-	struct supervisor *s, const struct config *config, const bool changed[static ROLES])
-{
-	struct slot *slot = engine_slot(s);
-
-	if (!slot->current)
-		return;
-	for (size_t i = 0; i < ROLES; i++) {
-		_cleanup_buf_ struct buf packet = BUF_INIT;
-
-		if (!changed[i] || i == ROLE_ENGINE)
-			continue;
-		message_begin(&packet, MESSAGE_SUCCESSOR);
-		message_put_string(&packet, role_rows[i].name);
-		if (i == ROLE_NOTIFY)
-			put_changed_webhooks(&s->slots[i], config, &packet);
-		instance_send(slot->current, &packet, -1);
-	}
-	send_configuration(slot, slot->current);
-}
-
 static bool is_changed(const struct slot *slot, const struct buf *slice)
 {
 	return slot->outdated || slot->slice.size != slice->size ||
@@ -445,7 +280,7 @@ int slots_reconfigure(struct supervisor *s, const struct config *config, unsigne
 		buf_done(&slices[i]);
 	}
 	if (r == 0)
-		reconfigure_engine(s, config, changed);
+		tell_reload(s, config, changed);
 	return r;
 }
 
@@ -467,7 +302,7 @@ static void check_slot(struct slot *slot, usec_t now)
 		log_error("role %s (pid %d) does not answer: it is killed", slot->row->name,
 			instance_pid(all[p]));
 		instance_kill(all[p], INSTANCE_HUNG);
-		report_slot(slot);
+		tell_role(slot);
 		/* A replacement that never came does not keep a reload from being over. */
 		supervisor_changed(slot->supervisor);
 	}
@@ -480,7 +315,7 @@ void slots_check(struct supervisor *s)
 	for (size_t n = 0; n < ROLES; n++)
 		check_slot(&s->slots[n], now);
 	if (usec_since(now, s->reported) >= REPORT_EVERY)
-		report_all(s);
+		tell_roles(s);
 }
 
 void slots_forgive(struct supervisor *s)
@@ -526,7 +361,7 @@ bool slots_all_running(const struct supervisor *s)
 	for (size_t i = 0; i < ROLES; i++) {
 		const struct instance *next = s->slots[i].next;
 
-		if (!is_running(s->slots[i].current) ||
+		if (!instance_is_running(s->slots[i].current) ||
 			(next && instance_state(next) == INSTANCE_STARTING))
 			return false;
 	}

@@ -177,7 +177,7 @@ static void keep_result(struct supervisor *s, int r)
 		s->refused = clock_wall();
 	if (r < 0 && !s->refusal)
 		s->refusal = strdup(strerror(-r));
-	slots_tell_refusal(s);
+	tell_refusal(s);
 }
 
 static int on_reload_signal(

@@ -11,6 +11,7 @@ libsupervisor_a_SOURCES = \
 	daemon/supervisor/restart.c daemon/supervisor/restart.h \
 	daemon/supervisor/slots.c \
 	daemon/supervisor/supervisor.c daemon/supervisor/supervisor.h daemon/supervisor/private.h \
+	daemon/supervisor/tell.c \
 	daemon/supervisor/usage.c daemon/supervisor/usage.h
 
 sbin_PROGRAMS += modelwatchd

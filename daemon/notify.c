@@ -22,6 +22,7 @@
 #define CA_FILE_MAX   (4 * 1024 * 1024)	 /* bytes */
 #define STACK_BYTES   (512 * 1024)	 /* of a thread; all are the resolver's */
 #define IDLE_AFTER    (30 * USEC_PER_SEC) /* without a delivery, memory is given back */
+#define LEAVE_TIMEOUT (1500 * USEC_PER_MSEC) /* to end what is under way; the supervisor waits for 2 s */
 
 /* A certificate authority's file, read before the sandbox closes. */
 struct authority {
@@ -56,6 +57,7 @@ struct notify {
 	struct authority *authorities;
 	size_t authority_count;
 	sd_event_source *idle;
+	sd_event_source *leaving; /* the end of its time; NULL while it stays */
 	uint64_t connection; /* counts the links to the engine */
 	struct queue waiting, under_way, over;
 };
@@ -316,6 +318,13 @@ static int on_idle(sd_event_source *source, uint64_t now, void *userdata)
 	return 0;
 }
 
+/* Ends the role that was told to stop, once nothing is under way. */
+static void leave_if_done(struct notify *n)
+{
+	if (n->leaving && n->under_way.count == 0)
+		role_exit(n->role, EXIT_SUCCESS);
+}
+
 static void on_answer(const struct fetch_response *response, void *userdata)
 {
 	struct delivery *d = userdata;
@@ -327,6 +336,7 @@ static void on_answer(const struct fetch_response *response, void *userdata)
 	describe(response, &text);
 	finish(d, response->status, response->retry_after, text.data ? text.data : "");
 	post_waiting(n);
+	leave_if_done(n);
 }
 
 /* A new engine sends again what it does not know to be delivered: what the one before it had begun
@@ -355,6 +365,9 @@ static int deliver(struct notify *n, struct message *m)
 	size_t size;
 	const void *body = message_bytes(m, &size);
 
+	/* Without an answer the engine hands it to our successor, or to the daemon's next run. */
+	if (n->leaving)
+		return 0;
 	if (!webhook)
 		return delivered(n, outbox_id, 0, -1, "no such webhook is configured");
 	if (is_known(n, outbox_id, message_id))
@@ -421,6 +434,7 @@ static void notify_free(struct notify *n)
 	queue_clear(&n->under_way);
 	queue_clear(&n->over);
 	sd_event_source_disable_unref(n->idle);
+	sd_event_source_disable_unref(n->leaving);
 	for (size_t i = 0; i < n->authority_count; i++) {
 		close(n->authorities[i].fd);
 		free(n->authorities[i].path);
@@ -488,6 +502,28 @@ static void notify_stop(struct role *r)
 	notify_free(role_userdata(r));
 }
 
+static int on_leave_timeout(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct notify *n = userdata;
+
+	role_exit(n->role, EXIT_SUCCESS);
+	return 0;
+}
+
+/* What a receiver has already is ended and told of, so that our successor does not post it again. */
+static void notify_leave(struct role *r)
+{
+	struct notify *n = role_userdata(r);
+
+	if (n->leaving)
+		return;
+	queue_clear(&n->waiting);
+	if (sd_event_add_time_relative(role_event(r), &n->leaving, CLOCK_MONOTONIC, LEAVE_TIMEOUT,
+		    USEC_PER_MSEC, on_leave_timeout, n) < 0)
+		role_exit(r, EXIT_SUCCESS);
+	leave_if_done(n);
+}
+
 static int notify_connected(struct role *r)
 {
 	struct notify *n = role_userdata(r);
@@ -511,6 +547,7 @@ int main(void)
 		.start = notify_start,
 		.connected = notify_connected,
 		.message = notify_message,
+		.leave = notify_leave,
 		.stop = notify_stop,
 	};
 

@@ -262,6 +262,11 @@ static void settle(struct engine *e, struct delivery_entry *d, const struct deli
 						 : "failed");
 }
 
+static bool is_success(unsigned status)
+{
+	return status >= 200 && status <= 299;
+}
+
 int deliveries_result(struct peer *p, struct message *m)
 {
 	struct engine *e = p->engine;
@@ -282,6 +287,11 @@ int deliveries_result(struct peer *p, struct message *m)
 		if (d->notification.id != (int64_t) id || d->carrier != p->pid)
 			continue;
 		d->carrier = 0;
+		/* What failed for one that a reload replaced may be what the reload mended. */
+		if (p != peers_newest(e, ROLE_NOTIFY) && !is_success(result.status)) {
+			deliveries_send(e);
+			break;
+		}
 		settle(e, d, &result);
 		if (d->waiting) {
 			command_tested(e, d->waiting, &d->notification, result.status, text);

@@ -316,7 +316,8 @@ int deliveries_add(struct engine *e, const struct notification *n, int64_t age_m
 	struct command *waiting);
 /* False where another notification for that webhook would have to wait in the database. */
 bool deliveries_have_room(struct engine *e, const char *webhook);
-/* What came of a delivery, says `notify`; of one that it does not carry it is ignored. -EBADMSG; -ENOMEM. */
+/* What came of a delivery, says `notify`; of one that it does not carry it is ignored. Of one that a reload
+ * replaced successes alone count: its successor tries again what failed. -EBADMSG; -ENOMEM. */
 int deliveries_result(struct peer *p, struct message *m);
 /* A role is gone: what it had under way is sent again. */
 void deliveries_disconnected(struct engine *e, int64_t pid);

@@ -151,6 +151,54 @@ def test_a_changed_webhook_waits_for_the_role_that_knows_it(site):
     assert old.posts == []
 
 
+class Late(Reply):
+    """Answers when it is released."""
+
+    def __init__(self, status=200):
+        super().__init__(status)
+        self.release = threading.Event()
+
+    def answer(self, connection, stopping):
+        self.release.wait(DEADLINE)
+        return super().answer(connection, stopping)
+
+
+def test_what_is_under_way_is_posted_once(site):
+    """A reload that replaces who posts it waits for the receiver, and takes its answer."""
+    site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    late = Late()
+    hook.always(late)
+    site.servers["llama"].kill()
+    hook.wait_posts(1)
+    site.webhook("other")
+    site.reload()
+    late.release.set()
+    hook.wait("incident.opened")
+    told, = eventually(lambda: [n for n in site.incident(site.incidents()[0]["id"])["notifications"]
+                                if n["state"] == "delivered"], "its delivery")
+    assert (len(hook.posts), told["attempts"]) == (1, 1)
+
+
+def test_a_late_410_is_of_the_receiver_before(site):
+    """What was posted before a reload is answered so after it: the receiver in force is asked."""
+    site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    late = Late(410)
+    hook.script(late)
+    site.servers["llama"].kill()
+    hook.wait_posts(1)
+    site.section("webhook", "oncall", header="X-Team: ml")
+    site.reload()
+    late.release.set()
+    hook.wait("incident.opened")
+    assert not _doctor(site, "webhook oncall")
+
+
 def _refused(site):
     """What doctor says of the configuration that was refused: since when, and why."""
     check, = eventually(lambda: _doctor(site, "configuration"), "a refused configuration")

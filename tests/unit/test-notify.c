@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The notify role as it runs, sandbox and all, with this test as its supervisor and its engine. */
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -196,7 +197,8 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	role_fixture_stop(&f->role);
+	if (f->role.pid > 0)
+		role_fixture_stop(&f->role);
 	kill(f->server, SIGKILL);
 	for (size_t i = 0; i < f->held_count; i++)
 		close_fd(&f->held[i].fd);
@@ -428,6 +430,28 @@ static void test_waiting_while_engine_is_replaced(void **state)
 	expect_request(f, under_way + 1, "{2}");
 }
 
+/* What is under way when the role is to stop is told of; what comes then is its successor's. A receiver
+ * that does not answer keeps it for a while alone. */
+static void test_leaves_in_order(void **state)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+	struct fixture *f = *state;
+	struct pollfd listener = {.events = POLLIN};
+
+	deliver(f, 1, "held", "{1}");
+	deliver(f, 2, "held", "{2}");
+	await(f, f->held_count == 2);
+	message_begin(&packet, MESSAGE_STOP);
+	role_fixture_send(f->role.supervisor, &packet, -1);
+	deliver(f, 3, "held", "{3}");
+	answer(f, 0, "200 OK");
+	expect(f, 1, strstr(f->held[0].request, "{1}") ? 1 : 2, 200);
+	role_fixture_stop(&f->role);
+	f->role.pid = 0;
+	listener.fd = sd_event_source_get_io_fd(f->listener);
+	assert_int_equal(poll(&listener, 1, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +466,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_waiting_while_engine_is_replaced, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leaves_in_order, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("notify", tests, NULL, NULL);

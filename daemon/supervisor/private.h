@@ -23,6 +23,7 @@ struct slot {
 	struct instance *next;	   /* a replacement that is not ready yet */
 	struct leaving leaving;
 	bool outdated; /* the current one was not replaced as it should be: the next reload tries again */
+	bool unconnected; /* the current one has no engine: its successor is to have it */
 	struct restart restart;
 	sd_event_source *delayed; /* the next start waits for it */
 	uint64_t restarts;

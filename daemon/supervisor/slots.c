@@ -59,6 +59,23 @@ void slots_done(struct supervisor *s)
 	}
 }
 
+/* What only the successor of a `notify` knows the engine keeps until that is there (MESSAGE_SUCCESSOR). One
+ * that starts meanwhile heard nothing of it: it meets the successor alone. */
+static void connect_current(struct slot *slot)
+{
+	slot->unconnected = slot->next && slot->row == &role_rows[ROLE_NOTIFY];
+	if (!slot->unconnected)
+		tell_connection(slot->supervisor, slot->current);
+}
+
+/* No successor comes. */
+static void keep_current(struct slot *slot)
+{
+	slot->next = NULL;
+	if (slot->unconnected)
+		connect_current(slot);
+}
+
 static void start_others(struct supervisor *s)
 {
 	for (size_t i = 0; i < ROLES; i++) {
@@ -69,7 +86,7 @@ static void start_others(struct supervisor *s)
 		if (!slot->current && !slot->next && !slot->delayed)
 			start_slot(slot);
 		else
-			tell_connection(s, slot->current);
+			connect_current(slot);
 	}
 }
 
@@ -93,7 +110,7 @@ static void on_ready(struct instance *i, void *userdata)
 		tell_refusal(s);
 		start_others(s);
 	} else {
-		tell_connection(s, i);
+		connect_current(slot);
 		tell_role(slot);
 	}
 	supervisor_changed(s);
@@ -188,7 +205,7 @@ static void on_exited(struct instance *i, int code, int status, void *userdata)
 	if (i == slot->next) {
 		log_error("the replacement of role %s failed%s", slot->row->name,
 			slot->current ? ": the one in force stays until the next reload" : "");
-		slot->next = NULL;
+		keep_current(slot);
 		expected |= slot->current || slot->delayed;
 	} else if (i == slot->current)
 		slot->current = NULL;
@@ -243,7 +260,10 @@ static void replace_instance(struct slot *slot)
 		leaving_add(&slot->leaving, slot->next);
 	slot->next = NULL;
 	slot->outdated = true; /* until its successor serves */
-	if (start_instance(slot, &slot->next) < 0 && !slot->current)
+	if (start_instance(slot, &slot->next) == 0)
+		return;
+	keep_current(slot);
+	if (!slot->current)
 		restart_later(slot, clock_monotonic());
 }
 

@@ -151,6 +151,29 @@ def test_a_changed_webhook_waits_for_the_role_that_knows_it(site):
     assert old.posts == []
 
 
+@pytest.mark.parametrize("comes", [True, False], ids=["comes", "fails"])
+def test_the_engine_dies_while_notify_is_replaced(site, comes):
+    """The next engine speaks to the one before only if no other one comes."""
+    server = site.service("llama")
+    old, new = site.webhook(), site.webhook("new")
+    del site.sections["webhook", "new"]
+    site.daemon.programs = places.copy_programs(site.directory)
+    site.start()
+    site.wait_service("llama")
+    go = _hold_back(site, "notify")
+    site.section("webhook", "oncall", url=new.url)
+    _begin_reload(site)
+    site.daemon.kill("engine")
+    site.daemon.wait_log("role engine is ready", count=2)
+    server.kill()
+    site.wait_incident("llama")
+    if not comes:
+        (site.daemon.programs / "modelwatch-notify.held").unlink()
+    go.touch()
+    (new if comes else old).wait("incident.opened")
+    assert (old if comes else new).posts == []
+
+
 class Late(Reply):
     """Answers when it is released."""
 

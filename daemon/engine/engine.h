@@ -358,8 +358,8 @@ void webhook_restored(struct engine *e, const struct notification *n);
 bool webhook_is_built_in(const struct section *s);
 /* Says of whom that is so. */
 void webhooks_configure(struct engine *e);
-/* A reload begins that replaces `notify`; M goes on with the names of the webhooks of which the one in force
- * knows nothing, or what was before: they wait for the next one, and no others. -ENOMEM. */
+/* A reload begins that replaces `notify`; M names the webhooks of which the one in force knows nothing, or
+ * what was before: they wait for the next one, and no others. -ENOMEM. */
 int webhooks_expect_notify(struct engine *e, struct message *m);
 /* After a reload: nothing is known of a webhook that is gone, and one that said 410 is tried again, unless
  * another `notify` is awaited. */

@@ -418,8 +418,6 @@ static int told(struct role *role, struct message *m)
 	case MESSAGE_ROLE:
 		return role_states_told(e, m);
 	case MESSAGE_SUCCESSOR:
-		if (!text_equal(message_string(m), role_rows[ROLE_NOTIFY].name))
-			return 0;
 		return webhooks_expect_notify(e, m);
 	case MESSAGE_REFUSED:
 		return refused(e, m);

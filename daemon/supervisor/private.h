@@ -88,9 +88,8 @@ void tell_roles(struct supervisor *s);
 /* ...the reload that was refused, or that none is. */
 void tell_refusal(struct supervisor *s);
 /* ...every reload, with its CONFIG, before that is the supervisor's: some of what it does lasts until the
- * next one, whatever that changes. First it hears which roles are to change with it. */
-void tell_reload(
-	struct supervisor *s, const struct config *config, const bool changed[static ROLES]);
+ * next one, whatever that changes. First it hears whether another `notify` comes with it. */
+void tell_reload(struct supervisor *s, const struct config *config, bool other_notify);
 
 /* Called by slots.c: something started or ended. */
 void supervisor_changed(struct supervisor *s);

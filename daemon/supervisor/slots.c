@@ -300,7 +300,7 @@ int slots_reconfigure(struct supervisor *s, const struct config *config, unsigne
 		buf_done(&slices[i]);
 	}
 	if (r == 0)
-		tell_reload(s, config, changed);
+		tell_reload(s, config, changed[ROLE_NOTIFY]);
 	return r;
 }
 

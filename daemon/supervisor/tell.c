@@ -141,23 +141,22 @@ static void put_changed_webhooks(
 	}
 }
 
-void tell_reload(
-	struct supervisor *s, const struct config *config, const bool changed[static ROLES])
+static void tell_successor(struct instance *engine, const struct slot *slot, const struct config *config)
+{
+	_cleanup_buf_ struct buf packet = BUF_INIT;
+
+	message_begin(&packet, MESSAGE_SUCCESSOR);
+	put_changed_webhooks(slot, config, &packet);
+	instance_send(engine, &packet, -1);
+}
+
+void tell_reload(struct supervisor *s, const struct config *config, bool other_notify)
 {
 	struct slot *slot = &s->slots[ROLE_ENGINE];
 
 	if (!slot->current)
 		return;
-	for (size_t i = 0; i < ROLES; i++) {
-		_cleanup_buf_ struct buf packet = BUF_INIT;
-
-		if (!changed[i] || i == ROLE_ENGINE)
-			continue;
-		message_begin(&packet, MESSAGE_SUCCESSOR);
-		message_put_string(&packet, role_rows[i].name);
-		if (i == ROLE_NOTIFY)
-			put_changed_webhooks(&s->slots[i], config, &packet);
-		instance_send(slot->current, &packet, -1);
-	}
+	if (other_notify)
+		tell_successor(slot->current, &s->slots[ROLE_NOTIFY], config);
 	tell_configuration(slot, slot->current);
 }

@@ -226,7 +226,6 @@ void engine_fixture_announce_notify(struct engine_fixture *f, const char *webhoo
 	struct message m;
 
 	message_begin(&packet, MESSAGE_SUCCESSOR);
-	message_put_string(&packet, "notify");
 	message_put_string(&packet, webhook);
 	assert_int_equal(message_end(&packet), 0);
 	assert_int_equal(message_decode(packet.data, packet.data + MESSAGE_HEADER,

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What comes and goes too often is told once, and then held until it has settled. */
-#include <string.h>
-
 #include "alerts/alerting_state.h"
 
 /* What repeats together counts once. */
@@ -13,7 +11,8 @@ static bool is_counted(const struct incident_entry *inc, int64_t now_ms)
 /* The oldest of the last FLAP_TURNS is the next slot of the ring. */
 bool incident_repeats_too_often(const struct incident_entry *inc, int64_t now_ms)
 {
-	return !inc->flapping && inc->repeated + 1 >= FLAP_TURNS && !is_counted(inc, now_ms) &&
+	return !inc->incident.flapping && inc->repeated + 1 >= FLAP_TURNS &&
+	       !is_counted(inc, now_ms) &&
 	       now_ms - inc->repeated_ms[(inc->repeated + 1) % FLAP_TURNS] <= FLAP_MS;
 }
 
@@ -21,7 +20,6 @@ void incident_count_repeat(struct incident_entry *inc, int64_t now_ms)
 {
 	if (!is_counted(inc, now_ms))
 		inc->repeated_ms[inc->repeated++ % FLAP_TURNS] = now_ms;
-	inc->moved_ms = now_ms;
 }
 
 int incident_make_flapping(struct alerting *a, const struct incident_entry *inc, int64_t now_ms,
@@ -36,9 +34,9 @@ int incident_make_flapping(struct alerting *a, const struct incident_entry *inc,
 void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,
 	struct timeline_entry *turn)
 {
-	inc->flapping = true;
-	inc->flapping_ms = turn->time_ms;
-	inc->held = inc->incident.severity;
+	inc->incident.flapping = true;
+	inc->incident.flap_turned_ms = turn->time_ms;
+	inc->incident.held = inc->incident.severity;
 	inc->listed = 0;
 	inc->incident.untold |= ANNOUNCE_FLAPPING;
 	timeline_push(a, turn);
@@ -46,15 +44,16 @@ void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,
 
 void incident_tell_if_graver(struct incident_entry *inc, const struct alert *alert)
 {
-	if (alert->severity <= inc->held)
+	if (alert->severity <= inc->incident.held)
 		return;
-	inc->held = alert->severity;
+	inc->incident.held = alert->severity;
 	inc->incident.untold |= ANNOUNCE_UPDATED;
 }
 
-void incident_end_flapping(struct incident_entry *inc)
+void incident_end_flapping(struct incident_entry *inc, int64_t now_ms)
 {
-	inc->flapping = false;
+	inc->incident.flapping = false;
+	inc->incident.flap_turned_ms = now_ms;
 	inc->repeated = 0;
 }
 
@@ -65,8 +64,8 @@ static bool is_steady(const struct incident_entry *inc, int64_t now_ms)
 	size_t position = 0;
 
 	while ((e = map_next(inc->members, &position, NULL, NULL)))
-		if (e->alert.state == ALERT_FIRING && e->alert.severity >= inc->held &&
-			e->alert.started_ms >= inc->flapping_ms &&
+		if (e->alert.state == ALERT_FIRING && e->alert.severity >= inc->incident.held &&
+			e->alert.started_ms >= inc->incident.flap_turned_ms &&
 			now_ms - e->alert.started_ms >= FLAP_MS)
 			return true;
 	return false;
@@ -87,7 +86,7 @@ static int settle(struct alerting *a, struct incident_entry *inc, int64_t now_ms
 	if (r < 0)
 		return r;
 	timeline_push(a, &turn);
-	incident_end_flapping(inc);
+	incident_end_flapping(inc, now_ms);
 	inc->incident.untold |=
 		inc->incident.state == INCIDENT_OPEN ? ANNOUNCE_UPDATED : ANNOUNCE_RESOLVED;
 	incident_mark_changed(a, inc);
@@ -101,7 +100,7 @@ int incidents_settle(struct alerting *a, int64_t now_ms)
 	int error = 0;
 
 	while ((inc = map_next(a->incidents, &position, NULL, NULL)))
-		if (inc->flapping && (is_quiet(inc, now_ms) || is_steady(inc, now_ms)))
+		if (inc->incident.flapping && (is_quiet(inc, now_ms) || is_steady(inc, now_ms)))
 			keep_first(&error, settle(a, inc, now_ms));
 	return error;
 }

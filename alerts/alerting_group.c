@@ -167,7 +167,7 @@ int incident_rekey(struct alerting *a, struct incident_entry *inc, const char *r
 /* The time in which it reopens; while it flaps at least so long as it takes to settle. */
 static int64_t reopen_ms(const struct alerting *a, const struct incident_entry *inc)
 {
-	return inc->flapping && a->reopen_ms < FLAP_MS ? FLAP_MS : a->reopen_ms;
+	return inc->incident.flapping && a->reopen_ms < FLAP_MS ? FLAP_MS : a->reopen_ms;
 }
 
 static bool incident_takes(

@@ -80,6 +80,7 @@ static void start_firing(struct alerting *a, struct incident_entry *inc, struct 
 	e->alert.started_ms = now_ms;
 	e->alert.ended_ms = 0;
 	inc->firing++;
+	inc->moved_ms = now_ms;
 	alert_mark_changed(a, e);
 	incident_mark_changed(a, inc);
 }
@@ -227,7 +228,7 @@ static int join_incident(struct alerting *a, struct incident_entry *inc, struct 
 		incident_take_headline(inc, &headline, e->alert.severity);
 	if (begins)
 		incident_begin_flapping(a, inc, &flaps);
-	else if (inc->flapping)
+	else if (inc->incident.flapping)
 		incident_tell_if_graver(inc, &e->alert);
 	else
 		inc->incident.untold |= ANNOUNCE_UPDATED;
@@ -257,7 +258,7 @@ static void reopen(struct incident_entry *inc, int64_t now_ms)
 	incident_count_repeat(inc, now_ms);
 	/* An end of which nobody has heard yet did not happen. */
 	inc->incident.untold &= ~ANNOUNCE_RESOLVED;
-	if (inc->flapping)
+	if (inc->incident.flapping)
 		return;
 	inc->listed = 0;
 	inc->incident.acknowledged_ms = 0;
@@ -286,7 +287,7 @@ static int reopen_incident(struct alerting *a, struct incident_entry *inc, struc
 	reopen(inc, now_ms);
 	if (begins)
 		incident_begin_flapping(a, inc, &flaps);
-	else if (inc->flapping)
+	else if (inc->incident.flapping)
 		incident_tell_if_graver(inc, &e->alert);
 	else
 		inc->incident.untold |= ANNOUNCE_OPENED;
@@ -362,7 +363,7 @@ static void set_resolved(struct alerting *a, struct incident_entry *inc, int64_t
 	inc->incident.resolved_ms = now_ms;
 	inc->turned_ms = now_ms;
 	inc->incident.untold &= ~(ANNOUNCE_UPDATED | ANNOUNCE_ACKNOWLEDGED);
-	if (!inc->flapping)
+	if (!inc->incident.flapping)
 		inc->incident.untold |= ANNOUNCE_RESOLVED;
 	incident_mark_changed(a, inc);
 }
@@ -377,7 +378,7 @@ int incident_resolve(struct alerting *a, struct incident_entry *inc, const char 
 		return r;
 	timeline_push(a, &turn);
 	/* What a person ends has settled. */
-	incident_end_flapping(inc);
+	incident_end_flapping(inc, now_ms);
 	set_resolved(a, inc, now_ms);
 	return 0;
 }
@@ -387,7 +388,7 @@ static int resolve_cleared(struct alerting *a, struct incident_entry *inc, int64
 {
 	static const char text[] = "all its alerts have cleared";
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
-	int r = inc->flapping ? make_turn(a, inc, "resolved", text, now_ms, &turn)
+	int r = inc->incident.flapping ? make_turn(a, inc, "resolved", text, now_ms, &turn)
 			      : timeline_make(a, inc, "resolved", ACTOR_MODELWATCH, text, now_ms,
 					&turn);
 
@@ -422,7 +423,7 @@ static int list_cleared(struct alerting *a, struct incident_entry *inc, int64_t 
 
 static bool is_over(const struct alerting *a, const struct incident_entry *inc, int64_t now_ms)
 {
-	return inc->incident.state == INCIDENT_RESOLVED && inc->firing == 0 && !inc->flapping &&
+	return inc->incident.state == INCIDENT_RESOLVED && inc->firing == 0 && !inc->incident.flapping &&
 	       !inc->changed && inc->incident.untold == 0 &&
 	       now_ms - inc->incident.resolved_ms >= a->reopen_ms;
 }

@@ -84,22 +84,14 @@ void alerting_set_next_incident(struct alerting *a, int64_t id)
 int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *t)
 {
 	struct incident_entry *inc = incident_entry_get(a, t->incident);
-	bool reopened = inc && text_equal(t->type, "reopened");
-	bool resolved = inc && text_equal(t->type, "resolved");
+	bool reopened = text_equal(t->type, "reopened");
 
-	if (!inc)
+	if (!inc || (!reopened && !text_equal(t->type, "repeated")))
 		return 0;
-	if ((reopened || resolved) && t->time_ms > inc->turned_ms)
+	if (reopened && t->time_ms > inc->turned_ms)
 		inc->turned_ms = t->time_ms;
-	if (reopened || text_equal(t->type, "repeated"))
+	if (t->time_ms >= inc->incident.flap_turned_ms)
 		incident_count_repeat(inc, t->time_ms);
-	else if (text_equal(t->type, "flapping")) {
-		inc->flapping = true;
-		inc->flapping_ms = t->time_ms;
-		inc->held = SEVERITY_INFO; /* link_entry() knows what was told */
-	} else if (text_equal(t->type, "settled") ||
-		(resolved && !text_equal(t->actor, ACTOR_MODELWATCH)))
-		incident_end_flapping(inc);
 	return 0;
 }
 
@@ -149,10 +141,6 @@ static int link_entry(struct alerting *a, struct alert_entry *e)
 		return r;
 	if (e->alert.state == ALERT_FIRING)
 		inc->firing++;
-	if (inc->flapping && e->alert.severity > inc->held &&
-		(e->alert.state == ALERT_FIRING || e->alert.ended_ms >= inc->flapping_ms))
-		inc->held = e->alert.severity;
-	/* Not each of its turns is in the timeline. */
 	moved_ms = e->alert.ended_ms > e->alert.started_ms ? e->alert.ended_ms : e->alert.started_ms;
 	if (moved_ms > inc->moved_ms)
 		inc->moved_ms = moved_ms;

@@ -74,10 +74,7 @@ struct incident_entry {
 	int64_t repeated_ms[FLAP_TURNS]; /* it reopened, or an alert fired again; the last ones; a ring */
 	size_t repeated;
 	int64_t turned_ms; /* opened, reopened or resolved last */
-	int64_t moved_ms; /* an alert fired again or ended last */
-	bool flapping;
-	int64_t flapping_ms; /* since then */
-	enum severity held;  /* while it flaps: the gravest that was told */
+	int64_t moved_ms; /* an alert fired or ended last */
 	bool headline_stale; /* an alert of it ended: another may give it its headline now */
 	bool has_unlisted_ends; /* members that are marked so */
 	bool told_known;   /* false: restored, without its notifications */
@@ -178,7 +175,7 @@ void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,
 	struct timeline_entry *turn);
 /* The alert fires while the incident flaps: only what is graver than all that was told is told now. */
 void incident_tell_if_graver(struct incident_entry *inc, const struct alert *alert);
-void incident_end_flapping(struct incident_entry *inc);
+void incident_end_flapping(struct incident_entry *inc, int64_t now_ms);
 
 /* alerting_group.c */
 struct incident_entry *incident_entry_new(struct alerting *a, const char *key,

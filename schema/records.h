@@ -69,6 +69,10 @@ struct incident {
 	char *acknowledged_by; /* NULL for nobody */
 	int64_t reopened;      /* how often */
 	int64_t untold;	       /* what is still to be told of it: bits that are alerting's */
+	bool flapping;	       /* it comes and goes too often: what is not graver than `held` is not told */
+	enum severity held;    /* then: the gravest that was told */
+	/* It flaps since then or, where it does not, what came and went before is over. */
+	int64_t flap_turned_ms;
 };
 
 #define ACTOR_MODELWATCH "modelwatch" /* of a turn that no person made */
@@ -78,7 +82,7 @@ struct timeline_entry {
 	int64_t id;
 	int64_t incident;
 	int64_t time_ms;
-	char *type;  /* opened reopened alert acknowledged resolved note notified */
+	char *type;  /* opened reopened alert repeated cleared flapping settled acknowledged resolved note */
 	char *actor; /* ACTOR_MODELWATCH, or a person */
 	char *text;
 };

@@ -283,6 +283,16 @@ void row_get_alert(struct query *q, struct alert *ret)
 	get_evidence(q, &ret->evidence, &ret->evidence_count);
 }
 
+/* NULL where there is none: then false in *RET_IS. */
+static void get_severity_or_null(struct query *q, bool *ret_is, enum severity *ret)
+{
+	const char *word = query_look_text(q);
+
+	if (word && severity_parse(word, ret) < 0)
+		query_fail(q, -EUCLEAN);
+	*ret_is = word != NULL;
+}
+
 void row_put_incident(struct query *q, const struct incident *i)
 {
 	query_put_i64(q, i->id);
@@ -297,6 +307,8 @@ void row_put_incident(struct query *q, const struct incident *i)
 	query_put_text_or_null(q, i->acknowledged_by);
 	query_put_i64(q, i->reopened);
 	query_put_i64(q, i->untold);
+	query_put_text_or_null(q, i->flapping ? severity_name(i->held) : NULL);
+	query_put_time(q, i->flap_turned_ms);
 }
 
 void row_get_incident(struct query *q, struct incident *ret)
@@ -313,6 +325,8 @@ void row_get_incident(struct query *q, struct incident *ret)
 	ret->acknowledged_by = query_get_text_or_null(q);
 	ret->reopened = query_get_i64(q);
 	ret->untold = query_get_i64(q);
+	get_severity_or_null(q, &ret->flapping, &ret->held);
+	ret->flap_turned_ms = query_get_i64(q);
 }
 
 void row_put_timeline(struct query *q, const struct timeline_entry *t)

@@ -16,7 +16,8 @@ schemadir = $(pkgdatadir)/schema
 dist_schema_DATA = schema/webhook.schema.json
 
 # The schema's files, in order, as C strings: the library carries them.
-MIGRATIONS = schema/001_initial.sql schema/002_untold.sql schema/003_program.sql
+MIGRATIONS = schema/001_initial.sql schema/002_untold.sql schema/003_program.sql \
+	schema/004_flapping.sql
 EXTRA_DIST += $(MIGRATIONS)
 CLEANFILES += schema/migrations.c
 schema/migrations.c: $(MIGRATIONS) schema/schema.mk

@@ -173,6 +173,35 @@ static void test_flapping(void **state)
 	run_scenario(rules_down, route_oncall, steps, ELEMENTS(steps));
 }
 
+/* The first rule's alert comes and goes until it is told that it flaps, at 10 s. */
+static void flap(struct world *w, const char *begin, const char *end)
+{
+	for (int i = 0; i <= 5; i++) {
+		struct step turns[] = {{2 * i, begin, NULL}, {2 * i + 1, end, NULL}};
+
+		world_run(w, turns, i < 5 ? 2 : 1);
+	}
+	assert_string_equal(w->notifications[w->notification_count - 1].type, "incident.flapping");
+}
+
+/* What a person ends has settled, whatever that person is called. */
+static void test_person_ends_flapping(void **state)
+{
+	static const struct step steps[] = {
+		{12, "kill up:a=1", "", "1 resolved; "},
+		{13, "kill up:a=0", "oncall opened 1; ", "1 open; "},
+		{14, "kill up:a=1", "oncall resolved 1; "},
+	};
+	struct world *w = world_begin(rules_down, route_oncall);
+
+	flap(w, "up:a=0", "up:a=1");
+	assert_int_equal(
+		alerting_resolve(w->alerting, 1, ACTOR_MODELWATCH, "", BEGIN_MS + 11000), 0);
+	world_commit(w);
+	world_run(w, steps, ELEMENTS(steps));
+	world_end(w);
+}
+
 /* The same with a kill before each step. */
 static void test_flapping_survives(void **state)
 {
@@ -293,12 +322,7 @@ static void test_settles_beside_what_moves(void **state)
 	};
 	struct world *w = world_begin(rules, route_oncall);
 
-	for (int i = 0; i <= 5; i++) {
-		struct step turns[] = {{2 * i, "up:a=0", NULL}, {2 * i + 1, "up:a=1", NULL}};
-
-		world_run(w, turns, i < 5 ? 2 : 1);
-	}
-	assert_string_equal(w->notifications[w->notification_count - 1].type, "incident.flapping");
+	flap(w, "up:a=0", "up:a=1");
 	for (int at = 100; at < 609; at += 100) {
 		struct step turns[] = {{at, "latency:a=3", ""}, {at + 5, "latency:a=1", ""}};
 
@@ -524,6 +548,7 @@ int main(void)
 		cmocka_unit_test(test_reopens),
 		cmocka_unit_test(test_another_alert_opens_another),
 		cmocka_unit_test(test_flapping),
+		cmocka_unit_test(test_person_ends_flapping),
 		cmocka_unit_test(test_flapping_survives),
 		cmocka_unit_test(test_crash_loop_flaps),
 		cmocka_unit_test(test_crash_loop_is_bounded),

@@ -140,6 +140,24 @@ static void test_recent_incidents(void **state)
 	incident_list_free(list, count);
 }
 
+/* One that flaps, and does so still when it is read again. */
+static void test_flapping_incident(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(incident_done) struct incident one = {0};
+	const struct incident flapping = {.id = 1, .state = INCIDENT_RESOLVED, .resolved_ms = 10,
+		.severity = SEVERITY_INFO, .flapping = true, .held = SEVERITY_WARNING,
+		.flap_turned_ms = 5};
+
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_put_incident(f->store, &flapping), 0);
+	assert_int_equal(store_commit(f->store), 0);
+	assert_int_equal(reader_incident(store_reader(f->store), 1, &one), 0);
+	assert_true(one.flapping);
+	assert_int_equal(one.held, SEVERITY_WARNING);
+	assert_int_equal(one.flap_turned_ms, 5);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
@@ -148,6 +166,7 @@ int main(void)
 		TEST(test_old_rows_of_an_open_incident),
 		TEST(test_told),
 		TEST(test_recent_incidents),
+		TEST(test_flapping_incident),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

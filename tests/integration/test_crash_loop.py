@@ -28,6 +28,29 @@ def test_is_held(site):
     assert turns.index("flapping") < len(turns) - 6, turns
 
 
+def test_end_is_told_after_a_downtime(site):
+    """Who was told that it flaps hears of its end, however long the host was down meanwhile."""
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+    _crash(site, server, 9)
+    flapping, = hook.wait("incident.flapping", service="llama")
+    number = flapping.json["incident"]["id"]
+    site.daemon.stop()
+    # It was up at the last, two hours ago.
+    site.execute("UPDATE incident SET state = 'resolved', resolved_ms = flap_turned_ms - 7200000,"
+                 " opened_ms = opened_ms - 7200000;"
+                 "UPDATE alert SET state = 'resolved', ended_ms = started_ms - 7200000,"
+                 " started_ms = started_ms - 7200000;"
+                 "UPDATE timeline SET time_ms = time_ms - 7200000")
+    site.start()
+    eventually(lambda: site.incident(number)["timeline"][-1]["type"] == "settled", "settled")
+    eventually(lambda: [post.type for post in hook.delivered()
+                        if post.json["incident"]["id"] == number][-1] == "incident.resolved",
+               "its end")
+
+
 def test_is_one_incident(site):
     """That it restarts takes over from that it is down within one evaluation."""
     server = site.service("llama")

@@ -145,6 +145,8 @@ static void test_flapping_incident(void **state)
 {
 	struct fixture *f = *state;
 	_cleanup_(incident_done) struct incident one = {0};
+	struct incident *list = NULL;
+	size_t count = 0;
 	const struct incident flapping = {.id = 1, .state = INCIDENT_RESOLVED, .resolved_ms = 10,
 		.severity = SEVERITY_INFO, .flapping = true, .held = SEVERITY_WARNING,
 		.flap_turned_ms = 5};
@@ -156,6 +158,11 @@ static void test_flapping_incident(void **state)
 	assert_true(one.flapping);
 	assert_int_equal(one.held, SEVERITY_WARNING);
 	assert_int_equal(one.flap_turned_ms, 5);
+	/* Its end is still to be told, however long ago it was. */
+	assert_int_equal(
+		reader_recent_incidents(store_reader(f->store), 1000, 10, &list, &count), 0);
+	assert_int_equal(count, 1);
+	incident_list_free(list, count);
 }
 
 int main(void)

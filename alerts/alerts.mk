@@ -25,7 +25,8 @@ ALERTS_LIBS = libalerts.a libschema.a libbase.a
 if HAVE_CMOCKA
 ALERTS_TESTS = tests/unit/test-promql tests/unit/test-rule tests/unit/test-outbox tests/unit/test-signature \
 	tests/unit/test-alerting tests/unit/test-alerting-faults \
-	tests/unit/test-alerting-memory tests/unit/test-incident tests/unit/test-payload
+	tests/unit/test-alerting-memory tests/unit/test-flapping tests/unit/test-incident \
+	tests/unit/test-payload
 check_PROGRAMS += $(ALERTS_TESTS)
 TESTS += $(ALERTS_TESTS)
 tests_unit_test_promql_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -44,6 +45,9 @@ tests_unit_test_alerting_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON
 tests_unit_test_alerting_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup
 tests_unit_test_alerting_memory_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_unit_test_flapping_SOURCES = tests/unit/test-flapping.c $(ALERTING_WORLD)
+tests_unit_test_flapping_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_flapping_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
 tests_unit_test_incident_SOURCES = tests/unit/test-incident.c $(ALERTING_WORLD)
 tests_unit_test_incident_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_incident_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)

@@ -19,6 +19,12 @@ const struct rule_spec rules_slow_and_down[] = {
 	{"Down", "up == 0", .severity = SEVERITY_CRITICAL, .summary = "{{ service }} is down"},
 	{0},
 };
+const struct rule_spec rules_crash_loop[] = {
+	{"Down", "up == 0", .severity = SEVERITY_CRITICAL, .summary = "down"},
+	{"Restarting", "restarts >= 3", .keep_s = 300, .severity = SEVERITY_WARNING,
+		.summary = "{{ value }} restarts{{#reason}}, last {{ reason }}{{/reason}}"},
+	{0},
+};
 const struct route_spec route_oncall[] = {{.webhook = "oncall"}, {0}};
 
 int world_random(void *userdata, void *bytes, size_t size)

@@ -68,8 +68,8 @@ struct step {
 	const char *what, *told, *incidents, *alerts;
 };
 
-/* Most scenarios' rules: Down; Slow (for 30 s) and Down; and their one webhook. */
-extern const struct rule_spec rules_down[], rules_slow_and_down[];
+/* Most scenarios' rules: Down; Slow (for 30 s) and Down; Down and Restarting; and their one webhook. */
+extern const struct rule_spec rules_down[], rules_slow_and_down[], rules_crash_loop[];
 extern const struct route_spec route_oncall[];
 
 /* Ids that count up. */

@@ -36,7 +36,7 @@ void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,
 {
 	inc->incident.flapping = true;
 	inc->incident.flap_turned_ms = turn->time_ms;
-	inc->incident.held = inc->incident.severity;
+	inc->incident.held = SEVERITY_INFO; /* until it is told */
 	inc->listed = 0;
 	inc->incident.untold |= ANNOUNCE_FLAPPING;
 	timeline_push(a, turn);
@@ -44,10 +44,8 @@ void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,
 
 void incident_tell_if_graver(struct incident_entry *inc, const struct alert *alert)
 {
-	if (alert->severity <= inc->incident.held)
-		return;
-	inc->incident.held = alert->severity;
-	inc->incident.untold |= ANNOUNCE_UPDATED;
+	if (alert->severity > inc->incident.held)
+		inc->incident.untold |= ANNOUNCE_UPDATED;
 }
 
 void incident_end_flapping(struct incident_entry *inc, int64_t now_ms)

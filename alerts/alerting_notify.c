@@ -266,6 +266,8 @@ static int tell(struct alerting *a, struct incident_entry *inc, const struct tel
 	a->notification_count += count;
 	inc->incident.untold &= ~(int64_t) (telling->mark | telling->covers);
 	inc->told_known = true;
+	if (telling->to_matching && inc->incident.severity > inc->incident.held)
+		inc->incident.held = inc->incident.severity;
 	incident_mark_changed(a, inc);
 	/* Who was told of the end knows of nothing that is open. */
 	while (telling->mark == ANNOUNCE_RESOLVED && inc->told_count > 0)

@@ -168,7 +168,7 @@ int incidents_settle(struct alerting *a, int64_t now_ms);
 void incident_count_repeat(struct incident_entry *inc, int64_t now_ms);
 /* True where the turn that is about to happen makes it flap. */
 bool incident_repeats_too_often(const struct incident_entry *inc, int64_t now_ms);
-/* The timeline's entry of that, and that; the severity of the incident is what is told. */
+/* The timeline's entry of that, and that. */
 int incident_make_flapping(struct alerting *a, const struct incident_entry *inc, int64_t now_ms,
 	struct timeline_entry *ret);
 void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,

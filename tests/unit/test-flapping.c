@@ -163,6 +163,38 @@ static void test_graver_is_not_held(void **state)
 	run_scenario(rules, routes, steps, ELEMENTS(steps));
 }
 
+/* What was told is what it was when the evaluation was over, whichever alert came first in it. */
+static void test_hold_begins_amid_a_handover(void **state)
+{
+	static const struct rule_spec orders[][3] = {
+		{{"Slow", "latency > 2", .severity = SEVERITY_WARNING},
+			{"Down", "up == 0", .severity = SEVERITY_CRITICAL}, {0}},
+		{{"Down", "up == 0", .severity = SEVERITY_CRITICAL},
+			{"Slow", "latency > 2", .severity = SEVERITY_WARNING}, {0}},
+	};
+	static const struct step steps[] = {
+		{20, "up:a=0 latency:a=1", "oncall updated 1; ", "1 open; "},
+		{21, "up:a=1 latency:a=3", "oncall flapping 1; ", "1 open; "},
+		{22, "kill latency:a=1", "", "1 resolved; "},
+		{60, "kill up:a=0", "oncall updated 1; ", "1 open; "},
+		{61, "kill up:a=1", "", "1 resolved; "},
+		{62, "kill up:a=0", "", "1 open; "},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(orders); i++) {
+		struct world *w = world_begin(orders[i], route_oncall);
+
+		for (int turn = 0; turn < 5; turn++) {
+			struct step turns[] = {{2 * turn, "latency:a=3", "oncall opened 1; "},
+				{2 * turn + 1, "latency:a=1", "oncall resolved 1; "}};
+
+			world_run(w, turns, turn < 4 ? 2 : 1);
+		}
+		world_run(w, steps, ELEMENTS(steps));
+		world_end(w);
+	}
+}
+
 /* What stands has settled, whatever less grave comes and goes beside it. */
 static void test_settles_beside_what_moves(void **state)
 {
@@ -225,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_crash_loop_flaps),
 		cmocka_unit_test(test_crash_loop_is_bounded),
 		cmocka_unit_test(test_graver_is_not_held),
+		cmocka_unit_test(test_hold_begins_amid_a_handover),
 		cmocka_unit_test(test_settles_beside_what_moves),
 		cmocka_unit_test(test_slow_turns_are_no_flapping),
 	};

@@ -84,11 +84,14 @@ bool scan_matches(struct process *p)
 {
 	struct collector *c = p->collector;
 	struct identity i;
+	int r;
 
 	if (!p->service->match || search_is_needed(p->service->match))
 		return p->matched;
-	if (proc_read_identity(c->reader, p->pid, c->identity, &i) < 0)
-		return false;
+	r = proc_read_identity(c->reader, p->pid, c->identity, &i);
+	/* Until it answers it is what it was. */
+	if (r < 0)
+		return proc_is_kept_waiting(r) && p->matched;
 	p->matched = find_service(c, &i) == p->service;
 	identity_done(&i);
 	return p->matched;
@@ -108,11 +111,14 @@ static bool has_executed(const struct process *p, const struct proc_stat *stat, 
 }
 
 /* The program that it runs is another one where its stack is. */
-static void note_stack(struct process *p, uint64_t stack)
+static bool note_stack(struct process *p, uint64_t stack)
 {
-	if (p->stack != stack)
+	bool changed = p->stack != stack;
+
+	if (changed)
 		free(TAKE_POINTER(p->found_by));
 	p->stack = stack;
+	return changed;
 }
 
 /* It executed what is the service, too. */
@@ -173,7 +179,8 @@ static bool is_of_daemon(const struct process *p)
 }
 
 /* A member that is no main process may have been its parent's alone until it executed what is another
- * service. */
+ * service, or its own: if that kept us waiting when a main process was looked for, this is where it is made
+ * up for. */
 static void classify(struct process *p)
 {
 	struct collector *c = p->collector;
@@ -197,6 +204,8 @@ static void classify(struct process *p)
 		service_adopt(s ? s : inherited, p);
 	} else if (!p->service)
 		p->server.kind = find_kind(c, &i);
+	else if (s)
+		service_confirm(p);
 	identity_done(&i);
 }
 
@@ -323,8 +332,8 @@ static struct process *examine(struct collector *c, pid_t pid, unsigned generati
 		return NULL;
 	p->parent = stat.parent;
 	/* Of a main process it is what its service was found by. */
-	if (!p->main)
-		note_stack(p, stat.stack);
+	if (!p->main && note_stack(p, stat.stack))
+		p->matched = false;
 	classify(p);
 	return p;
 }

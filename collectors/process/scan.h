@@ -25,7 +25,9 @@ void scan_keep(struct service *s, const struct proc_stat *stat);
 /* The row of the table, which owns it; NULL where the number is not known. Whether the process lives, or the
  * number is another one's by now, is not asked. */
 struct process *scan_find(struct collector *c, pid_t pid);
-/* True where a member matches its service by itself now: it may be another program by now. */
+/* True where a member matches its service by itself now: it may be another program by now. One that keeps us
+ * waiting matches if it did before; else scan_examine(), to which stuck.c comes back, confirms it when it
+ * answers. */
 bool scan_matches(struct process *p);
 /* Lets a main process go that has become a program which its service does not name. What it writes over its
  * arguments makes it no other program. TOLD: the kernel told of an exec, which counts where we may not see

@@ -15,6 +15,7 @@
 #include "collectors/process/model.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/service.h"
+#include "daemon/base/cleanup.h"
 #include "daemon/base/file.h"
 #include "tests/unit/collector-fixture.h"
 
@@ -83,6 +84,14 @@ static void slow_answer(const struct slow_files *w, struct collector *c, const c
 static void slow_end(struct slow_files *w)
 {
 	close(w->root);
+}
+
+/* All that may have to wait is read where it is again, when what is under way is over. */
+static void slow_pass(struct collector *c)
+{
+	bounded_reader_free(c->reader);
+	assert_int_equal(bounded_reader_new(c->root, &c->reader), 0);
+	c->recheck_owed = (double) map_size(c->processes);
 }
 
 /* Ticks until the reader waits for the process. */
@@ -173,12 +182,73 @@ static void test_missing_while_one_is_not_seen(void **state)
 	slow_end(&w);
 }
 
+/* A server whose child takes its place while nobody can read what the child is. */
+struct succession {
+	int status;  /* of the server */
+	bool before; /* the child was seen to match before */
+};
+
+static void check_succession(struct collector_fixture *f, const struct succession *t)
+{
+	struct service_match *m = fixture_service(f, "llama");
+	char text[PATH_MAX + 16], end[16];
+	struct slow_files w;
+	struct server *s;
+	pid_t child;
+
+	f->orphan_wait = 4 * INTERVAL;
+	m->executable_count = m->user_count = 0;
+	fixture_command_line(f, m, "--ours");
+	s = fixture_server(f, (const char *const[]){"--ours", NULL});
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	server_say(s, "heir\n");
+	child = server_hear(s);
+	fixture_await_value(f, PROCESSES, 2);
+	scan_find(f->collector, child)->matched = t->before;
+	slow_begin(&w, f, child, "cmdline");
+	snprintf(end, sizeof(end), "exit %d\n", t->status);
+	server_say(s, end);
+	await_waiting(f, child);
+	if (t->before)
+		assert_int_equal(fixture_await(f, STARTED, "llama", 2)->pid, child);
+	fixture_ticks(f, 5);
+	assert_true(fixture_series(f, UP)->value == t->before);
+	snprintf(text, sizeof(text), "%s --ours", f->program);
+	slow_answer(&w, f->collector, "cmdline", text, text);
+	slow_pass(f->collector);
+	assert_int_equal(fixture_await(f, STARTED, "llama", 2)->pid, child);
+	fixture_ticks(f, 2);
+	assert_true(fixture_series(f, UP)->value == 1);
+	assert_int_equal(fixture_events(f, STARTED, "llama"), 2);
+	slow_end(&w);
+}
+
+static void test_successor_that_answers_late(void **state)
+{
+	static const struct succession cases[] = {
+		{0, true},
+		{0, false},
+		{1, true},
+		{1, false},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		void *fixture;
+
+		assert_int_equal(collector_fixture_open(&fixture), 0);
+		check_succession(fixture, &cases[i]);
+		assert_int_equal(collector_fixture_close(&fixture), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITHOUT(test_memory_that_is_read_late),
 		WITHOUT(test_memory_is_not_read_again_at_once),
 		WITHOUT(test_missing_while_one_is_not_seen),
+		cmocka_unit_test(test_successor_that_answers_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

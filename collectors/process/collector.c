@@ -25,10 +25,10 @@
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
 
-#define LIST_WITH_EVENTS (5 * USEC_PER_SEC) /* without events /proc is listed at every tick */
-#define FORGET_AFTER	 USEC_PER_DAY /* a discovered service that is gone */
-#define DESCRIPTORS_SPARE 64 /* for what is opened for a moment, and for messages */
-#define BOOT_ID		 "sys/kernel/random/boot_id"
+#define LIST_WITH_EVENTS  (5 * USEC_PER_SEC) /* without events /proc is listed at every tick */
+#define FORGET_AFTER      USEC_PER_DAY       /* a discovered service that is gone */
+#define DESCRIPTORS_SPARE 64                 /* for what is opened for a moment, and for messages */
+#define BOOT_ID           "sys/kernel/random/boot_id"
 
 void collector_fail(struct collector *c, int r)
 {
@@ -169,7 +169,8 @@ static int read_boot(struct collector *c)
 /* What of a process must be read to tell whose it is. */
 static unsigned wanted_identity(const struct collector_options *o)
 {
-	unsigned parts = o->discovery ? IDENTITY_EXECUTABLE | IDENTITY_ARGUMENTS | IDENTITY_COMM : 0;
+	unsigned parts =
+		o->discovery ? IDENTITY_EXECUTABLE | IDENTITY_ARGUMENTS | IDENTITY_COMM : 0;
 
 	for (size_t i = 0; i < o->service_count; i++) {
 		const struct service_match *m = &o->services[i];
@@ -231,6 +232,7 @@ struct collector *collector_free(struct collector *c)
 {
 	if (!c)
 		return NULL;
+	resume_end(c);
 	events_end(c);
 	sd_event_source_disable_unref(c->tick);
 	sd_event_source_disable_unref(c->search_timer);
@@ -249,19 +251,23 @@ struct collector *collector_free(struct collector *c)
 
 static int first_look(struct collector *c, const struct known *known)
 {
-	_cleanup_free_ bool *lived = calloc(known->process_count + 1, sizeof(*lived));
-	int r;
+	int r = resume_begin(c, known);
 
-	if (!lived)
-		return -ENOMEM;
-	resume_processes(c, known, lived);
-	/* From now on events are read: what ends while the first listing is under way is not missed. */
+	if (r < 0)
+		return r;
+	resume_living(c);
+	/* From now on events are read: what ends while the first listing is under way is not missed. Those
+	 * that wait since a predecessor was there tell how the others ended. */
 	r = add_sources(c);
 	if (r < 0)
 		return r;
+	events_read(c);
+	resume_missed(c);
 	c->rechecked = clock_monotonic();
 	look_around(c);
-	resume_settle(c, known, lived);
+	events_read(c);
+	resume_settle(c);
+	resume_end(c);
 	for (size_t i = 0; i < c->options.service_count; i++) {
 		struct service *s = service_get(c, c->options.services[i].name);
 
@@ -296,5 +302,6 @@ int collector_start(struct collector *c, const struct known *known)
 	memory_watch(c);
 	for (size_t i = 0; i < known->value_count; i++)
 		resume_value(c, &known->values[i]);
+	resume_owed(c);
 	return first_look(c, known);
 }

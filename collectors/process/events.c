@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "collectors/process/connector.h"
+#include "collectors/process/resume.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/service.h"
 #include "collectors/process/tell.h"
@@ -127,20 +128,19 @@ static bool is_dying(const struct process *p, bool first, int *status)
 static void note_exit(struct collector *c, const struct connector_event *e)
 {
 	struct process *p = scan_find(c, e->pid);
+	uint64_t at = collector_boot_ticks(c, e->time / NSEC_PER_USEC);
 	bool first = e->kind == CONNECTOR_EXIT;
 	int status = e->status;
 	bool dying;
 
+	if (c->resumption)
+		resume_note_exit(c, e, at);
 	/* Two sockets tell, each in its own time. */
 	if (!p || !p->main || e->time < p->executed)
 		return;
-	p->watch.lived = collector_boot_ticks(c, e->time / NSEC_PER_USEC);
+	p->watch.lived = at;
 	dying = is_dying(p, first, &status);
-	if (first) {
-		p->watch.status_known = true;
-		p->watch.status = status;
-	} else if (p->watch.status_known && !watch_status_is_of_all(p->watch.status))
-		p->watch.status = status; /* of those that went on after the first thread */
+	watch_take_status(&p->watch.status_known, &p->watch.status, first, status);
 	/* One whose pidfd has told already waits for this. */
 	if (dying || (first && p->watch.patience))
 		service_exited(p, &status);
@@ -254,8 +254,8 @@ static int add_exits(struct collector *c)
 		r = sd_event_source_set_priority(c->exits, SD_EVENT_PRIORITY_IMPORTANT);
 	if (r >= 0)
 		r = sd_event_add_defer(c->event, &c->mains_changed, on_mains_changed, c);
-	return r < 0 ? r : sd_event_source_set_priority(
-				   c->mains_changed, SD_EVENT_PRIORITY_IMPORTANT);
+	return r < 0 ? r
+		     : sd_event_source_set_priority(c->mains_changed, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
 int events_begin(struct collector *c)

@@ -201,6 +201,7 @@ struct collector {
 	int keep_below;	      /* a descriptor of this number or a higher one is not kept */
 	uint64_t oom_kills;   /* on the whole host, at the last look */
 	usec_t oom_looked;    /* monotonic; 0 for never */
+	struct resumption *resumption; /* until the first look is over */
 	char boot[64];
 	double ticks;	      /* clock ticks a second */
 	uint64_t page;	      /* bytes */

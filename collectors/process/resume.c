@@ -2,14 +2,17 @@
 /* A collector goes on from what the engine knows of the one before it. */
 #include "collectors/process/resume.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
 #include "collectors/process/service.h"
+#include "collectors/process/watch.h"
 #include "daemon/base/text.h"
 
-#define COUNTER_MAX	 0x1p63 /* beyond any counter */
+#define COUNTER_MAX 0x1p63 /* beyond any counter */
 
 void resume_value(struct collector *c, const struct known_value *v)
 {
@@ -24,9 +27,11 @@ void resume_value(struct collector *c, const struct known_value *v)
 	if (!s || !metric || !(v->value >= 0 && v->value < COUNTER_MAX))
 		return;
 	count = (uint64_t) v->value;
-	if (text_equal(metric, "up"))
+	if (text_equal(metric, "up")) {
 		s->was_up = true;
-	else if (text_equal(metric, "restarts_total"))
+		if (v->value <= 0)
+			s->down_since = clock_monotonic();
+	} else if (text_equal(metric, "restarts_total"))
 		s->restarts = count;
 	else if (text_equal(metric, "oom_kills_total"))
 		s->oom_kills = count;
@@ -42,6 +47,21 @@ void resume_value(struct collector *c, const struct known_value *v)
 		s->io_known = true;
 	} else if (text_equal(metric, "written_bytes_total"))
 		s->told.bytes_written = count;
+}
+
+void resume_owed(struct collector *c)
+{
+	struct service *s;
+	size_t position = 0;
+
+	while ((s = map_next(c->services, &position, NULL, NULL))) {
+		uint64_t exits = 0;
+
+		for (size_t i = 0; i < EXIT_REASONS; i++)
+			exits += s->exits[i];
+		/* How many ended together is not known any more. */
+		s->owed = s->down_since > 0 && exits > s->restarts;
+	}
 }
 
 int resume_discovered(struct collector *c, const struct known *known)
@@ -91,15 +111,62 @@ static bool may_show_title(const struct known_process *known, const struct proc_
 	return *known->command_line && known->stack > 0 && known->stack == stat->stack;
 }
 
-void resume_processes(struct collector *c, const struct known *known, bool *lived)
+int resume_begin(struct collector *c, const struct known *known)
 {
+	struct resumption *r = calloc(1, sizeof(*r));
+
+	if (r)
+		r->processes = calloc(known->process_count + 1, sizeof(*r->processes));
+	if (!r || !r->processes) {
+		free(r);
+		return -ENOMEM;
+	}
+	r->known = known;
+	c->resumption = r;
+	return 0;
+}
+
+void resume_end(struct collector *c)
+{
+	if (c->resumption)
+		free(c->resumption->processes);
+	free(c->resumption);
+	c->resumption = NULL;
+}
+
+void resume_note_exit(struct collector *c, const struct connector_event *e, uint64_t at)
+{
+	struct resumption *r = c->resumption;
+
+	for (size_t i = 0; i < r->known->process_count; i++) {
+		const struct known_process *known = &r->known->processes[i];
+		struct resumed *p = &r->processes[i];
+
+		/* An earlier process may have had its number. */
+		if (known->pid == e->pid && known->start <= at && text_equal(known->boot, c->boot))
+			watch_take_status(
+				&p->status_known, &p->status, e->kind == CONNECTOR_EXIT, e->status);
+	}
+}
+
+static void tell_missed(struct service *s, const struct resumption *r, size_t i)
+{
+	const struct resumed *p = &r->processes[i];
+
+	service_missed(s, &r->known->processes[i], p->status_known ? &p->status : NULL);
+}
+
+void resume_living(struct collector *c)
+{
+	const struct known *known = c->resumption->known;
 	struct proc_stat stat;
 
 	for (size_t i = 0; i < known->process_count; i++) {
 		struct service *s = service_get(c, known->processes[i].service);
+		bool lived = !s || lives_on(c, &known->processes[i], &stat);
 
-		lived[i] = !s || lives_on(c, &known->processes[i], &stat);
-		if (!s || !lived[i])
+		c->resumption->processes[i].lived = lived;
+		if (!s || !lived)
 			continue;
 		if (s->match) {
 			s->survivors++;
@@ -112,11 +179,17 @@ void resume_processes(struct collector *c, const struct known *known, bool *live
 				service_released(s, &known->processes[i]);
 		}
 	}
-	for (size_t i = 0; i < known->process_count; i++) {
-		struct service *s = service_get(c, known->processes[i].service);
+}
 
-		if (s && !lived[i])
-			service_missed(s, &known->processes[i]);
+void resume_missed(struct collector *c)
+{
+	const struct resumption *r = c->resumption;
+
+	for (size_t i = 0; i < r->known->process_count; i++) {
+		struct service *s = service_get(c, r->known->processes[i].service);
+
+		if (s && !r->processes[i].lived)
+			tell_missed(s, r, i);
 	}
 }
 
@@ -141,8 +214,10 @@ static bool is_waited_for(struct collector *c, struct service *s, const struct p
 	return proc_is_kept_waiting(r);
 }
 
-void resume_settle(struct collector *c, const struct known *known, const bool *lived)
+void resume_settle(struct collector *c)
 {
+	const struct resumption *r = c->resumption;
+	const struct known *known = r->known;
 	struct proc_stat stat;
 	struct service *s;
 	size_t position = 0;
@@ -151,11 +226,11 @@ void resume_settle(struct collector *c, const struct known *known, const bool *l
 		s->survivors = 0;
 	for (size_t i = 0; i < known->process_count; i++) {
 		s = service_get(c, known->processes[i].service);
-		if (!s || !s->match || !lived[i] || is_main(s, &known->processes[i]))
+		if (!s || !s->match || !r->processes[i].lived || is_main(s, &known->processes[i]))
 			continue;
 		/* What is just ending does not show any more whose it is. */
 		if (!lives_on(c, &known->processes[i], &stat))
-			service_missed(s, &known->processes[i]);
+			tell_missed(s, r, i);
 		else if (!stat.exiting && !c->incomplete && !is_found(c, s, &known->processes[i]) &&
 			 !is_waited_for(c, s, &stat))
 			service_released(s, &known->processes[i]);

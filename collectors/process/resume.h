@@ -4,16 +4,35 @@
  * Layer: collectors; of this folder alone. */
 #pragma once
 
+#include "collectors/process/connector.h"
 #include "collectors/process/model.h"
+
+struct resumption {
+	const struct known *known;
+	struct resumed {
+		bool lived;
+		bool status_known;
+		int status; /* of its end, as wait(2) gives it */
+	} * processes;      /* by their place in known */
+};
 
 /* Counters go on where they were. */
 void resume_value(struct collector *c, const struct known_value *v);
 /* Services that were discovered before and are not configured: they are gone on with, but for those
  * that are too many. */
 int resume_discovered(struct collector *c, const struct known *known);
+/* A service that was down after an end is owed the start of a successor still. */
+void resume_owed(struct collector *c);
+
+/* KNOWN stays the caller's until resume_end(). 0 or -ENOMEM. */
+int resume_begin(struct collector *c, const struct known *known);
 /* Processes of discovered services go on with them; those of configured ones are found by the first
- * listing, but for those that show a title by now. What is gone is told before that, so that successors
- * count as restarts. LIVED[i] is set for those that are there. */
-void resume_processes(struct collector *c, const struct known *known, bool *lived);
+ * listing, but for those that show a title by now. */
+void resume_living(struct collector *c);
+/* The end of what may be a known process, AT clock ticks since boot. */
+void resume_note_exit(struct collector *c, const struct connector_event *e, uint64_t at);
+/* What is gone is told before the first listing, so that successors count as restarts. */
+void resume_missed(struct collector *c);
 /* What ended between the two looks, and what lives on but is found no more. */
-void resume_settle(struct collector *c, const struct known *known, const bool *lived);
+void resume_settle(struct collector *c);
+void resume_end(struct collector *c);

@@ -336,9 +336,12 @@ void service_exited(struct process *p, const int *status)
 		tell_server_gone(s);
 }
 
-void service_missed(struct service *s, const struct known_process *known)
+void service_missed(struct service *s, const struct known_process *known, const int *status)
 {
-	struct exit_facts facts = {.pid = known->pid};
+	struct exit_facts facts = {.observed = status != NULL,
+		.has_status = status != NULL,
+		.status = status ? *status : 0,
+		.pid = known->pid};
 
 	s->was_up = true;
 	s->owed++;

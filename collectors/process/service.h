@@ -30,8 +30,8 @@ void service_confirm(struct process *p);
 void service_exited(struct process *p, const int *status);
 /* Takes on what crashes left and what still lives and matches now. */
 void service_take_orphans(struct collector *c);
-/* A main process that the engine knew is not there any more. */
-void service_missed(struct service *s, const struct known_process *known);
+/* A main process that the engine knew is not there any more. STATUS may be NULL. */
+void service_missed(struct service *s, const struct known_process *known, const int *status);
 /* A main process that the engine knew lives on, but is not the service's any more. */
 void service_released(struct service *s, const struct known_process *known);
 /* A main process of a configured service lives on, but does not match any more: it is nobody's. */

@@ -54,6 +54,15 @@ bool watch_status_is_of_all(int status)
 	return status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 }
 
+void watch_take_status(bool *known, int *status, bool first, int told)
+{
+	/* Others may go on after the first one. */
+	if (first || (*known && !watch_status_is_of_all(*status))) {
+		*known = true;
+		*status = told;
+	}
+}
+
 bool watch_status(struct process *p, int *ret)
 {
 	if (p->watch.status_known && watch_status_is_of_all(p->watch.status)) {

@@ -17,3 +17,5 @@ bool watch_status(struct process *p, int *ret);
 /* False where the first thread may have ended so alone, by itself or by seccomp, and another one decided
  * how the process ended. */
 bool watch_status_is_of_all(int status);
+/* What is known of the status of a whole process, with what the end of its FIRST or another thread TOLD. */
+void watch_take_status(bool *known, int *status, bool first, int told);

@@ -54,6 +54,26 @@ def test_reloads_around_a_crash(site):
     assert other.posts == []
 
 
+def test_a_crash_while_nobody_watches(site):
+    """What the kernel told until then waits for the next collector: the reason is not lost."""
+    server = site.service("llama")
+    hook = site.webhook()
+    site.daemon.programs = places.copy_programs(site.directory)
+    site.start()
+    site.wait_service("llama")
+    go = _hold_back(site, "process")
+    site.section("service", "more", executable="/no/such/program", expected="no")
+    _begin_reload(site)
+    site.daemon.kill("process")
+    site.daemon.wait_log(r"role process \(pid \d+\) was killed")
+    server.kill()
+    go.touch()
+    post, = hook.wait("incident.opened", service="llama")
+    assert "SIGKILL" in post.json["incident"]["title"]
+    server.start()
+    eventually(lambda: site.service_state("llama")["restarts"] == 1, "a restart")
+
+
 def _doctor(site, subject):
     """What doctor says of it."""
     return [c for c in site.unix.json("/v1/doctor")["checks"] if c["subject"] == subject]

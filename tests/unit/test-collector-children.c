@@ -324,7 +324,7 @@ static void test_end_of_what_is_over(void **state)
 	assert_int_equal(service_new(f->collector, "vllm-1", NULL, NULL, &s), 0);
 	s->ending = 1;
 	service_end(s);
-	service_missed(s, &known);
+	service_missed(s, &known, NULL);
 	e = fixture_await(f, EXITED, "vllm-1", 1);
 	assert_true(sample_is_stale(event_value(f, e, "modelwatch_service_up vllm-1")));
 	s->ending = 0;

@@ -17,10 +17,11 @@
 #include "collectors/process/events.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/service.h"
+#include "daemon/base/file.h"
 #include "tests/unit/collector-fixture.h"
 
 #define TOO_MANY 5000
-#define ROOM	 (64 << 20) /* bytes: for all at once */
+#define ROOM     (64 << 20) /* bytes: for all at once */
 
 /* As the kernel sends it, without a gap. */
 struct datagram {
@@ -54,14 +55,20 @@ static void tell_exec(int fd, pid_t pid)
 	tell_exec_at(fd, pid, 0);
 }
 
-/* Of its first thread, with success. */
-static void tell_exit_at(int fd, pid_t pid, uint64_t time)
+/* Of its first thread. */
+static void tell_status_at(int fd, pid_t pid, unsigned status, uint64_t time)
 {
 	const struct proc_event event = {.what = PROC_EVENT_EXIT,
 		.timestamp_ns = time,
-		.event_data.exit = {.process_pid = pid, .process_tgid = pid}};
+		.event_data.exit = {.process_pid = pid, .process_tgid = pid, .exit_code = status}};
 
 	tell(fd, &event);
+}
+
+/* With success. */
+static void tell_exit_at(int fd, pid_t pid, uint64_t time)
+{
+	tell_status_at(fd, pid, 0, time);
 }
 
 /* A socket whose other end the collector takes for the connector. */
@@ -160,8 +167,8 @@ static void test_exec_of_what_listens(void **state)
  * is returned. */
 static pid_t begin_boss(struct collector_fixture *f, struct server **ret)
 {
-	static const char *const script[] = {"-c",
-		"exec 3<&0; echo ready; (read go; exec ./worker) <&3 & echo $!; wait", NULL};
+	static const char *const script[] = {
+		"-c", "exec 3<&0; echo ready; (read go; exec ./worker) <&3 & echo $!; wait", NULL};
 
 	fixture_program(f, "/bin/sh", "boss");
 	*ret = fixture_server(f, script);
@@ -370,8 +377,7 @@ static void test_exec_of_another_thread(void **state)
 /* What looked like a model server and executed something else is none, and no port of it makes it one. */
 static void test_server_that_became_another_program(void **state)
 {
-	static const char *const script[] = {
-		"-c", "echo ready; read x; exec ./served", NULL};
+	static const char *const script[] = {"-c", "echo ready; read x; exec ./served", NULL};
 	struct collector_fixture *f = *state;
 	struct server *s;
 	char line[6];
@@ -405,6 +411,50 @@ static void add_main(struct collector_fixture *f, struct service *s, pid_t pid)
 	assert_int_equal(map_put(f->collector->processes, &pid, sizeof(pid), p, NULL), 0);
 }
 
+/* Begins where the engine knows a main process that ended when no collector was there, and the kernel
+ * told of the end of one of its number so many nanoseconds AFTER its start. */
+static const struct told_event *miss(struct collector_fixture *f, int events, int64_t after)
+{
+	struct server *s = fixture_server(f, NULL);
+	struct known_process process = {.service = (char *) (uintptr_t) "llama",
+		.pid = s->pid,
+		.start = server_start_ticks(s->pid),
+		.command_line = (char *) (uintptr_t) ""};
+	const struct known known = {.processes = &process, .process_count = 1};
+	int64_t tick = INT64_C(1000000000) / sysconf(_SC_CLK_TCK);
+	_cleanup_buf_ struct buf boot = BUF_INIT;
+
+	assert_int_equal(file_read("/proc/sys/kernel/random/boot_id", 63, &boot), 0);
+	boot.data[strcspn(boot.data, "\n")] = 0;
+	process.boot = boot.data;
+	tell_status_at(
+		events, s->pid, SIGKILL, (uint64_t) ((int64_t) process.start * tick + after));
+	server_end(s, SIGKILL);
+	fixture_service(f, "llama");
+	fixture_begin(f, &known);
+	return fixture_await(f, EXITED, "llama", 1);
+}
+
+/* The kernel keeps what it told of until somebody reads it, and its sockets are the supervisor's. */
+static void test_end_between_two_collectors(void **state)
+{
+	struct collector_fixture *f = *state;
+	_cleanup_close_ int events = open_events(f);
+	const struct told_event *e = miss(f, events, INT64_C(1000000000));
+
+	assert_string_equal(e->reason, "signalled");
+	assert_true(event_value(f, e, EXITS "signalled") == 1);
+	assert_true(event_value(f, e, UP) == 0);
+}
+
+static void test_end_of_an_earlier_process(void **state)
+{
+	struct collector_fixture *f = *state;
+	_cleanup_close_ int events = open_events(f);
+
+	assert_string_equal(miss(f, events, INT64_C(-1000000000))->reason, "unobserved");
+}
+
 /* However many servers are discovered, the configured ones are not pushed out. */
 static void test_exits_of_too_many(void **state)
 {
@@ -420,8 +470,7 @@ static void test_exits_of_too_many(void **state)
 	assert_int_equal(service_new(f->collector, "vllm-1", NULL, NULL, &discovered), 0);
 	for (pid_t i = 0; i < 2 * CONNECTOR_PIDS_MAX; i++)
 		add_main(f, i % 8 ? discovered : configured, first + i);
-	assert_int_equal(
-		events_choose_mains(f->collector, pids), CONNECTOR_PIDS_MAX);
+	assert_int_equal(events_choose_mains(f->collector, pids), CONNECTOR_PIDS_MAX);
 	for (size_t i = 0; i < CONNECTOR_PIDS_MAX; i++)
 		found += pids[i] >= first && (pids[i] - first) % 8 == 0;
 	assert_int_equal(found, 2 * CONNECTOR_PIDS_MAX / 8);
@@ -433,6 +482,8 @@ int main(void)
 		WITHOUT(test_child_is_told_of_before_its_parent),
 		WITHOUT(test_child_that_executes),
 		WITHOUT(test_child_that_executes_without_a_word),
+		WITHOUT(test_end_between_two_collectors),
+		WITHOUT(test_end_of_an_earlier_process),
 		WITHOUT(test_exec_of_another_thread),
 		WITHOUT(test_exec_of_what_listens),
 		WITHOUT(test_server_that_became_another_program),

@@ -502,6 +502,38 @@ static void test_obstacles(void **state)
 	}
 }
 
+/* It was down after an end, or before it ever began, when the collector before this one went. */
+static void check_start_of_what_was_down(struct collector_fixture *f, double exits, double restarts)
+{
+	struct label labels[] = {
+		{(char *) (uintptr_t) "reason", (char *) (uintptr_t) "signalled"},
+		{(char *) (uintptr_t) "service", (char *) (uintptr_t) "llama"}};
+	struct known_value values[] = {
+		value_of("modelwatch_service_exits_total", labels, 2, exits),
+		value_of("modelwatch_service_restarts_total", &labels[1], 1, 4),
+		value_of("modelwatch_service_up", &labels[1], 1, 0),
+	};
+	const struct known known = {.values = values, .value_count = ELEMENTS(values)};
+
+	fixture_service(f, "llama");
+	fixture_begin(f, &known);
+	fixture_ticks(f, 1);
+	fixture_server(f, NULL);
+	fixture_await(f, STARTED, "llama", 1);
+	fixture_ticks(f, 1);
+	assert_true(fixture_series(f, RESTARTS)->value == restarts);
+}
+
+static void test_restart_after_another_collector(void **state)
+{
+	check_start_of_what_was_down(*state, 5, 5);
+}
+
+static void test_start_after_another_collector(void **state)
+{
+	check_start_of_what_was_down(*state, 4, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +543,8 @@ int main(void)
 		WITHOUT(test_known_of_another_boot),
 		WITHOUT(test_known_number_reused),
 		WITHOUT(test_one_of_two_known_gone),
+		WITHOUT(test_restart_after_another_collector),
+		WITHOUT(test_start_after_another_collector),
 		WITHOUT(test_known_is_released),
 		WITHOUT(test_known_is_released_and_not_missed),
 		cmocka_unit_test(test_known_is_titled),

@@ -42,9 +42,12 @@ void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,
 	timeline_push(a, turn);
 }
 
-void incident_tell_if_graver(struct incident_entry *inc, const struct alert *alert)
+void incident_mark_turn(
+	struct incident_entry *inc, const struct alert *alert, enum announcement mark)
 {
-	if (alert->severity > inc->incident.held)
+	if (!inc->incident.flapping)
+		inc->incident.untold |= mark;
+	else if (alert->severity > inc->incident.held)
 		inc->incident.untold |= ANNOUNCE_UPDATED;
 }
 

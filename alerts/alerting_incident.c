@@ -202,42 +202,8 @@ static bool was_member(const struct incident_entry *inc, const char *fingerprint
 	return e && is_recent(inc, &e->alert);
 }
 
-/* The alert fires in an incident that is open: for the first time, or again while another holds it open. */
-static int join_incident(struct alerting *a, struct incident_entry *inc, struct alert_entry *e,
-	int64_t now_ms)
-{
-	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0}, flaps = {0};
-	_cleanup_(headline_done) struct headline headline = {0};
-	bool again = was_member(inc, e->alert.fingerprint);
-	bool begins = again && incident_repeats_too_often(inc, now_ms);
-	bool raises = e->alert.severity > inc->incident.severity;
-	int r = make_alert_turn(a, inc, again ? "repeated" : "alert", &e->alert, now_ms, &turn);
-
-	if (r >= 0 && begins)
-		r = incident_make_flapping(a, inc, now_ms, &flaps);
-	if (r >= 0 && raises)
-		r = headline_make(&e->alert, &headline);
-	if (r >= 0)
-		r = incident_add_alert(a, inc, e);
-	if (r < 0)
-		return r;
-	push_turn(a, inc, &turn);
-	if (again)
-		incident_count_repeat(inc, now_ms);
-	if (raises)
-		incident_take_headline(inc, &headline, e->alert.severity);
-	if (begins)
-		incident_begin_flapping(a, inc, &flaps);
-	else if (inc->incident.flapping)
-		incident_tell_if_graver(inc, &e->alert);
-	else
-		inc->incident.untold |= ANNOUNCE_UPDATED;
-	start_firing(a, inc, e, now_ms);
-	return 0;
-}
-
-/* The highest of the alerts that fire still, after a person resolved the incident, and this one. */
-static enum severity reopened_severity(const struct incident_entry *inc, const struct alert *alert)
+/* The gravest of the alerts that fire, this one with them: others may do after a person resolved it. */
+static enum severity gravest(const struct incident_entry *inc, const struct alert *alert)
 {
 	enum severity severity = alert->severity;
 	const struct alert_entry *e;
@@ -255,7 +221,6 @@ static void reopen(struct incident_entry *inc, int64_t now_ms)
 	inc->incident.resolved_ms = 0;
 	inc->incident.reopened++;
 	inc->turned_ms = now_ms;
-	incident_count_repeat(inc, now_ms);
 	/* An end of which nobody has heard yet did not happen. */
 	inc->incident.untold &= ~ANNOUNCE_RESOLVED;
 	if (inc->incident.flapping)
@@ -266,16 +231,22 @@ static void reopen(struct incident_entry *inc, int64_t now_ms)
 	inc->incident.acknowledged_by = NULL;
 }
 
-static int reopen_incident(struct alerting *a, struct incident_entry *inc, struct alert_entry *e,
+/* The alert fires in an incident that is there: it reopens it, joins it, or fires in it again while
+ * another one holds it open. */
+static int enter_incident(struct alerting *a, struct incident_entry *inc, struct alert_entry *e,
 	int64_t now_ms)
 {
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0}, flaps = {0};
 	_cleanup_(headline_done) struct headline headline = {0};
-	bool begins = incident_repeats_too_often(inc, now_ms);
+	bool reopens = inc->incident.state == INCIDENT_RESOLVED;
+	bool repeats = reopens || was_member(inc, e->alert.fingerprint);
+	bool begins = repeats && incident_repeats_too_often(inc, now_ms);
 	int r = headline_make(&e->alert, &headline);
 
 	if (r >= 0)
-		r = make_turn(a, inc, "reopened", headline.title, now_ms, &turn);
+		r = reopens ? make_turn(a, inc, "reopened", headline.title, now_ms, &turn)
+			    : make_alert_turn(a, inc, repeats ? "repeated" : "alert", &e->alert,
+				      now_ms, &turn);
 	if (r >= 0 && begins)
 		r = incident_make_flapping(a, inc, now_ms, &flaps);
 	if (r >= 0)
@@ -283,14 +254,15 @@ static int reopen_incident(struct alerting *a, struct incident_entry *inc, struc
 	if (r < 0)
 		return r;
 	push_turn(a, inc, &turn);
-	incident_take_headline(inc, &headline, reopened_severity(inc, &e->alert));
-	reopen(inc, now_ms);
+	if (reopens || e->alert.severity > inc->incident.severity)
+		incident_take_headline(inc, &headline, gravest(inc, &e->alert));
+	if (reopens)
+		reopen(inc, now_ms);
+	if (repeats)
+		incident_count_repeat(inc, now_ms);
 	if (begins)
 		incident_begin_flapping(a, inc, &flaps);
-	else if (inc->incident.flapping)
-		incident_tell_if_graver(inc, &e->alert);
-	else
-		inc->incident.untold |= ANNOUNCE_OPENED;
+	incident_mark_turn(inc, &e->alert, reopens ? ANNOUNCE_OPENED : ANNOUNCE_UPDATED);
 	start_firing(a, inc, e, now_ms);
 	return 0;
 }
@@ -307,10 +279,7 @@ int incident_alert_fires(struct alerting *a, struct alert_entry *e, int64_t now_
 		return r;
 	e->rendered_value = e->alert.value;
 	inc = incident_find(a, key, e->alert.fingerprint, now_ms);
-	if (!inc)
-		return open_incident(a, key, e, now_ms);
-	return inc->incident.state == INCIDENT_OPEN ? join_incident(a, inc, e, now_ms)
-						  : reopen_incident(a, inc, e, now_ms);
+	return inc ? enter_incident(a, inc, e, now_ms) : open_incident(a, key, e, now_ms);
 }
 
 int incident_alert_refresh(struct alerting *a, struct alert_entry *e)

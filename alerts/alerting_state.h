@@ -173,8 +173,10 @@ int incident_make_flapping(struct alerting *a, const struct incident_entry *inc,
 	struct timeline_entry *ret);
 void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,
 	struct timeline_entry *turn);
-/* The alert fires while the incident flaps: only what is graver than all that was told is told now. */
-void incident_tell_if_graver(struct incident_entry *inc, const struct alert *alert);
+/* The alert fires, which is told with MARK; while the incident flaps only if it is graver than all that was
+ * told. */
+void incident_mark_turn(
+	struct incident_entry *inc, const struct alert *alert, enum announcement mark);
 void incident_end_flapping(struct incident_entry *inc, int64_t now_ms);
 
 /* alerting_group.c */

@@ -57,8 +57,8 @@ void alerting_set_routes(struct alerting *a, struct route *routes, size_t count)
  *
  * Of the incidents given all alerts belong here, resolved ones too: bodies list them, and by them it
  * is known which incident reopens (one of which no alert is known reopens for any of its service).
- * The timeline tells how often an incident reopened lately, the notifications who was told of it. An
- * incident restored without notifications counts as told to every webhook whose route matches it. */
+ * The timeline tells how often an incident reopened lately, the notifications who was told of it: of one
+ * without notifications nobody was. */
 int alerting_restore_alert(struct alerting *a, const struct alert *alert);
 int alerting_restore_incident(struct alerting *a, const struct incident *incident);
 int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *entry);

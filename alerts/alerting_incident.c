@@ -112,7 +112,6 @@ static int open_incident(struct alerting *a, const char *key, struct alert_entry
 	}
 	timeline_push(a, &turn);
 	a->next_incident++;
-	inc->told_known = true;
 	inc->incident.untold = ANNOUNCE_OPENED;
 	start_firing(a, inc, e, now_ms);
 	return 0;

@@ -52,7 +52,6 @@ int incident_add_told(struct incident_entry *inc, const char *webhook)
 {
 	char **told, *copy;
 
-	inc->told_known = true;
 	if (find_told(inc, webhook) < inc->told_count)
 		return 0;
 	told = reallocarray(inc->told, inc->told_count + 1, sizeof(*told));
@@ -70,7 +69,6 @@ void incident_remove_told(struct incident_entry *inc, const char *webhook)
 {
 	size_t i = find_told(inc, webhook);
 
-	inc->told_known = true;
 	if (i == inc->told_count)
 		return;
 	free(inc->told[i]);
@@ -101,9 +99,10 @@ static bool route_takes_alert(const struct route *route, const struct alert *ale
 	return true;
 }
 
-/* True where the incident is for this route by an alert that fires (or, with ENDED, did). */
-static bool route_takes(const struct route *route, const struct incident_entry *inc, bool ended)
+/* True where the incident is for this route by an alert that fires, or, told late, after its end, did. */
+static bool route_takes(const struct route *route, const struct incident_entry *inc)
 {
+	bool ended = inc->incident.state == INCIDENT_RESOLVED;
 	const struct alert_entry *e;
 	size_t position = 0;
 
@@ -118,8 +117,6 @@ static bool route_takes(const struct route *route, const struct incident_entry *
 
 static bool was_told(const struct route *route, const struct incident_entry *inc)
 {
-	if (!inc->told_known)
-		return route_takes(route, inc, true);
 	return find_told(inc, route->webhook) < inc->told_count;
 }
 
@@ -128,8 +125,7 @@ static const char *choose_type(
 	const struct telling *telling, const struct route *route, const struct incident_entry *inc)
 {
 	if (telling->to_matching) {
-		/* Told late, after its end, none of its alerts fires any more. */
-		if (!route_takes(route, inc, inc->incident.state == INCIDENT_RESOLVED))
+		if (!route_takes(route, inc))
 			return NULL;
 		return telling->mark == ANNOUNCE_UPDATED && !was_told(route, inc)
 			       ? "incident.opened"
@@ -265,7 +261,6 @@ static int tell(struct alerting *a, struct incident_entry *inc, const struct tel
 	}
 	a->notification_count += count;
 	inc->incident.untold &= ~(int64_t) (telling->mark | telling->covers);
-	inc->told_known = true;
 	if (telling->to_matching && inc->incident.severity > inc->incident.held)
 		inc->incident.held = inc->incident.severity;
 	incident_mark_changed(a, inc);

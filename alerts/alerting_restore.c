@@ -106,11 +106,7 @@ int alerting_restore_notification(struct alerting *a, const struct notification 
 		return 0;
 	}
 	/* Who takes nothing knows of nothing. */
-	if (n->state == NOTIFICATION_FAILED) {
-		inc->told_known = true;
-		return 0;
-	}
-	return incident_add_told(inc, n->webhook);
+	return n->state == NOTIFICATION_FAILED ? 0 : incident_add_told(inc, n->webhook);
 }
 
 /* A firing alert whose incident is not known fires anew. */

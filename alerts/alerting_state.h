@@ -77,7 +77,6 @@ struct incident_entry {
 	int64_t moved_ms; /* an alert fired or ended last */
 	bool headline_stale; /* an alert of it ended: another may give it its headline now */
 	bool has_unlisted_ends; /* members that are marked so */
-	bool told_known;   /* false: restored, without its notifications */
 	char **told;	   /* webhooks that know that it is open */
 	size_t told_count;
 	bool changed;

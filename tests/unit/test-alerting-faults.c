@@ -75,22 +75,29 @@ static void test_killed_before_the_commit(void **state)
 	run_scenario(rules_down, route_oncall, steps, ELEMENTS(steps));
 }
 
-/* Without what was told, those count as told that it would be sent to. */
+/* Who was told of nothing hears, after a restart, too, that it was opened, and not of its end alone. */
 static void test_restart_without_notifications(void **state)
 {
-	static const struct route_spec routes[] = {
-		{"oncall", SEVERITY_INFO}, {"other", SEVERITY_INFO, "service=b"}, {0}};
-	static const struct step steps[] = {
-		{1, "up:a=0", "oncall opened 1; "},
-		{2, "kill up:a=1", "oncall resolved 1; ", "1 resolved; "},
+	static const struct route_spec nobody[] = {{0}}, urgent[] = {
+		{.webhook = "urgent", .severity = SEVERITY_CRITICAL}, {0}};
+	static const struct step ends[] = {
+		{1, "up:a=0", "", "1 open; "},
+		{2, "kill up:a=1", "", "1 resolved; "},
+		{3, "kill up:a=0", "oncall opened 1; ", "1 open; "},
+		{4, "kill up:a=1", "oncall resolved 1; ", "1 resolved; "},
 	};
-	struct world *w = world_begin(rules_down, routes);
+	static const struct step joins[] = {
+		{0, "latency:a=3", ""},
+		{30, "latency:a=3", "", "1 open; "},
+		{31, "kill up:a=0", "urgent opened 1; ", "1 open; "},
+	};
+	struct world *w = world_begin(rules_down, nobody);
 
-	world_run(w, steps, 1);
-	while (w->notification_count > 0)
-		notification_done(&w->notifications[--w->notification_count]);
-	world_run(w, steps + 1, 1);
+	world_run(w, ends, 1);
+	w->routes = route_oncall;
+	world_run(w, ends + 1, ELEMENTS(ends) - 1);
 	world_end(w);
+	run_scenario(rules_slow_and_down, urgent, joins, ELEMENTS(joins));
 }
 
 /* A source of many series: one service each, or one service for all. */

@@ -95,12 +95,14 @@ static void test_told(void **state)
 	fixture_sql(f->path, COUNT_TO(3000) ADD_NOTIFICATIONS
 		"SELECT 'm' || i, 1, 'loud', 'incident.updated', 'delivered', i, 1, '', 'body' FROM n;");
 	fixture_sql(f->path, ADD_NOTIFICATIONS
-		"VALUES ('last', 1, 'third', 'incident.updated', 'failed', 1, 1, '', 'body');");
+		"VALUES ('last', 1, 'third', 'incident.updated', 'failed', 1, 1, '', 'body'),"
+		" ('begin', 1, 'fourth', 'incident.opened', 'delivered', 1, 1, '', 'body'),"
+		" ('end', 1, 'fourth', 'incident.resolved', 'failed', 1, 1, '', 'body');");
 	assert_int_equal(reader_told(store_reader(f->store), 1, &list, &count), 0);
 	assert_int_equal(count, 3);
 	assert_string_equal(list[0].message_id, "quiet");
 	assert_string_equal(list[1].message_id, "m3000");
-	assert_string_equal(list[2].message_id, "last");
+	assert_string_equal(list[2].message_id, "end");
 	assert_string_equal(list[0].body, "");
 	notification_list_free(list, count);
 	assert_int_equal(reader_notifications(store_reader(f->store), 1, "quiet", &list, &count), 0);

@@ -45,10 +45,9 @@ void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,
 void incident_mark_turn(
 	struct incident_entry *inc, const struct alert *alert, enum announcement mark)
 {
-	if (!inc->incident.flapping)
-		inc->incident.untold |= mark;
-	else if (alert->severity > inc->incident.held)
-		inc->incident.untold |= ANNOUNCE_UPDATED;
+	if (inc->incident.flapping)
+		mark = alert->severity > inc->incident.held ? ANNOUNCE_UPDATED : ANNOUNCE_TO_NEW;
+	inc->incident.untold |= mark;
 }
 
 void incident_end_flapping(struct incident_entry *inc, int64_t now_ms)

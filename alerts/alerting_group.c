@@ -17,7 +17,7 @@ struct incident_entry *incident_entry_free(struct incident_entry *inc)
 	incident_done(&inc->incident);
 	map_free(inc->members, NULL);
 	for (size_t i = 0; i < inc->told_count; i++)
-		free(inc->told[i]);
+		free(inc->told[i].name);
 	free(inc->told);
 	free(inc->key);
 	free(inc);

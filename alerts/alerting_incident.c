@@ -330,7 +330,7 @@ static void set_resolved(struct alerting *a, struct incident_entry *inc, int64_t
 	inc->incident.state = INCIDENT_RESOLVED;
 	inc->incident.resolved_ms = now_ms;
 	inc->turned_ms = now_ms;
-	inc->incident.untold &= ~(ANNOUNCE_UPDATED | ANNOUNCE_ACKNOWLEDGED);
+	inc->incident.untold &= ~(ANNOUNCE_UPDATED | ANNOUNCE_TO_NEW | ANNOUNCE_ACKNOWLEDGED);
 	if (!inc->incident.flapping)
 		inc->incident.untold |= ANNOUNCE_RESOLVED;
 	incident_mark_changed(a, inc);

@@ -10,17 +10,22 @@
 #define BODY_ALERTS_MAX 64 /* alerts that a body lists */
 #define ID_BYTES	16
 
+/* To the webhooks that it would be sent to; of these to whom nothing was to be told yet; or to those who
+ * heard of it. */
+enum audience { TO_MATCHING, TO_NEW, TO_TOLD };
+
 static const struct telling {
 	enum announcement mark;
 	const char *type;
-	bool to_matching; /* to the webhooks that it would be sent to; else to those who were told */
+	enum audience audience;
 	unsigned covers;  /* marks that need nothing more then */
 } tellings[] = {
-	{ANNOUNCE_OPENED, "incident.opened", true, ANNOUNCE_UPDATED},
-	{ANNOUNCE_FLAPPING, "incident.flapping", true, ANNOUNCE_UPDATED},
-	{ANNOUNCE_UPDATED, "incident.updated", true, 0},
-	{ANNOUNCE_ACKNOWLEDGED, "incident.acknowledged", false, 0},
-	{ANNOUNCE_RESOLVED, "incident.resolved", false, 0},
+	{ANNOUNCE_OPENED, "incident.opened", TO_MATCHING, ANNOUNCE_UPDATED | ANNOUNCE_TO_NEW},
+	{ANNOUNCE_FLAPPING, "incident.flapping", TO_MATCHING, ANNOUNCE_UPDATED | ANNOUNCE_TO_NEW},
+	{ANNOUNCE_UPDATED, "incident.updated", TO_MATCHING, ANNOUNCE_TO_NEW},
+	{ANNOUNCE_TO_NEW, "incident.opened", TO_NEW, 0},
+	{ANNOUNCE_ACKNOWLEDGED, "incident.acknowledged", TO_TOLD, 0},
+	{ANNOUNCE_RESOLVED, "incident.resolved", TO_TOLD, 0},
 };
 
 static int make_id(struct alerting *a, char ret[static 2 * ID_BYTES + 1])
@@ -43,17 +48,21 @@ static size_t find_told(const struct incident_entry *inc, const char *webhook)
 {
 	size_t i = 0;
 
-	while (i < inc->told_count && !text_equal(inc->told[i], webhook))
+	while (i < inc->told_count && !text_equal(inc->told[i].name, webhook))
 		i++;
 	return i;
 }
 
-int incident_add_told(struct incident_entry *inc, const char *webhook)
+int incident_add_told(struct incident_entry *inc, const char *webhook, bool heard)
 {
-	char **told, *copy;
+	size_t i = find_told(inc, webhook);
+	struct told_webhook *told;
+	char *copy;
 
-	if (find_told(inc, webhook) < inc->told_count)
+	if (i < inc->told_count) {
+		inc->told[i].heard |= heard;
 		return 0;
+	}
 	told = reallocarray(inc->told, inc->told_count + 1, sizeof(*told));
 	if (!told)
 		return -ENOMEM;
@@ -61,7 +70,7 @@ int incident_add_told(struct incident_entry *inc, const char *webhook)
 	copy = strdup(webhook);
 	if (!copy)
 		return -ENOMEM;
-	inc->told[inc->told_count++] = copy;
+	inc->told[inc->told_count++] = (struct told_webhook){copy, heard};
 	return 0;
 }
 
@@ -71,7 +80,7 @@ void incident_remove_told(struct incident_entry *inc, const char *webhook)
 
 	if (i == inc->told_count)
 		return;
-	free(inc->told[i]);
+	free(inc->told[i].name);
 	inc->told[i] = inc->told[--inc->told_count];
 }
 
@@ -117,23 +126,26 @@ static bool route_takes(const struct route *route, const struct incident_entry *
 
 static bool was_told(const struct route *route, const struct incident_entry *inc)
 {
-	return find_told(inc, route->webhook) < inc->told_count;
+	size_t i = find_told(inc, route->webhook);
+
+	return i < inc->told_count && inc->told[i].heard;
 }
 
 /* The type that the route is told, or NULL. One that hears of it late hears that it was opened. */
 static const char *choose_type(
 	const struct telling *telling, const struct route *route, const struct incident_entry *inc)
 {
-	if (telling->to_matching) {
-		if (!route_takes(route, inc))
-			return NULL;
-		return telling->mark == ANNOUNCE_UPDATED && !was_told(route, inc)
-			       ? "incident.opened"
-			       : telling->type;
-	}
-	if (!was_told(route, inc))
+	bool told = was_told(route, inc);
+
+	if (telling->mark == ANNOUNCE_RESOLVED && !route->send_resolved)
 		return NULL;
-	return telling->mark == ANNOUNCE_RESOLVED && !route->send_resolved ? NULL : telling->type;
+	if (telling->audience == TO_TOLD)
+		return told ? telling->type : NULL;
+	if (telling->audience == TO_NEW && find_told(inc, route->webhook) < inc->told_count)
+		return NULL;
+	if (!route_takes(route, inc))
+		return NULL;
+	return telling->mark == ANNOUNCE_UPDATED && !told ? "incident.opened" : telling->type;
 }
 
 /* What a body lists: those that fire by their severity, then those that ended. */
@@ -232,8 +244,8 @@ static int remember_told(
 	struct incident_entry *inc, const struct telling *telling, const struct notification *list,
 	size_t count)
 {
-	for (size_t i = 0; telling->to_matching && i < count; i++) {
-		int r = incident_add_told(inc, list[i].webhook);
+	for (size_t i = 0; telling->audience != TO_TOLD && i < count; i++) {
+		int r = incident_add_told(inc, list[i].webhook, true);
 
 		if (r < 0)
 			return r;
@@ -261,12 +273,12 @@ static int tell(struct alerting *a, struct incident_entry *inc, const struct tel
 	}
 	a->notification_count += count;
 	inc->incident.untold &= ~(int64_t) (telling->mark | telling->covers);
-	if (telling->to_matching && inc->incident.severity > inc->incident.held)
+	if (telling->audience == TO_MATCHING && inc->incident.severity > inc->incident.held)
 		inc->incident.held = inc->incident.severity;
 	incident_mark_changed(a, inc);
 	/* Who was told of the end knows of nothing that is open. */
 	while (telling->mark == ANNOUNCE_RESOLVED && inc->told_count > 0)
-		free(inc->told[--inc->told_count]);
+		free(inc->told[--inc->told_count].name);
 	return 0;
 }
 
@@ -300,9 +312,10 @@ int announce(struct alerting *a, int64_t now_ms)
 void alerting_not_told(struct alerting *a, int64_t incident, const char *webhook)
 {
 	struct incident_entry *inc = incident_entry_get(a, incident);
+	size_t i = inc ? find_told(inc, webhook) : 0;
 
-	if (inc)
-		incident_remove_told(inc, webhook);
+	if (inc && i < inc->told_count)
+		inc->told[i].heard = false;
 }
 
 int alerting_test_notification(

@@ -106,7 +106,7 @@ int alerting_restore_notification(struct alerting *a, const struct notification 
 		return 0;
 	}
 	/* Who takes nothing knows of nothing. */
-	return n->state == NOTIFICATION_FAILED ? 0 : incident_add_told(inc, n->webhook);
+	return incident_add_told(inc, n->webhook, n->state != NOTIFICATION_FAILED);
 }
 
 /* A firing alert whose incident is not known fires anew. */

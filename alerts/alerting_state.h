@@ -61,6 +61,13 @@ enum announcement {
 	ANNOUNCE_UPDATED = 4,
 	ANNOUNCE_ACKNOWLEDGED = 8,
 	ANNOUNCE_RESOLVED = 16,
+	ANNOUNCE_TO_NEW = 32,
+};
+
+/* A webhook that was to be told that an incident is open. */
+struct told_webhook {
+	char *name;
+	bool heard; /* false: nothing of it arrived, and nothing will */
 };
 
 /* An incident with what belongs to it. */
@@ -77,7 +84,7 @@ struct incident_entry {
 	int64_t moved_ms; /* an alert fired or ended last */
 	bool headline_stale; /* an alert of it ended: another may give it its headline now */
 	bool has_unlisted_ends; /* members that are marked so */
-	char **told;	   /* webhooks that know that it is open */
+	struct told_webhook *told;
 	size_t told_count;
 	bool changed;
 	TAILQ_ENTRY(incident_entry) changes;
@@ -173,7 +180,7 @@ int incident_make_flapping(struct alerting *a, const struct incident_entry *inc,
 void incident_begin_flapping(struct alerting *a, struct incident_entry *inc,
 	struct timeline_entry *turn);
 /* The alert fires, which is told with MARK; while the incident flaps only if it is graver than all that was
- * told. */
+ * told, or to those who were told of nothing. */
 void incident_mark_turn(
 	struct incident_entry *inc, const struct alert *alert, enum announcement mark);
 void incident_end_flapping(struct incident_entry *inc, int64_t now_ms);
@@ -199,7 +206,8 @@ struct incident_entry *incident_find(const struct alerting *a, const char *key,
 
 /* alerting_notify.c */
 int announce(struct alerting *a, int64_t now_ms);
-int incident_add_told(struct incident_entry *inc, const char *webhook);
+/* One that has HEARD of it has, whatever else did not arrive. */
+int incident_add_told(struct incident_entry *inc, const char *webhook, bool heard);
 void incident_remove_told(struct incident_entry *inc, const char *webhook);
 
 /* alerting_text.c: renders what the rule says of the alert into its texts, with the evidence of its

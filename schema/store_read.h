@@ -52,7 +52,7 @@ int reader_timeline(struct reader *r, int64_t incident, struct timeline_entry **
 int reader_notifications(struct reader *r, int64_t incident, const char *webhook,
 	struct notification **ret, size_t *ret_count);
 /* As far as they say who knows of the incident: of each webhook the last that was not given up, or
- * that told of its end. In the order of their ids, without bodies. */
+ * that told of its end, and the last. In the order of their ids, without bodies. */
 int reader_told(struct reader *r, int64_t incident, struct notification **ret, size_t *ret_count);
 /* Calls FN for all that are pending and have a higher id than AFTER, in the order of their ids; an
  * error of it stops and is returned. */

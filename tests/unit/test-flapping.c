@@ -163,6 +163,50 @@ static void test_graver_is_not_held(void **state)
 	run_scenario(rules, routes, steps, ELEMENTS(steps));
 }
 
+/* Who was told of nothing is told at once, however grave it is, and once: also where it does not arrive. */
+static void test_who_knows_nothing_is_told(void **state)
+{
+	static const struct rule_spec rules[] = {
+		{"Slow", "latency > 2", .severity = SEVERITY_CRITICAL, .summary = "slow"},
+		{"Disk", "disk > 2", .severity = SEVERITY_WARNING, .summary = "full"},
+		{0},
+	};
+	static const struct route_spec routes[] = {
+		{.webhook = "all"}, {.webhook = "dba", .match = "alertname=Disk"}, {0}};
+	static const struct route_spec more[] = {
+		{.webhook = "all"}, {.webhook = "dba", .match = "alertname=Disk"},
+		{.webhook = "new"}, {0}};
+	static const struct step steps[] = {
+		{20, "disk:a=3", "dba opened 1; "},
+		{21, "kill latency:a=1", ""},
+		{22, "kill latency:a=3 disk:a=1", ""},
+		{23, "kill disk:a=3", ""},
+		{24, "latency:a=1", ""},
+	};
+	static const struct step steps_with_more[] = {
+		{25, "latency:a=3", "new opened 1; "},
+		{26, "latency:a=1", ""},
+	};
+	static const struct step steps_without_arrival[] = {
+		{27, "latency:a=3", ""},
+		{28, "kill latency:a=1", ""},
+		{29, "kill latency:a=3", ""},
+		{628, "kill latency:a=3", ""},
+		{629, "kill latency:a=3", "all updated 1; dba updated 1; new opened 1; "},
+	};
+	struct world *w = world_begin(rules, routes);
+
+	flap(w, "latency:a=3", "latency:a=1");
+	world_run(w, steps, ELEMENTS(steps));
+	w->routes = more;
+	world_set_routes(w);
+	world_run(w, steps_with_more, ELEMENTS(steps_with_more));
+	alerting_not_told(w->alerting, 1, "new");
+	w->notifications[w->notification_count - 1].state = NOTIFICATION_FAILED;
+	world_run(w, steps_without_arrival, ELEMENTS(steps_without_arrival));
+	world_end(w);
+}
+
 /* What was told is what it was when the evaluation was over, whichever alert came first in it. */
 static void test_hold_begins_amid_a_handover(void **state)
 {
@@ -257,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_crash_loop_flaps),
 		cmocka_unit_test(test_crash_loop_is_bounded),
 		cmocka_unit_test(test_graver_is_not_held),
+		cmocka_unit_test(test_who_knows_nothing_is_told),
 		cmocka_unit_test(test_hold_begins_amid_a_handover),
 		cmocka_unit_test(test_settles_beside_what_moves),
 		cmocka_unit_test(test_slow_turns_are_no_flapping),

@@ -99,10 +99,12 @@ static void test_told(void **state)
 		" ('begin', 1, 'fourth', 'incident.opened', 'delivered', 1, 1, '', 'body'),"
 		" ('end', 1, 'fourth', 'incident.resolved', 'failed', 1, 1, '', 'body');");
 	assert_int_equal(reader_told(store_reader(f->store), 1, &list, &count), 0);
-	assert_int_equal(count, 3);
+	assert_int_equal(count, 5);
 	assert_string_equal(list[0].message_id, "quiet");
-	assert_string_equal(list[1].message_id, "m3000");
-	assert_string_equal(list[2].message_id, "end");
+	assert_string_equal(list[1].message_id, "lost");
+	assert_string_equal(list[2].message_id, "m3000");
+	assert_string_equal(list[3].message_id, "last");
+	assert_string_equal(list[4].message_id, "end");
 	assert_string_equal(list[0].body, "");
 	notification_list_free(list, count);
 	assert_int_equal(reader_notifications(store_reader(f->store), 1, "quiet", &list, &count), 0);

@@ -76,6 +76,7 @@ struct service {
 	bool io_known;	   /* what it read and wrote is known, or was */
 	bool calibrated;   /* `gone` makes up for what predecessors of this collector counted */
 	double start_time; /* as told: Unix time */
+	uint64_t port_pass; /* of search_ports.c: the last pass that looks for who has its port */
 	usec_t proportional_due; /* monotonic: a process that joins is not asked before */
 	bool proportional_read;
 	uint32_t ids[SERIES_COUNT];

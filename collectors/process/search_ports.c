@@ -2,9 +2,9 @@
 /* Which processes have the sockets that listen to the ports of services.
  *
  * A pass looks at the open files of every process once for all services without a main process, in as
- * many turns as it takes. What is likely comes first: what a main process left, then processes of the
- * user who made one of the sockets, and the youngest of them. A new pass begins when there is a socket
- * that the last one did not know, or a while after it; in between only new processes are looked at. */
+ * many turns as it takes. What is likely comes first: processes of the user who made one of the sockets, of
+ * these what a main process left, and the youngest of them. A new pass begins when there is a socket that the
+ * last one did not know, or a while after it; in between only new processes are looked at. */
 #include "collectors/process/search.h"
 
 #include <stdlib.h>
@@ -22,6 +22,7 @@ struct port_search {
 	struct port_index index;
 	uint64_t number; /* of the pass */
 	struct wanted_list wanted;
+	const struct service *only; /* whose sockets alone are wanted; NULL for none */
 	uid_t *owners; /* whose processes most likely have them; each once, in order */
 	size_t owner_count;
 	bool going; /* not every process was looked at yet */
@@ -65,8 +66,9 @@ bool search_is_wanted(struct collector *c, uint16_t port)
 	return s && port_index_has(&s->index, port);
 }
 
-/* Takes what is in L. */
-static int begin_pass(struct port_search *s, struct wanted_list *l)
+/* Takes what is in L: of ONLY, or (NULL) of all services without a main process. */
+static int begin_pass(
+	struct port_search *s, struct wanted_list *l, const struct service *only)
 {
 	s->first = !wanted_are_known(l, &s->wanted);
 	free(s->owners);
@@ -74,16 +76,19 @@ static int begin_pass(struct port_search *s, struct wanted_list *l)
 	s->owner_count = 0;
 	wanted_list_done(&s->wanted);
 	s->wanted = *l;
+	s->only = only;
 	*l = (struct wanted_list){NULL, 0};
 	s->number++;
+	for (size_t i = 0; i < s->wanted.count; i++)
+		s->wanted.items[i].service->port_pass = s->number;
 	s->going = true;
 	return wanted_list_owners(&s->wanted, &s->owners, &s->owner_count);
 }
 
 struct candidate {
 	pid_t pid;
-	bool left; /* by a main process of a service */
 	bool of_owner;
+	bool left; /* by a main process of a service */
 	uint64_t start;
 };
 
@@ -91,10 +96,10 @@ static int by_likelihood(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
 
-	if (x->left != y->left)
-		return x->left ? -1 : 1;
 	if (x->of_owner != y->of_owner)
 		return x->of_owner ? -1 : 1;
+	if (x->left != y->left)
+		return x->left ? -1 : 1;
 	if (x->start != y->start)
 		return x->start > y->start ? -1 : 1;
 	/* Of one clock tick: numbers are given upwards. */
@@ -111,11 +116,20 @@ static bool is_of_owner(const struct port_search *s, struct process *p)
 	return wanted_is_owner(s->owners, s->owner_count, p->pass.owner);
 }
 
-/* Of a configured service's processes, only one that a main process left may have taken its place. */
-static bool may_be_found(const struct process *p)
+/* Of a configured service's processes, only one that a main process left may have taken its place. While
+ * there is a main process there may be any number of them, whoever the users of the service are. */
+static bool may_take_its_place(const struct port_search *s, const struct process *p)
 {
-	return !p->kernel && (!p->service || !p->service->match ||
-				     (search_by_port(p->service) && service_has_left(p)));
+	const struct service *service = p->service;
+
+	return service->port_pass == s->number &&
+	       (service->mains == 0 || service == s->only) && service_has_left(p);
+}
+
+static bool may_be_found(const struct port_search *s, const struct process *p)
+{
+	return !p->kernel &&
+	       (!p->service || !p->service->match || may_take_its_place(s, p));
 }
 
 /* The processes that the pass did not look at yet. *RET_COUNT is 0 without memory, too. */
@@ -127,9 +141,9 @@ static struct candidate *find_candidates(
 	size_t position = 0, count = 0;
 
 	while (list && (p = map_next(c->processes, &position, NULL, NULL)))
-		if (p->pass.done != s->number && may_be_found(p))
+		if (p->pass.done != s->number && may_be_found(s, p))
 			list[count++] = (struct candidate){p->pid,
-				p->service && p->service->match, is_of_owner(s, p), p->start};
+				is_of_owner(s, p), p->service && p->service->match, p->start};
 	if (count > 1)
 		qsort(list, count, sizeof(*list), by_likelihood);
 	*ret_count = count;
@@ -265,9 +279,9 @@ static void look_at_candidates(struct turn *t, struct port_search *s)
 	while (i < count) {
 		struct process *p = scan_find(c, list[i].pid);
 
-		if (p && may_be_found(p))
+		if (p && may_be_found(s, p))
 			look_at(t, s, p);
-		if (p && p->pass.done != s->number && may_be_found(p))
+		if (p && p->pass.done != s->number && may_be_found(s, p))
 			return; /* its turn goes on */
 		i++;
 		if (search_turn_is_over(t))
@@ -277,9 +291,10 @@ static void look_at_candidates(struct turn *t, struct port_search *s)
 		end_pass(c, s);
 }
 
-static void start_pass(struct turn *t, struct port_search *s, struct wanted_list *l)
+static void start_pass(
+	struct turn *t, struct port_search *s, struct wanted_list *l, const struct service *only)
 {
-	int r = begin_pass(s, l);
+	int r = begin_pass(s, l, only);
 
 	if (r < 0)
 		collector_fail(t->collector, r);
@@ -299,7 +314,7 @@ bool search_ports(struct turn *t)
 	}
 	if (l.count > 0 &&
 		(!wanted_are_known(&l, &s->wanted) || (!s->going && clock_monotonic() >= s->again)))
-		start_pass(t, s, &l);
+		start_pass(t, s, &l, NULL);
 	if (l.count > 0 || s->going)
 		look_at_candidates(t, s);
 	wanted_list_done(&l);
@@ -315,7 +330,7 @@ void search_ports_of(struct turn *t, struct service *service)
 	if (r < 0)
 		collector_fail(t->collector, r);
 	if (r == 0 && l.count > 0) {
-		start_pass(t, s, &l);
+		start_pass(t, s, &l, service);
 		look_at_candidates(t, s);
 	}
 	wanted_list_done(&l);

@@ -4,20 +4,22 @@
  *
  * Its arguments are free, so that it can look like any server; "--port N" among them makes it listen
  * on 127.0.0.1. It writes "ready" and then obeys lines on its standard input: "exit N", "crash" (a
- * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid), "child N" (one
- * that listens to port N), "heir" (one that obeys in its parent's place, with its sockets, when that is
- * gone; writes its pid), "mute" (it closes its sockets; writes "muted"), "grow N" (N MiB of memory,
- * with another thread; writes the thread's number), "open N" (N files, or as many as it may; writes how
- * many), "leave" (the first thread ends, another one obeys from now on and writes "left"), "perish" (the
- * same, but seccomp ends the first one), "title TEXT" (in place of its arguments; writes "titled"),
- * "work N" (N ms of processor time; writes "worked"), "delegate N" (the same by a child, which ends
- * then), "hang FILE" (whoever asks for its memory waits until the file's server stores what it wrote). It
- * ends with its standard input, so none outlives its test. Linked statically, so that a copy is all it
- * needs. */
+ * real fault), "fork" (a child that sleeps until its parent is gone; writes its pid), "child N"
+ * (one that listens to port N), "nest N" (a child with a child of its own, which has these N files
+ * open alone, writes both pids and needs no parent), "heir" (one that obeys in its parent's place,
+ * with its sockets, when that is gone; writes its pid), "mute" (it closes its sockets; writes
+ * "muted"), "grow N" (N MiB of memory, with another thread; writes the thread's number), "open N"
+ * (N files, or as many as it may; writes how many), "leave" (the first thread ends, another one
+ * obeys from now on and writes "left"), "perish" (the same, but seccomp ends the first one), "title
+ * TEXT" (in place of its arguments; writes "titled"), "work N" (N ms of processor time; writes
+ * "worked"), "delegate N" (the same by a child, which ends then), "hang FILE" (whoever asks for its
+ * memory waits until the file's server stores what it wrote). It ends with its standard input, so
+ * none outlives its test. Linked statically, so that a copy is all it needs. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -125,7 +127,7 @@ static void grow(size_t mebibytes)
 	fflush(stdout);
 }
 
-static void open_files(int wanted)
+static int open_files(int wanted)
 {
 	struct rlimit limit;
 	int count = 0;
@@ -136,8 +138,31 @@ static void open_files(int wanted)
 	}
 	while (count < wanted && open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
 		count++;
-	printf("%d\n", count);
+	return count;
+}
+
+static void open_and_tell(int wanted)
+{
+	printf("%d\n", open_files(wanted));
 	fflush(stdout);
+}
+
+static void fork_nest(int files)
+{
+	struct pollfd input = {.fd = STDIN_FILENO};
+
+	if (fork() != 0)
+		return;
+	if (fork() != 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		sleep_on(NULL);
+	}
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	open_files(files);
+	printf("%d\n%d\n", (int) getppid(), (int) getpid());
+	fflush(stdout);
+	poll(&input, 1, -1);
+	_exit(0);
 }
 
 /* Mapping over a changed page of a file waits for its server, with the memory map locked. */
@@ -239,6 +264,8 @@ static void obey(char *line)
 		fork_child(NULL);
 	if (strncmp(line, "child ", 6) == 0)
 		fork_child(line + 6);
+	if (strncmp(line, "nest ", 5) == 0)
+		fork_nest(atoi(line + 5));
 	if (strcmp(line, "heir\n") == 0)
 		fork_heir();
 	if (strcmp(line, "mute\n") == 0)
@@ -246,7 +273,7 @@ static void obey(char *line)
 	if (strncmp(line, "grow ", 5) == 0)
 		grow((size_t) atoi(line + 5));
 	if (strncmp(line, "open ", 5) == 0)
-		open_files(atoi(line + 5));
+		open_and_tell(atoi(line + 5));
 	if (strncmp(line, "hang ", 5) == 0)
 		hang(line + 5);
 	if (strcmp(line, "leave\n") == 0)

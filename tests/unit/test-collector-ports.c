@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "collectors/process/scan.h"
 #include "collectors/process/service.h"
 #include "daemon/base/cleanup.h"
 #include "tests/unit/collector-fixture.h"
@@ -141,6 +142,41 @@ static void test_child_that_has_the_port_after_an_end_in_order(void **state)
 	assert_int_equal(e->pid, heir);
 	e = fixture_await(f, EXITED, "llama", 1);
 	assert_true(event_value(f, e, UP) == 1 && event_value(f, e, RESTARTS) == 0);
+}
+
+/* What users of a service leave behind has nobody else's socket: however much it is, nobody waits for the
+ * look at it. */
+static void test_left_of_a_service_that_runs(void **state)
+{
+	struct collector_fixture *f = *state;
+	uint16_t ports[] = {free_port(f), free_port(f)};
+	struct service_match *m;
+	struct server *gate = listening_server(f, ports[0]), *s;
+	uint64_t looked_at;
+	pid_t parent, left;
+
+	for (size_t i = 0; i < ELEMENTS(ports); i++) {
+		m = fixture_service(f, i == 0 ? "gate" : "llama");
+		m->ports = &ports[i];
+		m->port_count = 1;
+	}
+	fixture_begin(f, NULL);
+	fixture_await(f, STARTED, "gate", 1);
+	server_say(gate, "nest 8\n");
+	parent = server_hear(gate);
+	left = server_hear(gate);
+	fixture_await_value(f, "modelwatch_service_processes gate", 3);
+	kill(parent, SIGKILL);
+	fixture_await_value(f, "modelwatch_service_processes gate", 2);
+	looked_at = scan_find(f->collector, left)->pass.begun;
+	s = listening_server(f, ports[1]);
+	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, s->pid);
+	assert_int_equal(scan_find(f->collector, left)->pass.begun, looked_at);
+	/* Without its main process it may be the service. */
+	server_end(gate, SIGKILL);
+	fixture_await(f, EXITED, "gate", 1);
+	gate = listening_server(f, ports[0]);
+	assert_int_equal(fixture_await(f, STARTED, "gate", 2)->pid, gate->pid);
 }
 
 static int listen_at(in_addr_t host, uint16_t port)
@@ -275,6 +311,7 @@ int main(void)
 		BOTH(test_child_that_has_the_port_after_a_crash),
 		WITHOUT(test_child_that_has_the_port_for_a_while),
 		BOTH(test_child_that_has_the_port_after_an_end_in_order),
+		WITHOUT(test_left_of_a_service_that_runs),
 		BOTH(test_port_in_a_crowd),
 		BOTH(test_port_of_a_container),
 		WITHOUT(test_too_many_sockets), /* the last one: there is no way back to the host's network */

@@ -68,6 +68,11 @@ class Server:
         self._say("heir")
         return int(self._process.stdout.readline())
 
+    def nest(self, files):
+        """Starts a child with a child of its own that has files open. Returns both pids."""
+        self._say(f"nest {files}")
+        return int(self._process.stdout.readline()), int(self._process.stdout.readline())
+
     def grow(self, mebibytes):
         """Gives it memory and another thread: the end of both takes a while."""
         self._say(f"grow {mebibytes}")

@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From memory to the database: everything that is marked, in one transaction.
- *
- * Where the disk is full the reserve is given up, and what it frees is for what people must be told of:
- * samples, which are nearly all that is written, wait in memory until there is room again. */
-#include <string.h>
-
-#include "daemon/base/log.h"
-#include "daemon/base/text.h"
+/* From memory to the database: everything that is marked, in one transaction. */
 #include "daemon/engine/engine.h"
-#include "schema/reserve.h"
-
-#define ROOM_EVERY (5 * USEC_PER_SEC) /* looks for room on a full disk */
 
 /* What has rows of its own, in the order in which they are written. */
 static const struct {
@@ -62,33 +52,8 @@ static int write_changes(struct engine *e, const struct alerting_changes *change
 
 	if (r != -ENOSPC || e->full)
 		return r;
-	e->full = true;
-	reserve_release(e->database);
+	full_disk_begins(e);
 	return write_all(e, changes, ids);
-}
-
-int engine_keep_reserve(struct engine *e)
-{
-	int r = reserve_make(e->database);
-
-	if (r >= 0)
-		facts_doctor_retract(e, "reserve");
-	else if (!e->full) /* that is said already, and leaves no room for words */
-		facts_doctor(e, "reserve", CHECK_LIMITED,
-			"There is no room for the reserve beside the database: once its disk is full,"
-			" nobody is told of anything new.",
-			"Make room on the file system of the state directory.");
-	return r;
-}
-
-void engine_look_for_room(struct engine *e)
-{
-	usec_t now = clock_monotonic();
-
-	if (!e->full || usec_since(now, e->last_room) < ROOM_EVERY)
-		return;
-	e->last_room = now;
-	e->full = engine_keep_reserve(e) == -ENOSPC;
 }
 
 static void adopt_notifications(
@@ -102,29 +67,6 @@ static void adopt_notifications(
 	}
 }
 
-/* What R, of the last commit, says of the database; said when it changes. */
-static void report(struct engine *e, int r)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	const char *before = e->trouble ? e->trouble : "";
-
-	if (r < 0 || e->full)
-		buf_printf(&text, "the database cannot be written: %s; %s",
-			strerror(r < 0 ? -r : ENOSPC),
-			r < 0 ? "until it can nobody is told of anything new"
-			      : "alerting goes on, samples wait in memory");
-	if (buf_error(&text) < 0 || text_equal(before, text.data ? text.data : ""))
-		return;
-	if (text.data)
-		log_error("%s", text.data);
-	else
-		log_notice("the database can be written again");
-	free(e->trouble);
-	e->trouble = buf_take(&text);
-	e->trouble_of_samples = r == 0;
-	peers_tell_trouble(e);
-}
-
 static int commit_changes(struct engine *e)
 {
 	struct alerting_changes changes;
@@ -135,7 +77,7 @@ static int commit_changes(struct engine *e)
 		return r;
 	ids = calloc(changes.notification_count + 1, sizeof(*ids));
 	r = ids ? write_changes(e, &changes, ids) : -ENOMEM;
-	report(e, r);
+	trouble_report(e, r);
 	if (r < 0)
 		return r;
 	/* In this order: what is settled makes room, and the changes hold until alerting forgets them. */

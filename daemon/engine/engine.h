@@ -11,6 +11,7 @@
  *   moments.c      samples that wait for a commit
  *   events.c       events that wait for one
  *   services.c     services and their state
+ *   restarts.c     how often they restarted lately
  *   processes.c    their main processes
  *   facts.c        what roles say that is true
  *   role_states.c  what the supervisor says of roles
@@ -21,6 +22,8 @@
  *   webhooks.c     how each webhook is
  *   commands.c     what people ask for
  *   commit.c       all of it to the database, in one transaction
+ *   full_disk.c    the reserve, and room
+ *   trouble.c      why nothing can be written
  *
  * Everything changes in memory first and is marked by who has it: X_changed() says so, X_write() writes it
  * within engine_commit()'s one transaction, X_committed() is told that it is durable. Nothing is sent,
@@ -180,15 +183,19 @@ int engine_commit(struct engine *e);
 /* The same when everything that waits to be read is read: what comes together is written together. */
 void engine_commit_soon(struct engine *e);
 
-/* Makes the reserve beside the database; `doctor` is told where there is no room for it, since then nobody
- * is told of anything new on a full disk. */
-int engine_keep_reserve(struct engine *e);
-
-/* While the disk is full: looks now and then whether there is room again. */
-void engine_look_for_room(struct engine *e);
-
 /* Evaluates the rules; METRICS as in alerting_evaluate(). */
 void engine_evaluate(struct engine *e, const char *const metrics[]);
+
+/* full_disk.c: a commit found no room: what the reserve gives is for all but samples. */
+void full_disk_begins(struct engine *e);
+/* Makes the reserve beside the database; `doctor` is told where there is no room for it, since then nobody
+ * is told of anything new on a full disk. What reserve_make() returns. */
+int full_disk_keep_reserve(struct engine *e);
+/* While it is full: looks now and then whether there is room again. */
+void full_disk_look_for_room(struct engine *e);
+
+/* trouble.c: what R, of the last commit, says of the database; it is told when it changes. */
+void trouble_report(struct engine *e, int r);
 
 /* moments.c: puts a value into memory and into the moment TIME_MS that waits for the commit. -ENOMEM. */
 int moments_add(struct engine *e, struct value *value, int64_t time_ms, double number);
@@ -255,14 +262,23 @@ int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 int services_event(struct engine *e, const struct event *event, int64_t time_ms);
 /* What a fact about a service changes in its row. */
 int services_fact(struct engine *e, const char *service, const char *key, const char *value);
-/* The metric that changed with restarts that values told of since the last call; NULL for none. */
-const char *services_restarted(struct engine *e);
 /* Measures how often each restarted lately. */
 int services_tick(struct engine *e, int64_t now_ms);
 bool services_changed(const struct engine *e);
 int services_write(struct engine *e);
 void services_committed(struct engine *e);
 void services_done(struct engine *e);
+
+#define RESTARTS_TOTAL "modelwatch_service_restarts_total"
+
+/* restarts.c: a collector counts TOTAL of them. -EBADMSG where that is no count; -ENOMEM. */
+int restarts_take(struct engine *e, struct service_entry *entry, double total, int64_t time_ms);
+/* Measures how many there were lately. -ENOMEM. */
+int restarts_measure(struct engine *e, struct service_entry *entry, int64_t now_ms);
+/* The metric that changed with what was taken since the last call; NULL for none. */
+const char *restarts_changed(struct engine *e);
+/* Those of late that the database has, by the service's name. -ENOMEM, or errors of the database. */
+int restarts_restore(struct engine *e, struct service_entry *entry);
 
 /* processes.c: false where the event was known, or is of a process that there is no room for. */
 bool processes_is_news(struct engine *e, const struct event *event);

@@ -8,6 +8,7 @@ libengine_a_SOURCES = \
 	daemon/engine/engine.h \
 	daemon/engine/events.c \
 	daemon/engine/facts.c \
+	daemon/engine/full_disk.c \
 	daemon/engine/handover.c \
 	daemon/engine/incidents.c \
 	daemon/engine/ingest.c \
@@ -16,10 +17,12 @@ libengine_a_SOURCES = \
 	daemon/engine/peers.c \
 	daemon/engine/processes.c \
 	daemon/engine/program.c daemon/engine/program.h \
+	daemon/engine/restarts.c \
 	daemon/engine/role_states.c \
 	daemon/engine/rules.c \
 	daemon/engine/services.c \
 	daemon/engine/store_clock.h \
+	daemon/engine/trouble.c \
 	daemon/engine/undeliverable.c \
 	daemon/engine/values.c daemon/engine/values.h \
 	daemon/engine/webhooks.c

@@ -118,7 +118,7 @@ static int take_samples(struct peer *p, struct message *m)
 		if (r < 0)
 			return r;
 	}
-	restarted[0] = services_restarted(e);
+	restarted[0] = restarts_changed(e);
 	if (restarted[0])
 		engine_evaluate(e, restarted);
 	/* Until somebody reads that the collector looked, nobody believes what it saw. */
@@ -165,7 +165,7 @@ static int apply_samples(
 		if (known == metric_count)
 			metrics[metric_count++] = value->series.metric;
 	}
-	metrics[metric_count] = services_restarted(e);
+	metrics[metric_count] = restarts_changed(e);
 	metric_count += metrics[metric_count] != NULL;
 	metrics[metric_count] = NULL;
 	if (metric_count > 0)

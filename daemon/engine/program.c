@@ -108,7 +108,7 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 	webhooks_tick(e);
 	engine_evaluate(e, NULL);
 	measure(e, now_ms);
-	engine_look_for_room(e);
+	full_disk_look_for_room(e);
 	engine_commit(e);
 	sd_event_source_set_time_relative(source, e->evaluate);
 	return 0;
@@ -129,7 +129,7 @@ static int on_upkeep(sd_event_source *source, uint64_t now, void *userdata)
 	if (more <= 0)
 		store_checkpoint(e->store);
 	if (!e->full)
-		engine_keep_reserve(e);
+		full_disk_keep_reserve(e);
 	sd_event_source_set_time_relative(source, more > 0 ? 50 * USEC_PER_MSEC : UPKEEP_EVERY);
 	return 0;
 }
@@ -329,7 +329,7 @@ static int start_engine(struct engine *e)
 	r = read_boot_id(&e->boot);
 	/* What an engine before this one found out about webhooks. */
 	facts_forget(e, role_rows[ROLE_ENGINE].name);
-	engine_keep_reserve(e);
+	full_disk_keep_reserve(e);
 	if (r >= 0)
 		r = restore(e);
 	if (r >= 0)

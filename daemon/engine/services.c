@@ -6,12 +6,7 @@
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
 
-#define RECENT_MS	   INT64_C(600000) /* restarts count as recent for ten minutes */
-#define RECENT_MAX	   64		   /* of them are told apart */
-#define RECENT_REPEAT_MS   INT64_C(60000)  /* the unchanged gauge is stored again */
-#define UP		   "modelwatch_service_up"
-#define RESTARTS	   "modelwatch_service_restarts_total"
-#define RECENT_RESTARTS	   "modelwatch_service_recent_restarts"
+#define UP "modelwatch_service_up"
 
 static void free_entry(void *p)
 {
@@ -85,81 +80,6 @@ static int set_state(struct service_entry *entry, enum service_state state, int6
 	return state == SERVICE_DOWN ? 0 : text_replace(&entry->record.reason, "");
 }
 
-/* Remembers that a restart was seen at TIME_MS. */
-static int add_restart(struct service_entry *entry, int64_t time_ms)
-{
-	int64_t *restarts;
-
-	if (entry->restart_count == RECENT_MAX) {
-		memmove(entry->restarts, entry->restarts + 1,
-			(RECENT_MAX - 1) * sizeof(*restarts));
-		entry->restart_count--;
-	}
-	restarts = reallocarray(entry->restarts, entry->restart_count + 1, sizeof(*restarts));
-	if (!restarts)
-		return -ENOMEM;
-	entry->restarts = restarts;
-	entry->restarts[entry->restart_count++] = time_ms;
-	return 0;
-}
-
-static int put_recent(struct engine *e, struct service_entry *entry, int64_t now_ms)
-{
-	struct value *value;
-	size_t old = 0;
-	int r;
-
-	while (old < entry->restart_count && now_ms - entry->restarts[old] > RECENT_MS)
-		old++;
-	if (old > 0) {
-		entry->restart_count -= old;
-		memmove(entry->restarts, entry->restarts + old,
-			entry->restart_count * sizeof(*entry->restarts));
-		/* It runs well again: how an earlier process ended explains nothing any more. */
-		if (entry->restart_count == 0 && entry->record.state == SERVICE_UP)
-			alerting_forget_evidence(e->alerting, entry->record.name);
-	}
-	r = values_find_simple(e->values, RECENT_RESTARTS, "service", entry->record.name, &value);
-	if (r < 0)
-		return r == -E2BIG || r == -EINVAL ? 0 : r;
-	if (value->time_ms > 0 && value->current == (double) entry->restart_count &&
-		now_ms - value->time_ms < RECENT_REPEAT_MS)
-		return 0;
-	return moments_add(e, value, now_ms, (double) entry->restart_count);
-}
-
-static int take_restarts(
-	struct engine *e, struct service_entry *entry, double total, int64_t time_ms)
-{
-	int64_t restarts;
-	int r;
-
-	if (!(total >= 0 && total < (double) (INT64_C(1) << 53)))
-		return -EBADMSG;
-	restarts = (int64_t) total;
-	if (restarts == entry->record.restarts)
-		return 0;
-	if (restarts > entry->record.restarts) {
-		r = add_restart(entry, time_ms);
-		if (r == 0)
-			r = put_recent(e, entry, time_ms);
-		if (r < 0)
-			return r;
-		e->restarted = true;
-	}
-	entry->record.restarts = restarts;
-	entry->changed = true;
-	return 0;
-}
-
-const char *services_restarted(struct engine *e)
-{
-	bool restarted = e->restarted;
-
-	e->restarted = false;
-	return restarted ? RECENT_RESTARTS : NULL;
-}
-
 /* Ends series of a service that is no longer there, or down. */
 struct ending {
 	struct engine *engine;
@@ -225,7 +145,7 @@ static int set_up(struct service_entry *entry, int64_t time_ms)
 int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 {
 	bool up = text_equal(value->series.metric, UP);
-	bool restarts = text_equal(value->series.metric, RESTARTS);
+	bool restarts = text_equal(value->series.metric, RESTARTS_TOTAL);
 	const char *name = labels_get(&value->series.labels, "service");
 	struct service_entry *entry;
 	int r;
@@ -240,7 +160,7 @@ int services_value(struct engine *e, const struct value *value, int64_t time_ms)
 	if (restarts)
 		return sample_is_stale(value->current)
 			       ? 0
-			       : take_restarts(e, entry, value->current, time_ms);
+			       : restarts_take(e, entry, value->current, time_ms);
 	if (sample_is_stale(value->current))
 		return set_state(entry, SERVICE_UNKNOWN, time_ms);
 	return value->current > 0 ? set_up(entry, time_ms)
@@ -289,7 +209,7 @@ int services_tick(struct engine *e, int64_t now_ms)
 	size_t position = 0;
 
 	while ((entry = map_next(e->services, &position, NULL, NULL))) {
-		int r = entry->removed ? 0 : put_recent(e, entry, now_ms);
+		int r = entry->removed ? 0 : restarts_measure(e, entry, now_ms);
 
 		if (r < 0)
 			return r;
@@ -330,37 +250,6 @@ int services_configure(struct engine *e)
 	return 0;
 }
 
-/* Restarts of the last ten minutes, from the history of their counter. */
-struct history {
-	struct service_entry *entry;
-	double last;
-	bool first;
-};
-
-static int add_history(void *userdata, const struct series *series, int64_t time_ms, double number)
-{
-	struct history *h = userdata;
-	bool rose = !h->first && number > h->last;
-
-	if (sample_is_stale(number))
-		return 0;
-	h->first = false;
-	h->last = number;
-	return rose ? add_restart(h->entry, time_ms) : 0;
-}
-
-static int restore_recent(struct engine *e, struct service_entry *entry)
-{
-	struct label label = {(char *) (uintptr_t) "service", entry->record.name};
-	struct series series = {(char *) (uintptr_t) RESTARTS, {&label, 1}};
-	struct history history = {.entry = entry, .first = true};
-	int64_t now_ms = engine_now(e);
-	int r = reader_range(store_reader(e->store), &series, now_ms - RECENT_MS, now_ms,
-		add_history, &history);
-
-	return r == -ENOENT ? 0 : r;
-}
-
 /* On a full disk its row was written and its samples were not: the row is what is true. */
 static int restore_up(struct engine *e, const struct service_entry *entry)
 {
@@ -395,7 +284,7 @@ static int restore_service(struct engine *e, const struct service_record *from)
 		r = text_replace(&entry->record.url, from->url);
 	if (r == 0)
 		r = restore_up(e, entry);
-	return r < 0 ? r : restore_recent(e, entry);
+	return r < 0 ? r : restarts_restore(e, entry);
 }
 
 int services_restore(struct engine *e)

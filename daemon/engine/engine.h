@@ -277,7 +277,8 @@ int restarts_take(struct engine *e, struct service_entry *entry, double total, i
 int restarts_measure(struct engine *e, struct service_entry *entry, int64_t now_ms);
 /* The metric that changed with what was taken since the last call; NULL for none. */
 const char *restarts_changed(struct engine *e);
-/* Those of late that the database has, by the service's name. -ENOMEM, or errors of the database. */
+/* Those of late that the database has, of a service whose row was restored. -ENOMEM, or errors of the
+ * database. */
 int restarts_restore(struct engine *e, struct service_entry *entry);
 
 /* processes.c: false where the event was known, or is of a process that there is no room for. */

@@ -102,7 +102,7 @@ static int add_history(void *userdata, const struct series *series, int64_t time
 	return rose ? add_restart(h->entry, time_ms) : 0;
 }
 
-int restarts_restore(struct engine *e, struct service_entry *entry)
+static int restore_history(struct engine *e, struct service_entry *entry)
 {
 	struct label label = {(char *) (uintptr_t) "service", entry->record.name};
 	struct series series = {(char *) (uintptr_t) RESTARTS_TOTAL, {&label, 1}};
@@ -112,4 +112,34 @@ int restarts_restore(struct engine *e, struct service_entry *entry)
 		add_history, &history);
 
 	return r == -ENOENT ? 0 : r;
+}
+
+/* On a full disk its row was written and its samples were not. The collector goes on from the row; when
+ * the restarts were of which there is no sample nobody knows, but not after its state last changed. */
+static int restore_missing(struct engine *e, struct service_entry *entry)
+{
+	const struct service_record *record = &entry->record;
+	struct value *value;
+	int64_t missing;
+	int r = values_find_simple(e->values, RESTARTS_TOTAL, "service", record->name, &value);
+
+	if (r < 0)
+		return r == -E2BIG || r == -EINVAL ? 0 : r;
+	/* Also false where the series ended. */
+	if (record->state == SERVICE_UNKNOWN ||
+		!(value->current >= 0 && value->current < (double) record->restarts))
+		return 0;
+	missing = value->time_ms > 0 ? record->restarts - (int64_t) value->current : 0;
+	for (int64_t i = 0; r == 0 && i < missing && i < RECENT_MAX; i++)
+		r = add_restart(entry, record->since_ms);
+	value->current = (double) record->restarts;
+	value->time_ms = value_time(value, record->since_ms);
+	return r;
+}
+
+int restarts_restore(struct engine *e, struct service_entry *entry)
+{
+	int r = restore_history(e, entry);
+
+	return r < 0 ? r : restore_missing(e, entry);
 }

@@ -199,3 +199,31 @@ def test_what_is_down_stays_so_over_a_kill(small_disk):
     assert site.service_state("llama")["state"] == "down"
     site.servers["llama"].start()
     site.hook.wait("incident.resolved", service="llama")
+
+
+def _crash(site, rounds):
+    for _ in range(rounds):
+        before = site.service_state("llama")["restarts"]
+        site.servers["llama"].replace()
+        eventually(lambda: (s := site.service_state("llama"))["state"] == "up"
+                   and s["restarts"] == before + 1, "restart seen")
+
+
+def test_restarts_stay_counted_over_a_kill(small_disk):
+    """Their row was written, and their samples were not."""
+    site = small_disk
+    site.start()
+    site.wait_service("llama")
+    _fill(site)
+    site.daemon.wait_log(FULL)
+    _crash(site, 4)
+    site.daemon.kill_all()
+    _fill_beside(site)
+    site.daemon.start()
+    site.wait_service("llama")
+    _make_room(site)
+    _wait_well(site)
+    _crash(site, 1)
+    assert site.service_state("llama")["restarts"] == 5
+    lately = 'modelwatch_service_recent_restarts{service="llama"} 5'
+    eventually(lambda: lately in site.tcp.get("/metrics").text, lately)

@@ -26,21 +26,12 @@
 /* The kernel's SO_PEERPIDFD as of Linux 6.5, which older headers lack. */
 #define PEER_PIDFD 77
 
-/* A request that is answered when what it did is durable. */
+/* A request that waits for what comes of it. */
 struct command {
 	struct command *next;
 	int64_t peer; /* pid of the `web` that asked */
 	uint64_t request;
-	bool ready; /* STATUS and BODY are the answer once everything is committed */
-	unsigned status;
-	char *body;
 };
-
-static void command_free(struct command *c)
-{
-	free(c->body);
-	free(c);
-}
 
 static int answer(struct engine *e, int64_t pid, uint64_t request, unsigned status, const char *body)
 {
@@ -68,48 +59,12 @@ static int answer_error(struct peer *p, uint64_t request, unsigned status, const
 	return 0;
 }
 
-/* Answers the command at that place of the list, and takes it out. */
-static void answer_at(struct engine *e, struct command **at)
-{
-	struct command *c = *at;
-
-	*at = c->next;
-	answer(e, c->peer, c->request, c->status, c->body ? c->body : "{}");
-	command_free(c);
-}
-
-void commands_answer(struct engine *e)
-{
-	struct command **at = &e->commands;
-
-	while (*at)
-		if ((*at)->ready)
-			answer_at(e, at);
-		else
-			at = &(*at)->next;
-}
-
-static struct command **find_place(struct engine *e, const struct command *c)
-{
-	struct command **at = &e->commands;
-
-	while (*at != c)
-		at = &(*at)->next;
-	return at;
-}
-
-/* Answers C alone: what the others did may not be durable yet. */
-static void answer_one(struct engine *e, const struct command *c)
-{
-	answer_at(e, find_place(e, c));
-}
-
 void commands_done(struct engine *e)
 {
 	while (e->commands) {
 		struct command *next = e->commands->next;
 
-		command_free(e->commands);
+		free(e->commands);
 		e->commands = next;
 	}
 }
@@ -132,17 +87,20 @@ static struct command *add_command(struct peer *p, uint64_t request)
 		c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
-	*c = (struct command){
-		.next = p->engine->commands, .peer = p->pid, .request = request, .status = 200};
+	*c = (struct command){p->engine->commands, p->pid, request};
 	p->engine->commands = c;
 	return c;
 }
 
-/* C did nothing: its answer is another. */
-static void drop_command(struct engine *e, struct command *c)
+/* It waits no more. */
+static void remove_command(struct engine *e, struct command *c)
 {
-	*find_place(e, c) = c->next;
-	command_free(c);
+	struct command **at = &e->commands;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	free(c);
 }
 
 /* True where the peer's supplementary groups hold GROUP. */
@@ -324,27 +282,34 @@ static int answer_refused(struct peer *p, uint64_t number, int64_t incident, int
 	}
 }
 
+/* It is done, stands in memory and is told of to nobody until it is stored. */
+static int answer_unstored(struct peer *p, uint64_t number, int r)
+{
+	const char *trouble = p->engine->trouble;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	buf_printf(&text, "%s; what was asked takes effect once it is stored",
+		trouble ? trouble : strerror(-r));
+	return answer_error(p, number, 503, text.data ? text.data : strerror(-r));
+}
+
 static int run_verb(struct peer *p, uint64_t number,
 	int (*run)(struct engine *, const struct request *), const char *argument,
 	const char *actor, const char *comment)
 {
 	struct request request = {.actor = actor, .comment = comment};
-	/* Before anything changes: what is done must be answered. */
-	struct command *c = add_command(p, number);
 	int r = num_parse_i64(argument, &request.incident);
 
-	if (!c)
-		return answer_error(p, number, 503, "too many requests wait");
 	if (r == 0)
 		r = run(p->engine, &request);
 	if (r == -ENOENT && incidents_recall(p->engine, request.incident) == 0)
 		r = run(p->engine, &request);
-	if (r < 0) {
-		drop_command(p->engine, c);
+	if (r < 0)
 		return answer_refused(p, number, request.incident, r);
-	}
-	c->ready = true;
-	engine_commit(p->engine);
+	r = engine_commit(p->engine);
+	if (r < 0)
+		return answer_unstored(p, number, r);
+	answer(p->engine, p->pid, number, 200, "{}");
 	return 0;
 }
 
@@ -392,9 +357,9 @@ static int test_webhook(struct peer *p, uint64_t number, const char *webhook)
 		r = deliveries_add(e, &n, 0, c);
 	notification_done(&n);
 	if (r < 0) {
-		c->status = 503;
-		answer_one(e, c);
-		return 0;
+		remove_command(e, c);
+		return answer_error(p, number, 503,
+			r == -ENOBUFS ? "too many notifications wait for it" : strerror(-r));
 	}
 	deliveries_send(e);
 	return 0;
@@ -405,10 +370,11 @@ void command_tested(struct engine *e, struct command *c, const struct notificati
 {
 	json_t *body = json_pack("{s:s, s:b, s:i, s:s}", "webhook", n->webhook, "delivered",
 		n->state == NOTIFICATION_DELIVERED, "status", (int) status, "error", text);
+	_cleanup_free_ char *reply = body ? json_dumps(body, JSON_COMPACT) : NULL;
 
-	c->body = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	json_decref(body);
-	answer_one(e, c);
+	answer(e, c->peer, c->request, 200, reply ? reply : "{}");
+	remove_command(e, c);
 }
 
 int commands_message(struct peer *p, struct message *m)

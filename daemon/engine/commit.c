@@ -99,7 +99,6 @@ int engine_commit(struct engine *e)
 		return r;
 	peers_acknowledge(e);
 	deliveries_send(e);
-	commands_answer(e);
 	return 0;
 }
 

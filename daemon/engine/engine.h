@@ -176,8 +176,8 @@ struct engine {
 /* Store time now. */
 int64_t engine_now(struct engine *e);
 
-/* Writes everything that changed in one transaction; then acknowledges, answers and sends what waited
- * for it. 0, or -errno (logged once): everything stays marked. */
+/* Writes everything that changed in one transaction; then acknowledges and sends what waited for it. 0, or
+ * -errno (logged once): everything stays marked. */
 int engine_commit(struct engine *e);
 
 /* The same when everything that waits to be read is read: what comes together is written together. */
@@ -392,8 +392,6 @@ bool webhook_takes(struct engine *e, const struct notification *n);
 /* commands.c: what `web` hands on. What a person did wrong is answered; -EBADMSG where `web` did; or as
  * peer_send(). */
 int commands_message(struct peer *p, struct message *m);
-/* What the commit made true is answered. */
-void commands_answer(struct engine *e);
 /* Frees those that wait, unanswered. */
 void commands_done(struct engine *e);
 /* The test that C waits for came to an end: HTTP's STATUS, or 0 and why in TEXT. Answers it, and frees C. */

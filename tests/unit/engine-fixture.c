@@ -143,6 +143,8 @@ static int on_notify(struct link *l, struct message *m, void *userdata)
 static int on_web(struct link *l, struct message *m, void *userdata)
 {
 	struct engine_fixture *f = userdata;
+	const char *body;
+	size_t size;
 
 	if (m->type == MESSAGE_TROUBLE) {
 		snprintf(f->trouble, sizeof(f->trouble), "%s", message_string(m));
@@ -150,6 +152,8 @@ static int on_web(struct link *l, struct message *m, void *userdata)
 	}
 	message_u64(m);
 	f->status = (unsigned) message_u64(m);
+	body = message_bytes(m, &size);
+	snprintf(f->reply, sizeof(f->reply), "%.*s", (int) size, body);
 	f->replies++;
 	return 0;
 }

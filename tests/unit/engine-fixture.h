@@ -47,6 +47,7 @@ struct engine_fixture {
 	uint64_t held;	    /* the id of that, or 0 */
 	unsigned status; /* of the last reply to `web`; 0 while it is awaited */
 	size_t replies;	 /* to `web`, all in all */
+	char reply[256]; /* the body of the last */
 	char trouble[256];
 };
 

@@ -36,7 +36,7 @@ static void tell_story(struct engine_fixture *f)
 	engine_fixture_await(f, engine_fixture_posts(f, "oncall", "incident.opened") > 0);
 	engine_fixture_command(f, "acknowledge", "1");
 	engine_fixture_await(f, f->status != 0);
-	assert_int_equal(f->status, 200);
+	assert_true(f->status == 200 || f->status == 503); /* a write failed, and is done again */
 	engine_fixture_await(f, engine_fixture_posts(f, "oncall", "incident.acknowledged") > 0);
 	send_event(f, EVENT_PROCESS_STARTED, 101, 1);
 	engine_fixture_await(f, engine_fixture_posts(f, "oncall", "incident.resolved") > 0);
@@ -194,9 +194,12 @@ static void test_trouble_is_told(void **state)
 	fault_remove();
 }
 
-/* What waits for its commit is not answered by the failure of something else. */
-static void test_an_answer_is_durable(void **state)
+/* What cannot be stored is said at once, and takes effect when it can. */
+static void test_what_is_not_stored_is_said(void **state)
 {
+	static const struct {
+		const char *verb, *argument;
+	} commands[] = {{"acknowledge", "1"}, {"test-webhook", "oncall"}};
 	struct engine_fixture f;
 
 	fault_install();
@@ -206,14 +209,16 @@ static void test_an_answer_is_durable(void **state)
 	send_event(&f, EVENT_PROCESS_EXITED, 100, 0);
 	engine_fixture_await(&f, engine_fixture_posts(&f, "oncall", "incident.opened") > 0);
 	fault_arm(1, SQLITE_IOERR_WRITE, INT_MAX);
-	engine_fixture_command(&f, "acknowledge", "1");
-	engine_fixture_command(&f, "test-webhook", "oncall");
-	engine_fixture_await(&f, f.replies > 0);
-	assert_int_equal(f.replies, 1);
-	assert_int_equal(f.status, 503);
+	for (size_t i = 0; i < ELEMENTS(commands); i++) {
+		engine_fixture_command(&f, commands[i].verb, commands[i].argument);
+		engine_fixture_await(&f, f.status != 0);
+		assert_int_equal(f.status, 503);
+		assert_non_null(strstr(f.reply, "Input/output error"));
+	}
+	assert_int_equal(engine_fixture_posts(&f, "oncall", "incident.acknowledged"), 0);
 	fault_disarm();
-	engine_fixture_await(&f, f.replies > 1);
-	assert_int_equal(f.status, 200);
+	engine_fixture_await(&f, engine_fixture_posts(&f, "oncall", "incident.acknowledged") > 0);
+	assert_int_equal(f.replies, 2);
 	engine_fixture_stop(&f);
 	engine_fixture_remove(&f);
 	fault_remove();
@@ -286,7 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_lost_or_sent_twice),
 		cmocka_unit_test(test_trouble_is_told),
-		cmocka_unit_test(test_an_answer_is_durable),
+		cmocka_unit_test(test_what_is_not_stored_is_said),
 		cmocka_unit_test(test_gauges_end_with_the_service),
 		cmocka_unit_test(test_a_dead_webhook_holds_up_no_other),
 	};

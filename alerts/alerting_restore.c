@@ -23,10 +23,17 @@ static struct rule_entry *find_rule(struct alerting *a, const char *rule)
 static int restore_evidence(struct alerting *a, const struct alert *alert)
 {
 	const char *service = labels_get(&alert->labels, "service");
+	struct known_evidence *known = service ? map_get_string(a->evidence, service) : NULL;
+	int r;
 
-	if (!service || alert->evidence_count == 0)
+	if (!service || alert->evidence_count == 0 ||
+		(known && known->started_ms > alert->started_ms))
 		return 0;
-	return alerting_evidence(a, service, alert->evidence, alert->evidence_count);
+	r = alerting_evidence(a, service, alert->evidence, alert->evidence_count);
+	known = map_get_string(a->evidence, service);
+	if (known)
+		known->started_ms = alert->started_ms;
+	return r;
 }
 
 int alerting_restore_alert(struct alerting *a, const struct alert *alert)

@@ -93,6 +93,7 @@ struct incident_entry {
 struct known_evidence {
 	struct evidence *list;
 	size_t count;
+	int64_t started_ms; /* restored: of the alert that carries it */
 };
 
 struct alerting {

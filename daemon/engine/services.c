@@ -290,12 +290,17 @@ static int restore_service(struct engine *e, const struct service_record *from)
 int services_restore(struct engine *e)
 {
 	struct service_record *services = NULL;
-	size_t count = 0;
+	struct service_entry *entry;
+	size_t count = 0, position = 0;
 	int r = reader_services(store_reader(e->store), &services, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = restore_service(e, &services[i]);
 	service_list_free(services, count);
+	/* What an alert that goes on carries is of an end that explains nothing any more. */
+	while (r == 0 && (entry = map_next(e->services, &position, NULL, NULL)))
+		if (entry->restart_count == 0 && !*entry->record.reason)
+			alerting_forget_evidence(e->alerting, entry->record.name);
 	return r;
 }
 

@@ -106,6 +106,13 @@ void world_set_routes(struct world *w)
 	alerting_set_routes(w->alerting, routes, count);
 }
 
+static void restore_alerts(struct world *w, int64_t incident)
+{
+	for (size_t i = 0; i < w->alert_count; i++)
+		if (w->alerts[i].incident == incident)
+			assert_int_equal(alerting_restore_alert(w->alerting, &w->alerts[i]), 0);
+}
+
 static void start(struct world *w)
 {
 	static const struct alerting_host host = {"gpu7", "id", "https://mw.example.net"};
@@ -118,10 +125,11 @@ static void start(struct world *w)
 	world_set_rules(w);
 	world_set_routes(w);
 	/* The newest first, as the store lists them. */
-	for (size_t i = w->incident_count; i > 0; i--)
+	for (size_t i = w->incident_count; i > 0; i--) {
 		assert_int_equal(alerting_restore_incident(w->alerting, &w->incidents[i - 1]), 0);
-	for (size_t i = 0; i < w->alert_count; i++)
-		assert_int_equal(alerting_restore_alert(w->alerting, &w->alerts[i]), 0);
+		restore_alerts(w, w->incidents[i - 1].id);
+	}
+	restore_alerts(w, 0);
 	for (size_t i = 0; i < w->timeline_count; i++)
 		assert_int_equal(alerting_restore_timeline(w->alerting, &w->timeline[i]), 0);
 	for (size_t i = 0; i < w->notification_count; i++)

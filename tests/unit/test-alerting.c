@@ -54,6 +54,27 @@ static void test_evidence_taken_back(void **state)
 	world_end(w);
 }
 
+/* After a restart what the newest of its alerts carries is known, in whichever incident it is. */
+static void test_evidence_restored(void **state)
+{
+	static const struct rule_spec rules[] = {
+		{"Down", "up == 0", .severity = SEVERITY_CRITICAL, .summary = "down: {{ reason }}"},
+		{"Zone", "zone == 1", .group_by = "zone", .summary = "zone: {{ reason }}"},
+		{"Later", "later == 1", .summary = "later: {{ reason }}"},
+		{0},
+	};
+	static const struct step steps[] = {
+		{1, "evidence:a=oom up:a=0", "oncall opened 1; "},
+		{2, "evidence:a=signalled zone:a=1", "oncall opened 2; "},
+		{3, "kill later:a=1", "oncall updated 1; "},
+	};
+	struct world *w = world_begin(rules, route_oncall);
+
+	world_run(w, steps, ELEMENTS(steps));
+	assert_string_equal(w->alerts[2].summary, "later: signalled");
+	world_end(w);
+}
+
 /* However many services come and go, and whatever is said of them: those with room are told of, and a
  * service that is over makes room. */
 static void test_more_evidence_than_is_kept(void **state)
@@ -227,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_opens_and_resolves),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_evidence_taken_back),
+		cmocka_unit_test(test_evidence_restored),
 		cmocka_unit_test(test_more_evidence_than_is_kept),
 		cmocka_unit_test(test_for),
 		cmocka_unit_test(test_at_least),

@@ -16,7 +16,10 @@
 	"[service llama]\nexecutable = /bin/llama\n" RULE
 #define LARGE                                                                                      \
 	"[alert Large]\nexpr = modelwatch_service_resident_bytes > 10\nseverity = critical\n"     \
-	"group-by = rule\n"
+	"group-by = rule\nsummary = large{{#reason}}: {{ reason }}{{/reason}}\n"
+#define HUGE                                                                                       \
+	"[alert Huge]\nexpr = modelwatch_service_resident_bytes > 100\nseverity = critical\n"     \
+	"group-by = rule\nsummary = huge{{#reason}}: {{ reason }}{{/reason}}\n"
 #define WEBHOOK "[webhook oncall]\nurl = http://127.0.0.1:9/\n"
 
 /* By how much our monotonic clock is fast: no test waits for a day. */
@@ -81,6 +84,41 @@ static void test_each_end_has_its_reason(void **state)
 	check_story(&f, "down: killed", "");
 	send_event(&f, EVENT_SERVICE_MISSING, 0, 0);
 	check_story(&f, "down", "");
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+static bool newest_is(const struct engine_fixture *f, const char *title)
+{
+	struct reader *reader = open_reader(f);
+	struct incident *incidents;
+	bool is_so;
+	size_t count;
+
+	assert_int_equal(reader_incidents(reader, INCIDENTS_ALL, 1, &incidents, &count), 0);
+	is_so = count > 0 && text_equal(incidents[0].title, title);
+	incident_list_free(incidents, count);
+	reader_close(reader);
+	return is_so;
+}
+
+/* An alert that goes on says why it began; where the service runs well again that explains nothing more. */
+static void test_restart_brings_back_no_reason(void **state)
+{
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, CONFIG LARGE HUGE);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	f.reason = "killed";
+	send_event(&f, EVENT_PROCESS_EXITED, 100, 0);
+	send_event(&f, EVENT_PROCESS_STARTED, 101, 1);
+	engine_fixture_resident(&f, 50);
+	engine_fixture_await(&f, newest_is(&f, "large: killed"));
+	engine_fixture_stop(&f);
+	engine_fixture_start(&f);
+	engine_fixture_resident(&f, 500);
+	engine_fixture_await(&f, newest_is(&f, "huge"));
 	engine_fixture_stop(&f);
 	engine_fixture_remove(&f);
 }
@@ -392,6 +430,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_end_has_its_reason),
+		cmocka_unit_test(test_restart_brings_back_no_reason),
 		cmocka_unit_test(test_webhook_that_takes_nothing),
 		cmocka_unit_test(test_failure_with_a_long_text),
 		cmocka_unit_test(test_webhook_that_is_gone),

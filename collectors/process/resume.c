@@ -156,6 +156,77 @@ static void tell_missed(struct service *s, const struct resumption *r, size_t i)
 	service_missed(s, &r->known->processes[i], p->status_known ? &p->status : NULL);
 }
 
+/* It goes on as a main process, whatever it shows now. False where it is another service's by now. */
+static bool keep(
+	struct service *s, const struct known_process *known, const struct proc_stat *stat)
+{
+	struct collector *c = s->collector;
+	struct process *p = scan_find(c, stat->pid);
+
+	if (!p)
+		p = scan_add(c, stat);
+	if (!p || p->service)
+		return !p || p->service == s;
+	if (may_show_title(known, stat) && text_replace(&p->found_by, known->command_line) < 0)
+		collector_fail(c, -ENOMEM);
+	p->matched = true;
+	service_adopt(s, p);
+	return true;
+}
+
+/* A main process of a discovered service. False where it is a configured one's now. */
+static bool resume_server(
+	struct service *s, const struct known_process *known, const struct proc_stat *stat)
+{
+	struct collector *c = s->collector;
+	struct identity i;
+	bool configured;
+	int r = proc_read_identity(c->reader, stat->pid, c->identity, &i);
+
+	if (r < 0 && !proc_is_kept_waiting(r))
+		return true; /* it ends just now, and the next look finds that out */
+	configured = r == 0 && scan_find_service(c, &i);
+	if (r == 0)
+		identity_done(&i);
+	if (!configured)
+		keep(s, known, stat);
+	return !configured;
+}
+
+/* Of what it was configured to be found by, in the order of the configuration. */
+static bool is_found_by(struct service *s, pid_t pid, const struct identity *i)
+{
+	const struct service *first = scan_find_service(s->collector, i);
+
+	return first ? first == s : search_finds(s, pid, i);
+}
+
+/* True where it executed nothing since, but wrote a title over its arguments, and the service, as it is
+ * configured now, would be found by what stood there. */
+static bool shows_title(struct service *s, const struct known_process *known,
+	const struct proc_stat *stat, struct identity *i)
+{
+	return may_show_title(known, stat) && search_judge(s->match, i) == MATCH_NO &&
+	       text_replace(&i->command_line, known->command_line) == 0 &&
+	       is_found_by(s, stat->pid, i);
+}
+
+/* A main process of a configured service that no listing finds goes on if it shows a title. UNREAD is the
+ * answer where it keeps us waiting. */
+static bool resume_titled(struct service *s, const struct known_process *known,
+	const struct proc_stat *stat, bool unread)
+{
+	struct collector *c = s->collector;
+	struct identity i;
+	bool stays;
+	int r = proc_read_identity(c->reader, stat->pid, c->identity, &i);
+
+	stays = r == 0 ? shows_title(s, known, stat, &i) : unread && proc_is_kept_waiting(r);
+	if (r == 0)
+		identity_done(&i);
+	return stays && keep(s, known, stat);
+}
+
 void resume_living(struct collector *c)
 {
 	const struct known *known = c->resumption->known;
@@ -171,8 +242,8 @@ void resume_living(struct collector *c)
 		if (s->match) {
 			s->survivors++;
 			if (may_show_title(&known->processes[i], &stat))
-				scan_resume_titled(s, &stat, known->processes[i].command_line);
-		} else if (!scan_resume(s, &stat)) {
+				resume_titled(s, &known->processes[i], &stat, false);
+		} else if (!resume_server(s, &known->processes[i], &stat)) {
 			if (s->mains == 0)
 				service_end(s);
 			else
@@ -201,19 +272,6 @@ static bool is_found(struct collector *c, struct service *s, const struct known_
 	return p && search_by_port(s) && search_take(s, p, false);
 }
 
-/* What was its main process before and keeps us waiting is it still, as far as anybody can tell. */
-static bool is_waited_for(struct collector *c, struct service *s, const struct proc_stat *stat)
-{
-	struct identity i;
-	int r = proc_read_identity(c->reader, stat->pid, c->identity, &i);
-
-	if (r == 0)
-		identity_done(&i);
-	else if (proc_is_kept_waiting(r))
-		scan_keep(s, stat);
-	return proc_is_kept_waiting(r);
-}
-
 void resume_settle(struct collector *c)
 {
 	const struct resumption *r = c->resumption;
@@ -231,8 +289,10 @@ void resume_settle(struct collector *c)
 		/* What is just ending does not show any more whose it is. */
 		if (!lives_on(c, &known->processes[i], &stat))
 			tell_missed(s, r, i);
+		/* What kept us waiting before may answer now; and if it still does, it is what it was, as
+		 * far as anybody can tell. */
 		else if (!stat.exiting && !c->incomplete && !is_found(c, s, &known->processes[i]) &&
-			 !is_waited_for(c, s, &stat))
+			 !resume_titled(s, &known->processes[i], &stat, true))
 			service_released(s, &known->processes[i]);
 	}
 }

@@ -68,8 +68,7 @@ void scan_lose(struct process *p)
 	process_free(p);
 }
 
-/* The configured service that the process matches by itself, or NULL. */
-static struct service *find_service(struct collector *c, const struct identity *i)
+struct service *scan_find_service(struct collector *c, const struct identity *i)
 {
 	for (size_t n = 0; n < c->options.service_count; n++) {
 		const struct service_match *m = &c->options.services[n];
@@ -92,7 +91,7 @@ bool scan_matches(struct process *p)
 	/* Until it answers it is what it was. */
 	if (r < 0)
 		return proc_is_kept_waiting(r) && p->matched;
-	p->matched = find_service(c, &i) == p->service;
+	p->matched = scan_find_service(c, &i) == p->service;
 	identity_done(&i);
 	return p->matched;
 }
@@ -196,7 +195,7 @@ static void classify(struct process *p)
 	if (r < 0)
 		return;
 	p->hidden = !c->sees_all && (i.executable_denied || i.files_denied) && !is_of_daemon(p);
-	s = find_service(c, &i);
+	s = scan_find_service(c, &i);
 	if (p->service && s && p->service != s)
 		service_leave(p, false);
 	if (!p->service && (s || inherited)) {
@@ -209,8 +208,7 @@ static void classify(struct process *p)
 	identity_done(&i);
 }
 
-/* A new row of the table, or NULL. */
-static struct process *add_process(struct collector *c, pid_t pid, const struct proc_stat *stat)
+struct process *scan_add(struct collector *c, const struct proc_stat *stat)
 {
 	struct process *p;
 
@@ -222,7 +220,7 @@ static struct process *add_process(struct collector *c, pid_t pid, const struct 
 		return NULL;
 	}
 	*p = (struct process){.collector = c,
-		.pid = pid,
+		.pid = stat->pid,
 		.parent = stat->parent,
 		.start = stat->start,
 		.stack = stat->stack,
@@ -233,75 +231,12 @@ static struct process *add_process(struct collector *c, pid_t pid, const struct 
 		.memory.fd = -1,
 		.use.stat_fd = -1,
 		.use.io_fd = -1};
-	if (map_put(c->processes, &pid, sizeof(pid), p, NULL) < 0) {
+	if (map_put(c->processes, &p->pid, sizeof(p->pid), p, NULL) < 0) {
 		process_free(p);
 		collector_fail(c, -ENOMEM);
 		return NULL;
 	}
 	return p;
-}
-
-/* FOUND_BY may be NULL. */
-static void keep(struct service *s, const struct proc_stat *stat, const char *found_by)
-{
-	struct collector *c = s->collector;
-	struct process *p = scan_find(c, stat->pid);
-
-	if (!p)
-		p = add_process(c, stat->pid, stat);
-	if (!p || p->service)
-		return;
-	if (found_by && text_replace(&p->found_by, found_by) < 0)
-		collector_fail(c, -ENOMEM);
-	p->matched = true;
-	service_adopt(s, p);
-}
-
-void scan_keep(struct service *s, const struct proc_stat *stat)
-{
-	keep(s, stat, NULL);
-}
-
-bool scan_resume(struct service *s, const struct proc_stat *stat)
-{
-	struct collector *c = s->collector;
-	struct identity i;
-	bool configured;
-	int r = proc_read_identity(c->reader, stat->pid, c->identity, &i);
-
-	if (proc_is_kept_waiting(r)) {
-		scan_keep(s, stat);
-		return true;
-	}
-	if (r < 0)
-		return true; /* it ends just now, and the next look finds that out */
-	configured = find_service(c, &i) != NULL;
-	identity_done(&i);
-	if (configured)
-		return false;
-	scan_keep(s, stat);
-	return true;
-}
-
-/* Of what it was configured to be found by, in the order of the configuration. */
-static bool is_found_by(struct service *s, pid_t pid, const struct identity *i)
-{
-	const struct service *first = find_service(s->collector, i);
-
-	return first ? first == s : search_finds(s, pid, i);
-}
-
-void scan_resume_titled(struct service *s, const struct proc_stat *stat, const char *command_line)
-{
-	struct collector *c = s->collector;
-	struct identity i;
-
-	if (proc_read_identity(c->reader, stat->pid, c->identity, &i) < 0)
-		return;
-	if (search_judge(s->match, &i) == MATCH_NO &&
-		text_replace(&i.command_line, command_line) == 0 && is_found_by(s, stat->pid, &i))
-		keep(s, stat, command_line);
-	identity_done(&i);
 }
 
 /* Parents come first, so that a child of a main process is never taken for one; and before there is a row
@@ -327,7 +262,7 @@ static struct process *examine(struct collector *c, pid_t pid, unsigned generati
 		return NULL;
 	}
 	if (!p)
-		p = add_process(c, pid, &stat);
+		p = scan_add(c, &stat);
 	if (!p)
 		return NULL;
 	p->parent = stat.parent;

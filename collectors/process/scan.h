@@ -13,15 +13,11 @@ void scan_list(struct collector *c);
 void scan_recheck(struct collector *c);
 /* The living process, known from now on and classified; or NULL. */
 struct process *scan_examine(struct collector *c, pid_t pid);
-/* A main process of a discovered service that was known before we were started. False where it is a
- * configured one's now. */
-bool scan_resume(struct service *s, const struct proc_stat *stat);
-/* A main process of a configured service that was known before we were started and executed nothing since,
- * but wrote a title over its arguments: it goes on if the service, as it is configured now, would be found by
- * COMMAND_LINE, which it had. */
-void scan_resume_titled(struct service *s, const struct proc_stat *stat, const char *command_line);
-/* A main process that was known before we were started, whatever it shows now. */
-void scan_keep(struct service *s, const struct proc_stat *stat);
+/* A new row of the table, as of nobody; or NULL. */
+struct process *scan_add(struct collector *c, const struct proc_stat *stat);
+/* The configured service that such a process matches by itself, or NULL: what is found by pid file or port is
+ * not asked for. */
+struct service *scan_find_service(struct collector *c, const struct identity *i);
 /* The row of the table, which owns it; NULL where the number is not known. Whether the process lives, or the
  * number is another one's by now, is not asked. */
 struct process *scan_find(struct collector *c, pid_t pid);

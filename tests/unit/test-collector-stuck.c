@@ -13,6 +13,7 @@
 
 #include "collectors/process/bounded_read.h"
 #include "collectors/process/model.h"
+#include "collectors/process/resume.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/service.h"
 #include "daemon/base/cleanup.h"
@@ -242,6 +243,81 @@ static void test_successor_that_answers_late(void **state)
 	}
 }
 
+/* A main process of "llama" that nobody looked at until now, as it is known. It shows a title: if its command
+ * line is read at all, which takes long. */
+struct known_titled {
+	char boot[64], command_line[PATH_MAX + 16];
+	struct known_process processes[2];
+	struct known known;
+	struct slow_files files;
+};
+
+/* SERVICES are those that are known to have it. */
+static void known_titled_begin(struct known_titled *k, struct collector_fixture *f,
+	const char *const *services, size_t count)
+{
+	static const char *const arguments[] = {"--ours", NULL};
+	struct service_match *m = fixture_service(f, "llama");
+	struct proc_stat stat;
+	struct server *s;
+
+	m->executable_count = m->user_count = 0;
+	fixture_command_line(f, m, "--ours");
+	fixture_begin(f, NULL);
+	s = fixture_server(f, arguments);
+	assert_int_equal(proc_read_stat(f->collector->root, s->pid, &stat), 0);
+	snprintf(k->boot, sizeof(k->boot), "%s", f->collector->boot);
+	snprintf(k->command_line, sizeof(k->command_line), "%s --ours", f->program);
+	for (size_t i = 0; i < count; i++)
+		k->processes[i] = (struct known_process){.service = (char *) (uintptr_t) services[i],
+			.pid = stat.pid,
+			.start = stat.start,
+			.boot = k->boot,
+			.stack = stat.stack,
+			.command_line = k->command_line};
+	k->known = (struct known){.processes = k->processes, .process_count = count};
+	slow_begin(&k->files, f, s->pid, "cmdline");
+	assert_int_equal(resume_begin(f->collector, &k->known), 0);
+	resume_living(f->collector);
+	assert_true(bounded_reader_waits_for(f->collector->reader, s->pid));
+}
+
+static void known_titled_end(struct known_titled *k, struct collector_fixture *f)
+{
+	const struct told_event *e;
+
+	resume_settle(f->collector);
+	resume_end(f->collector);
+	e = fixture_await(f, STARTED, "llama", 1);
+	assert_string_equal(e->command_line, k->command_line);
+	assert_int_equal(fixture_events(f, RELEASED, "llama"), 0);
+	slow_end(&k->files);
+}
+
+static void test_title_that_is_read_late(void **state)
+{
+	static const char *const services[] = {"llama"};
+	struct collector_fixture *f = *state;
+	struct known_titled k;
+
+	known_titled_begin(&k, f, services, 1);
+	slow_answer(&k.files, f->collector, "cmdline", "a title", "a title");
+	known_titled_end(&k, f);
+}
+
+/* As far as anybody can tell it is what it was; where two services are known to have it, the first one's. */
+static void test_title_that_is_not_read(void **state)
+{
+	static const char *const services[] = {"llama", "other"};
+	struct collector_fixture *f = *state;
+	struct known_titled k;
+
+	fixture_service(f, "other");
+	known_titled_begin(&k, f, services, 2);
+	known_titled_end(&k, f);
+	fixture_await(f, RELEASED, "other", 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +325,8 @@ int main(void)
 		WITHOUT(test_memory_is_not_read_again_at_once),
 		WITHOUT(test_missing_while_one_is_not_seen),
 		cmocka_unit_test(test_successor_that_answers_late),
+		WITHOUT(test_title_that_is_read_late),
+		WITHOUT(test_title_that_is_not_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

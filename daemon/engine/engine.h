@@ -94,6 +94,12 @@ struct service_entry {
 	size_t restart_count;
 };
 
+/* A row to add or to remove. */
+struct process_change {
+	struct process_record record;
+	bool gone;
+};
+
 struct delivery_entry {
 	struct notification notification;
 	int64_t age_ms; /* its age when it came here ... */
@@ -150,8 +156,8 @@ struct engine {
 	size_t role_count;
 	struct process_record *processes;
 	size_t process_count;
-	struct process_record *born, *gone; /* rows to add, rows to remove */
-	size_t born_count, gone_count;
+	struct process_change *process_changes; /* in their order */
+	size_t process_change_count;
 
 	struct delivery_entry *deliveries; /* pending, in the order of their ids */
 	size_t delivery_count;

@@ -28,12 +28,14 @@ static bool fits(struct gather *g, size_t bytes)
 	return true;
 }
 
-/* A process is worth more without its command line than another one's command line. */
+/* A process is worth more without its command line than another one's command line is, and is handed on
+ * without one that is damaged. */
 static bool command_line_fits(struct gather *g, const char *command_line)
 {
 	size_t bytes = strlen(command_line);
 
-	if (bytes > COMMAND_LINES_BYTES_MAX - g->command_lines || !fits(g, bytes))
+	if (bytes > EVENT_COMMAND_LINE_MAX || !text_is_utf8(command_line, bytes) ||
+		bytes > COMMAND_LINES_BYTES_MAX - g->command_lines || !fits(g, bytes))
 		return false;
 	g->command_lines += bytes;
 	return true;
@@ -81,7 +83,7 @@ static int gather_processes(struct engine *e, struct gather *g)
 		struct known_process *to = &k->processes[k->process_count];
 
 		*to = (struct known_process){from->service, from->pid, from->start, from->boot,
-			from->stack, from->command_line};
+			from->stack, (char *) (uintptr_t) ""};
 		if (!known_process_is_valid(to) || !fits(g, known_process_size(to)))
 			continue;
 		k->process_count++;

@@ -20,25 +20,49 @@ static bool same_process(const struct process_record *p, const struct event *eve
 	       text_equal(p->service, event->service);
 }
 
-/* Appends a copy to a list of records. */
-static int add_record(
-	struct process_record **list, size_t *count, const struct process_record *record)
+static int copy_record(const struct process_record *from, struct process_record *ret)
 {
-	struct process_record *grown = reallocarray(*list, *count + 1, sizeof(*grown));
-	struct process_record new = *record;
+	struct process_record copy = *from;
 
-	if (!grown)
-		return -ENOMEM;
-	*list = grown;
-	new.service = strdup(record->service);
-	new.boot = strdup(record->boot);
-	new.command_line = strdup(record->command_line);
-	if (!new.service || !new.boot || !new.command_line) {
-		process_record_done(&new);
+	copy.service = strdup(from->service);
+	copy.boot = strdup(from->boot);
+	copy.command_line = strdup(from->command_line);
+	if (!copy.service || !copy.boot || !copy.command_line) {
+		process_record_done(&copy);
 		return -ENOMEM;
 	}
-	grown[(*count)++] = new;
+	*ret = copy;
 	return 0;
+}
+
+/* The next commit adds or removes the row of RECORD. */
+static int add_change(struct engine *e, const struct process_record *record, bool gone)
+{
+	struct process_change *changes = reallocarray(
+		e->process_changes, e->process_change_count + 1, sizeof(*changes));
+	int r;
+
+	if (!changes)
+		return -ENOMEM;
+	e->process_changes = changes;
+	changes[e->process_change_count].gone = gone;
+	r = copy_record(record, &changes[e->process_change_count].record);
+	e->process_change_count += r == 0;
+	return r;
+}
+
+static int add_process(struct engine *e, const struct process_record *record)
+{
+	struct process_record *processes =
+		reallocarray(e->processes, e->process_count + 1, sizeof(*processes));
+	int r;
+
+	if (!processes)
+		return -ENOMEM;
+	e->processes = processes;
+	r = copy_record(record, &processes[e->process_count]);
+	e->process_count += r == 0;
+	return r;
 }
 
 static int process_started(struct engine *e, const struct event *event)
@@ -50,16 +74,16 @@ static int process_started(struct engine *e, const struct event *event)
 		.boot = e->boot,
 		.stack = event->stack,
 		.command_line = (char *) (uintptr_t) event->command_line};
-	int r = add_record(&e->born, &e->born_count, &new);
+	int r = add_change(e, &new, false);
 
-	return r < 0 ? r : add_record(&e->processes, &e->process_count, &new);
+	return r < 0 ? r : add_process(e, &new);
 }
 
 /* The process at INDEX is no more. */
 static int remove_process(struct engine *e, size_t index)
 {
 	struct process_record *p = &e->processes[index];
-	int r = add_record(&e->gone, &e->gone_count, p);
+	int r = add_change(e, p, true);
 
 	if (r < 0)
 		return r;
@@ -130,42 +154,49 @@ int processes_track(struct engine *e, const struct event *event)
 int processes_renew(struct engine *e, const struct event *event)
 {
 	size_t i = event_begins_process(event) ? find_process(e, event) : e->process_count;
-	struct process_record *p;
+	struct process_record *p, new;
 	int r;
 
 	if (i == e->process_count || event->stack == 0 || event->stack == e->processes[i].stack)
 		return 0;
 	p = &e->processes[i];
-	r = text_replace(&p->command_line, event->command_line);
-	if (r < 0)
-		return r;
-	p->stack = event->stack;
-	return add_record(&e->born, &e->born_count, p);
+	new = *p;
+	new.stack = event->stack;
+	new.command_line = (char *) (uintptr_t) event->command_line; /* read only */
+	/* First: without it the same event has to be a change again. */
+	r = add_change(e, &new, false);
+	if (r == 0)
+		r = text_replace(&p->command_line, event->command_line);
+	if (r == 0)
+		p->stack = event->stack;
+	return r;
 }
 
 bool processes_changed(const struct engine *e)
 {
-	return e->born_count > 0 || e->gone_count > 0;
+	return e->process_change_count > 0;
 }
 
 int processes_write(struct engine *e)
 {
 	int r = 0;
 
-	/* One that came and went within this commit is in both. */
-	for (size_t i = 0; i < e->born_count && r >= 0; i++)
-		r = store_put_process(e->store, &e->born[i]);
-	for (size_t i = 0; i < e->gone_count && r >= 0; i++)
-		r = store_remove_process(e->store, &e->gone[i]);
+	for (size_t i = 0; i < e->process_change_count && r >= 0; i++) {
+		const struct process_change *c = &e->process_changes[i];
+
+		r = c->gone ? store_remove_process(e->store, &c->record)
+			    : store_put_process(e->store, &c->record);
+	}
 	return r < 0 ? r : 0;
 }
 
 void processes_committed(struct engine *e)
 {
-	process_list_free(e->born, e->born_count);
-	process_list_free(e->gone, e->gone_count);
-	e->born = e->gone = NULL;
-	e->born_count = e->gone_count = 0;
+	for (size_t i = 0; i < e->process_change_count; i++)
+		process_record_done(&e->process_changes[i].record);
+	free(e->process_changes);
+	e->process_changes = NULL;
+	e->process_change_count = 0;
 }
 
 void processes_done(struct engine *e)

@@ -224,6 +224,39 @@ static void test_what_is_not_stored_is_said(void **state)
 	fault_remove();
 }
 
+/* Released and taken again while nothing can be stored, a process keeps its row. */
+static void test_a_process_that_went_and_came(void **state)
+{
+	_cleanup_free_ char *path = NULL;
+	struct process_record *processes;
+	struct engine_fixture f;
+	struct reader *reader;
+	size_t count;
+
+	fault_install();
+	engine_fixture_make(&f, CONFIG);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	fault_arm(1, SQLITE_IOERR_WRITE, INT_MAX);
+	engine_fixture_event(&f, EVENT_PROCESS_RELEASED, 100, 0);
+	engine_fixture_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	engine_fixture_await(&f, *f.trouble);
+	/* What comes after them is answered after them. */
+	engine_fixture_command(&f, "test-webhook", "oncall");
+	engine_fixture_await(&f, f.status != 0);
+	fault_disarm();
+	engine_fixture_await(&f, f.done == f.last_event);
+	path = engine_fixture_database(&f);
+	assert_int_equal(reader_open(path, &reader), 0);
+	assert_int_equal(reader_processes(reader, &processes, &count), 0);
+	assert_int_equal(count, 1);
+	process_list_free(processes, count);
+	reader_close(reader);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+	fault_remove();
+}
+
 /* What ended unobserved leaves no gauge behind: the collector that tells of it knows of none. */
 static void test_gauges_end_with_the_service(void **state)
 {
@@ -292,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_lost_or_sent_twice),
 		cmocka_unit_test(test_trouble_is_told),
 		cmocka_unit_test(test_what_is_not_stored_is_said),
+		cmocka_unit_test(test_a_process_that_went_and_came),
 		cmocka_unit_test(test_gauges_end_with_the_service),
 		cmocka_unit_test(test_a_dead_webhook_holds_up_no_other),
 	};

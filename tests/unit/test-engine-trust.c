@@ -309,6 +309,34 @@ static void test_known_command_lines_fit(void **state)
 	engine_fixture_remove(&f);
 }
 
+/* Nor does one that is no text, of a database that somebody edited. */
+static void test_known_command_line_is_no_text(void **state)
+{
+	char boot[] = "boot", service[] = "llama", command_line[] = "\xff";
+	_cleanup_free_ char *path = NULL;
+	struct engine_fixture f;
+	struct role_end end;
+	struct store *store;
+
+	engine_fixture_make(&f, CONFIG);
+	path = engine_fixture_database(&f);
+	assert_int_equal(store_open(path, &store, NULL), 0);
+	assert_int_equal(store_begin(store), 0);
+	assert_int_equal(store_put_process(store,
+				 &(struct process_record){service, 100, 1, boot, 1, command_line}),
+		0);
+	assert_int_equal(store_commit(store), 0);
+	store_close(store);
+	engine_fixture_start(&f);
+	connect_end(&f, "process", 1000011, &end);
+	engine_fixture_await(&f, end.known || end.closed);
+	assert_int_equal(end.processes, 1);
+	assert_int_equal(end.command_lines, 0);
+	link_free(end.link);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
 /* A process that connects and waits to be told to go, or goes at once. */
 static pid_t connect_child(const struct sockaddr_un *address, bool stays, int *ret_leash)
 {
@@ -438,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_known_can_be_read),
 		cmocka_unit_test(test_what_is_known_fits),
 		cmocka_unit_test(test_known_command_lines_fit),
+		cmocka_unit_test(test_known_command_line_is_no_text),
 		cmocka_unit_test(test_only_persons_act),
 		cmocka_unit_test(test_a_refused_test_is_not_kept),
 	};

@@ -39,7 +39,6 @@ libprocess_a_SOURCES = \
 	collectors/process/series.def \
 	collectors/process/service.c collectors/process/service.h \
 	collectors/process/stuck.c collectors/process/stuck.h \
-	collectors/process/taken.c collectors/process/taken.h \
 	collectors/process/tell.c collectors/process/tell.h \
 	collectors/process/unseen.c collectors/process/unseen.h \
 	collectors/process/wanted.c collectors/process/wanted.h \

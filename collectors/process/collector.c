@@ -274,6 +274,7 @@ static int first_look(struct collector *c, const struct known *known)
 		if (!search_by_port(s) || !search_is_pending(c))
 			service_check_missing(s);
 	}
+	missing_check(c);
 	return 0;
 }
 

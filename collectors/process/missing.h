@@ -6,7 +6,7 @@
 
 #include "collectors/process/model.h"
 
-/* Tells that it has none, and why, as far as can be seen. */
-void missing_tell(struct service *s);
-/* Now and then, whether what was told of services that have none is still the reason. */
+/* Nobody of the service is there: the next missing_check() tells so, and why, as far as can be seen. */
+void missing_begin(struct service *s);
+/* One turn of the look for the reasons; later, now and then, whether what was told is still the reason. */
 void missing_check(struct collector *c);

@@ -47,6 +47,17 @@ enum network {
 	NETWORK_OTHER,	 /* a container's */
 };
 
+/* Of missing.c: why a service has no process. */
+struct absence {
+	bool asked;		    /* the round under way looks for a reason */
+	pid_t judged;		    /* it matches, but for its port, which is looked at just now */
+	pid_t found;		    /* in this round: it matches, but is another service's; 0 for none */
+	unsigned tellings;	    /* since it is missing */
+	const struct service *taken; /* as told: a process of that one matches. Configured: it stays */
+	bool overlooked;	    /* as told: there are processes that could not be looked at */
+	usec_t due;		    /* monotonic: another reason is told from then on */
+};
+
 struct service {
 	struct collector *collector;
 	char *name;
@@ -59,10 +70,8 @@ struct service {
 	unsigned ending;    /* ends of its mains that are being told: it is not freed meanwhile */
 	bool was_up;	    /* a main process was seen, now or before */
 	bool ended;	    /* told to be over; up has no value */
-	bool missing;	    /* told to be missing; nobody was seen since */
-	pid_t taken;	    /* ...and that this process matches it, but is another service's; 0 for none */
-	bool overlooked;    /* ...and that there are processes that could not be looked at */
-	size_t taken_next;  /* row of the table: the look for it goes on there */
+	bool missing;	    /* it should be there; nobody was seen since that was found out */
+	struct absence absence;
 	bool unseen;	    /* told to be perhaps there, where we lack the rights to see */
 	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
 	usec_t down_since;  /* monotonic */
@@ -196,6 +205,8 @@ struct collector {
 	sd_event_source *search_timer;
 	struct port_search *port_search;
 	usec_t missing_due;   /* monotonic: missing_check() looks again */
+	bool missing_going;   /* not every process was looked at yet */
+	size_t missing_next;  /* row of the table: the look goes on there */
 	usec_t unseen_due;    /* monotonic: unseen_check_missing() looks again */
 	usec_t slow_due;      /* monotonic: what is dear to read is read again */
 	unsigned kept;	      /* descriptors kept open */

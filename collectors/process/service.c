@@ -364,8 +364,8 @@ static void tell_absent(struct service *s)
 		doctor_unseen(s, true);
 		return;
 	}
-	s->was_up = s->missing = true;
-	missing_tell(s);
+	s->was_up = true;
+	missing_begin(s);
 }
 
 void service_release(struct process *p)

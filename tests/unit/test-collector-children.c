@@ -386,7 +386,6 @@ static void check_two_services(void **state, enum second_key key, bool before)
 		"reason=no process matches it\n");
 }
 
-/* Each look is at the open files of a few processes, and the next one goes on from there. */
 static void test_two_by_port_among_many(void **state)
 {
 	struct collector_fixture *f = *state;
@@ -404,15 +403,51 @@ static void test_two_by_port_among_many(void **state)
 		fixture_server(f, NULL);
 	s = listening_server(f, port);
 	fixture_begin(f, NULL);
-	for (unsigned i = 0; i < 3; i++) {
-		f->collector->missing_due = 0;
-		fixture_ticks(f, 1);
-	}
 	snprintf(reason, sizeof(reason), "reason=process %d matches it, but belongs to service llama\n",
 		s->pid);
-	assert_string_equal(fixture_await(f, MISSING, "second", fixture_events(f, MISSING, "second"))
-				    ->evidence,
-		reason);
+	assert_string_equal(fixture_await(f, MISSING, "second", 1)->evidence, reason);
+}
+
+/* A reason that comes and goes is told a few times, and then seldom. */
+static void test_two_of_which_one_does_not_stay(void **state)
+{
+	enum { TIMES = 10, TOLD_MAX = 6 };
+	struct collector_fixture *f = *state;
+	struct server *s;
+
+	fixture_service(f, "llama");
+	fixture_service(f, "second");
+	fixture_begin(f, NULL);
+	for (unsigned i = 0; i < TIMES; i++) {
+		s = fixture_server(f, NULL);
+		fixture_await(f, STARTED, "llama", i + 1);
+		f->collector->missing_due = 0;
+		fixture_ticks(f, 2);
+		server_end(s, SIGKILL);
+		fixture_await(f, EXITED, "llama", i + 1);
+		f->collector->missing_due = 0;
+		fixture_ticks(f, 2);
+	}
+	assert_in_range(fixture_events(f, MISSING, "second"), 2, TOLD_MAX);
+}
+
+/* Who restarts has another number: that is no other reason. */
+static void test_two_of_which_one_is_replaced(void **state)
+{
+	struct collector_fixture *f = *state;
+
+	fixture_service(f, "llama");
+	fixture_service(f, "second");
+	fixture_server(f, NULL);
+	fixture_begin(f, NULL);
+	fixture_await(f, MISSING, "second", 1);
+	fixture_server(f, NULL);
+	fixture_await(f, STARTED, "llama", 2);
+	server_end(&f->servers[0], SIGKILL);
+	fixture_await(f, EXITED, "llama", 1);
+	f->collector->missing_due = 0;
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, MISSING, "second"), 1);
 }
 
 static void test_two_by_executable(void **state)
@@ -452,6 +487,8 @@ int main(void)
 		WITHOUT(test_main_that_is_not_listed),
 		WITHOUT(test_end_of_what_is_over),
 		WITHOUT(test_two_by_executable),
+		WITHOUT(test_two_of_which_one_does_not_stay),
+		WITHOUT(test_two_of_which_one_is_replaced),
 		WITHOUT(test_two_by_port),
 		WITHOUT(test_two_by_port_among_many),
 		WITHOUT(test_two_by_pid_file),

@@ -5,7 +5,8 @@
 
 #include "daemon/base/log.h"
 
-#define PENDING_MAX 32 /* requests that wait for the engine */
+#define PENDING_MAX   32 /* requests that wait for the engine */
+#define LEAVE_TIMEOUT (CONNECTIONS_LEAVE_TIMEOUT - 200 * USEC_PER_MSEC) /* leaves time to say so */
 
 struct pending_command {
 	struct commands *commands;
@@ -18,6 +19,7 @@ struct pending_command {
 struct commands {
 	struct role *role;
 	uint64_t last; /* number given */
+	usec_t leave_by; /* nothing is waited for longer; 0 while `web` stays */
 	struct pending_command pending[PENDING_MAX];
 };
 
@@ -62,6 +64,22 @@ static int on_timeout(sd_event_source *source, uint64_t now, void *userdata)
 	return 0;
 }
 
+void commands_leave(struct commands *c)
+{
+	c->leave_by = usec_add(clock_monotonic(), LEAVE_TIMEOUT);
+	for (size_t i = 0; i < PENDING_MAX; i++)
+		if (c->pending[i].number > 0)
+			sd_event_source_set_time(c->pending[i].timer, c->leave_by);
+}
+
+/* Until when an answer to VERB is waited for. */
+static usec_t deadline_of(const struct commands *c, const char *verb)
+{
+	usec_t deadline = usec_add(clock_monotonic(), command_timeout(verb));
+
+	return c->leave_by > 0 && c->leave_by < deadline ? c->leave_by : deadline;
+}
+
 static int send(struct commands *c, uint64_t number, const struct command_request *q)
 {
 	_cleanup_buf_ struct buf packet = BUF_INIT;
@@ -87,8 +105,8 @@ void commands_send(
 		done(userdata, 503, NULL, 0);
 		return;
 	}
-	r = sd_event_add_time_relative(role_event(c->role), &p->timer, CLOCK_MONOTONIC,
-		command_timeout(q->verb), USEC_PER_SEC, on_timeout, p);
+	r = sd_event_add_time(role_event(c->role), &p->timer, CLOCK_MONOTONIC,
+		deadline_of(c, q->verb), USEC_PER_MSEC, on_timeout, p);
 	if (r >= 0)
 		r = send(c, c->last + 1, q);
 	if (r < 0) {

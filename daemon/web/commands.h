@@ -42,3 +42,6 @@ int commands_reply(struct commands *c, struct message *m);
 
 /* The engine is another one: what waits will not be answered by it. */
 void commands_forget(struct commands *c);
+
+/* `web` leaves: who waits is answered, with 504 if need be, while its connection is still there. */
+void commands_leave(struct commands *c);

@@ -188,6 +188,7 @@ static void web_leave(struct role *r)
 {
 	struct web *w = role_userdata(r);
 
+	commands_leave(w->commands);
 	http_server_leave(w->server, on_left);
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reloads: what they put in force, when, and what is said of one that was refused."""
+import concurrent.futures
 import http.client
 import json
 import os
@@ -240,6 +241,22 @@ def test_a_late_410_is_of_the_receiver_before(site):
     late.release.set()
     hook.wait("incident.opened")
     assert not _doctor(site, "webhook oncall")
+
+
+def test_who_waits_for_the_engine_is_answered(site):
+    """A reload that replaces `web` does not wait for ever, and closes nothing without a word."""
+    hook = site.webhook()
+    site.start()
+    late = Late()
+    hook.always(late)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        asked = pool.submit(lambda: site.unix.post("/v1/webhooks/oncall/test", {}))
+        hook.wait_posts(1)
+        site.section("page", allowed_host="gpu7.example.net")
+        site.reload()
+        answer = asked.result(DEADLINE)
+        late.release.set()
+    assert answer.status == 504 and "may still take effect" in answer.text
 
 
 def _refused(site):

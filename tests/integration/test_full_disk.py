@@ -218,11 +218,9 @@ def test_restarts_stay_counted_over_a_kill(small_disk):
     site.daemon.wait_log(FULL)
     _crash(site, 4)
     site.daemon.kill_all()
-    _fill_beside(site)
+    _make_room(site)
     site.daemon.start()
     site.wait_service("llama")
-    _make_room(site)
-    _wait_well(site)
     _crash(site, 1)
     assert site.service_state("llama")["restarts"] == 5
     lately = 'modelwatch_service_recent_restarts{service="llama"} 5'

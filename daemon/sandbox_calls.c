@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -173,6 +174,9 @@ static const struct {
 	{CALL_BASE, SCMP_SYS(ioctl), 1, {SCMP_A1_64(SCMP_CMP_EQ, FIONBIO)}},
 	/* PIDFD_GET_INFO in any of its sizes: type 0xff, number 11 (linux/pidfd.h). */
 	{CALL_PROCESSES, SCMP_SYS(ioctl), 1, {SCMP_A1_64(SCMP_CMP_MASKED_EQ, 0xffff, 0xff0b)}},
+	/* Who made a user namespace. */
+	{CALL_PROCESSES, SCMP_SYS(ioctl), 1, {SCMP_A1_64(SCMP_CMP_EQ, NS_GET_PARENT)}},
+	{CALL_PROCESSES, SCMP_SYS(ioctl), 1, {SCMP_A1_64(SCMP_CMP_EQ, NS_GET_OWNER_UID)}},
 	{CALL_NETWORK, SCMP_SYS(socket), 1, {SCMP_A0_64(SCMP_CMP_EQ, AF_INET)}},
 	{CALL_NETWORK, SCMP_SYS(socket), 1, {SCMP_A0_64(SCMP_CMP_EQ, AF_INET6)}},
 	{CALL_NETWORK, SCMP_SYS(socket), 1, {SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX)}},

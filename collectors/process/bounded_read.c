@@ -40,7 +40,7 @@ struct worker {
 	usec_t took;
 	/* Of one that is away. */
 	uint64_t start; /* of its process; 0 where unknown */
-	uid_t user;
+	uid_t user; /* who answers for its process */
 	usec_t since, since_wall;
 	unsigned collections; /* since its late answer is there */
 	char bytes[BOUNDED_READ_MAX];
@@ -323,7 +323,7 @@ static bool has_room(struct bounded_reader *r, pid_t pid)
 	if (r->away_count < AWAY_OF_USER)
 		return true;
 	take_back_places(r);
-	if (r->away_count >= AWAY_MAX || proc_read_user(r->root, pid, &user) < 0)
+	if (r->away_count >= AWAY_MAX || proc_read_account(r->root, pid, &user) < 0)
 		return false;
 	if (user == 0)
 		return true;
@@ -341,7 +341,7 @@ static void leave_alone(struct bounded_reader *r, usec_t now)
 	w->start = start_of(r, w->request.pid);
 	w->since = now;
 	w->since_wall = clock_wall();
-	if (proc_read_user(r->root, w->request.pid, &w->user) < 0)
+	if (proc_read_account(r->root, w->request.pid, &w->user) < 0)
 		w->user = 0;
 	r->away[r->away_count++] = w;
 }

@@ -2,9 +2,11 @@
 #include "collectors/process/proc_reader.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #define LISTED_MAX    65536	    /* processes of the host that are looked at */
 #define LINK_MAX      4096
 #define THREADS_MAX   64 /* of a process whose first one ended */
+#define NESTED_MAX    33 /* user namespaces, one within the other: the kernel's bound */
 #define PSS_FILE      "smaps_rollup"
 
 static int open_file(int root, pid_t pid, const char *name)
@@ -213,6 +216,35 @@ int proc_read_user(int root, pid_t pid, uid_t *ret)
 		return r;
 	r = read_file(root, pid, "status", STATUS_MAX, &text);
 	return r < 0 ? r : proc_status_parse(text.data ? text.data : "", text.size, ret, &swap);
+}
+
+/* The owner of the outermost user namespace below ours that it is in; else *RET stays. See ioctl_ns(2). */
+static void read_namespace_owner(int root, pid_t pid, uid_t *ret)
+{
+	_cleanup_close_ int space = open_file(root, pid, "ns/user");
+
+	for (unsigned i = 0; i < NESTED_MAX && space >= 0; i++) {
+		int parent = ioctl(space, NS_GET_PARENT);
+		uid_t owner;
+
+		if (parent < 0)
+			return; /* it is ours */
+		if (ioctl(space, NS_GET_OWNER_UID, &owner) == 0)
+			*ret = owner;
+		close_fd(&space);
+		space = parent;
+	}
+}
+
+int proc_read_account(int root, pid_t pid, uid_t *ret)
+{
+	uid_t owner = 0;
+
+	read_namespace_owner(root, pid, &owner);
+	if (owner == 0)
+		return proc_read_user(root, pid, ret);
+	*ret = owner;
+	return 0;
 }
 
 static int read_comm(int root, pid_t pid, struct identity *i)

@@ -5,17 +5,21 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "collectors/process/proc_reader.h"
 #include "daemon/base/file.h"
 
 #define PROMPT 77 /* a process that answers */
@@ -474,6 +478,72 @@ static void test_more_than_are_kept_in_mind(void **state)
 	release_all(w);
 }
 
+/* In a child: USER makes a user namespace, says so, and waits until it may be another user there. */
+static void be_subordinate(uid_t user, int told, int allowed)
+{
+	char byte = 0;
+
+	if (setresuid(user, user, user) < 0 || unshare(CLONE_NEWUSER) < 0)
+		_exit(1);
+	if (write(told, &byte, 1) != 1 || read(allowed, &byte, 1) != 1)
+		_exit(1);
+	if (setresuid(3, 3, 3) < 0 || write(told, &byte, 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void allow_users(pid_t pid)
+{
+	static const char map[] = "0 100000 10\n";
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, map, strlen(map)), (ssize_t) strlen(map));
+	close(fd);
+}
+
+/* However many subordinate users somebody has, they count as that one. */
+static void test_subordinate_users(void **state)
+{
+	int root = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), told[2], allowed[2];
+	uid_t user = 0, account = 0;
+	bool possible;
+	char byte = 0;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(pipe(told), 0);
+	assert_int_equal(pipe(allowed), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		be_subordinate(STRANGER, told[1], allowed[0]);
+	close(told[1]);
+	possible = read(told[0], &byte, 1) == 1;
+	if (possible) {
+		allow_users(pid);
+		assert_int_equal(write(allowed[1], &byte, 1), 1);
+		assert_int_equal(read(told[0], &byte, 1), 1);
+		assert_int_equal(proc_read_user(root, pid, &user), 0);
+		assert_int_equal(proc_read_account(root, pid, &account), 0);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(told[0]);
+	close(allowed[0]);
+	close(allowed[1]);
+	close(root);
+	if (!possible)
+		skip(); /* nobody but root may make namespaces here */
+	assert_int_equal(user, 100003);
+	assert_int_equal(account, STRANGER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +564,7 @@ int main(void)
 		TEST(test_all_are_bounded),
 		TEST(test_more_than_are_kept_in_mind),
 #undef TEST
+		cmocka_unit_test(test_subordinate_users),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

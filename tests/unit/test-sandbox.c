@@ -8,12 +8,14 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/netlink.h>
+#include <linux/nsfs.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -133,6 +135,14 @@ static bool watch_process(void)
 	return fd >= 0;
 }
 
+static bool ask_for_owner(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	uid_t owner;
+
+	return fd >= 0 && ioctl(fd, NS_GET_OWNER_UID, &owner) == 0;
+}
+
 static bool load_program(void)
 {
 	return syscall(SYS_bpf, 0, NULL, 0) >= 0 || errno != EPERM;
@@ -234,6 +244,7 @@ static const struct {
 	{"trace the parent", trace_parent, 0},
 	{"map code", map_code, NOTIFY},
 	{"open a pidfd", watch_process, PROCESS},
+	{"ask who made a namespace", ask_for_owner, PROCESS},
 	{"call bpf()", load_program, 0},
 	{"start a program", execute, 0},
 	{"fork", make_process, 0},

@@ -120,17 +120,22 @@ static bool note_stack(struct process *p, uint64_t stack)
 	return changed;
 }
 
-/* It executed what is the service, too. */
-static void renew(struct process *p, uint64_t stack)
+/* A main process: what it was looked at to be. */
+static void tell_program(struct process *p, const struct identity *i)
 {
-	note_stack(p, stack);
-	if (!p->main)
-		return;
-	tell_identity(p);
+	tell_identity_read(p, i);
 	if (collector_has_room(p->collector))
 		tell_started(p->service, p);
 	else
 		p->unannounced = p->collector->announcing = true;
+}
+
+/* It executed what is the service, too. */
+static void renew(struct process *p, uint64_t stack, const struct identity *i)
+{
+	note_stack(p, stack);
+	if (p->main)
+		tell_program(p, i);
 }
 
 static bool has_changed(struct process *p, bool told)
@@ -142,15 +147,15 @@ static bool has_changed(struct process *p, bool told)
 	bool changed;
 
 	if (!is_alive(p, &stat) || !has_executed(p, &stat, told) ||
-		proc_read_identity(c->reader, p->pid, c->identity, &i) < 0)
+		proc_read_identity(c->reader, p->pid, c->identity | TOLD_IDENTITY, &i) < 0)
 		return false;
 	answer = search_judge(p->service->match, &i);
 	changed = answer == MATCH_NO &&
 		  (!(c->identity & IDENTITY_EXECUTABLE) || *i.executable) &&
 		  (!(c->identity & IDENTITY_ARGUMENTS) || *i.command_line) && is_alive(p, &after);
-	identity_done(&i);
 	if (answer != MATCH_NO && stat.stack != p->stack)
-		renew(p, stat.stack);
+		renew(p, stat.stack, &i);
+	identity_done(&i);
 	return changed;
 }
 
@@ -177,6 +182,17 @@ static bool is_of_daemon(const struct process *p)
 	return p->pid == supervisor || p->parent == supervisor;
 }
 
+/* A main process that could not be looked at when it began. */
+static void complete(struct process *p)
+{
+	struct identity i;
+
+	if (p->found_by || proc_read_identity(p->collector->reader, p->pid, TOLD_IDENTITY, &i) < 0)
+		return;
+	tell_program(p, &i);
+	identity_done(&i);
+}
+
 /* A member that is no main process may have been its parent's alone until it executed what is another
  * service, or its own: if that kept us waiting when a main process was looked for, this is where it is made
  * up for. */
@@ -188,6 +204,8 @@ static void classify(struct process *p)
 	struct identity i;
 	int r;
 
+	if (p->main)
+		complete(p);
 	if (p->main || p->kernel)
 		return;
 	r = proc_read_identity(c->reader, p->pid, c->identity, &i);

@@ -121,7 +121,8 @@ void tell_started(struct service *s, const struct process *p)
 
 	draft_begin(&d, s, EVENT_PROCESS_STARTED);
 	draft_process(&d, p);
-	d.event.stack = p->stack;
+	/* What is not known is not told as an empty one of this very program. */
+	d.event.stack = p->found_by ? p->stack : 0;
 	d.event.command_line = p->found_by ? p->found_by : "";
 	draft_sample(&d, SERIES_UP, 1);
 	draft_sample(&d, SERIES_PROCESSES, s->members);
@@ -178,23 +179,27 @@ static void tell_server(
 	tell_page(s, "metrics", discovery_metrics(s->kind, text));
 }
 
-void tell_identity(struct process *p)
+void tell_identity_read(struct process *p, const struct identity *i)
 {
-	struct identity i;
-	struct process_text text;
+	const struct process_text text = {i->executable, i->comm, i->arguments, i->argument_count};
 
-	if (proc_read_identity(p->collector->reader, p->pid,
-		    IDENTITY_EXECUTABLE | IDENTITY_ARGUMENTS | IDENTITY_COMM, &i) < 0)
-		return;
-	text = (struct process_text){i.executable, i.comm, i.arguments, i.argument_count};
 	free(p->executable);
 	free(p->command_line);
-	p->executable = text_printable(i.executable, strnlen(i.executable, COMMAND_LINE_MAX));
+	p->executable = text_printable(i->executable, strnlen(i->executable, COMMAND_LINE_MAX));
 	p->command_line = discovery_command_line(&text, COMMAND_LINE_MAX);
 	if (!p->found_by)
 		p->found_by = discovery_command_line(&text, EVENT_COMMAND_LINE_MAX);
 	if (!p->service->match)
 		tell_server(p->service, &text, p->command_line);
+}
+
+void tell_identity(struct process *p)
+{
+	struct identity i;
+
+	if (proc_read_identity(p->collector->reader, p->pid, TOLD_IDENTITY, &i) < 0)
+		return;
+	tell_identity_read(p, &i);
 	identity_done(&i);
 }
 

@@ -11,6 +11,9 @@ void tell_fact(struct service *s, const char *key, const char *value);
 /* Keeps what is shown to people of a main process and, where that is not known yet, what it was found by;
  * tells of a discovered server. */
 void tell_identity(struct process *p);
+/* The same where it was read: TOLD_IDENTITY of it at least. */
+#define TOLD_IDENTITY ((unsigned) (IDENTITY_EXECUTABLE | IDENTITY_ARGUMENTS | IDENTITY_COMM))
+void tell_identity_read(struct process *p, const struct identity *i);
 /* A discovered service has no process any more, perhaps for a while. */
 void tell_server_gone(struct service *s);
 void tell_started(struct service *s, const struct process *p);

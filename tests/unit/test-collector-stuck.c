@@ -52,6 +52,8 @@ static void slow_begin(
 	assert_int_equal(mkfifo(path, 0600), 0);
 	path_of(w, "io", path);
 	assert_int_equal(symlink("/proc/self/io", path), 0);
+	path_of(w, "comm", path);
+	assert_int_equal(symlink("/proc/self/comm", path), 0);
 	w->root = open(w->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_true(w->root >= 0);
 	bounded_reader_free(c->reader);
@@ -189,6 +191,18 @@ struct succession {
 	bool before; /* the child was seen to match before */
 };
 
+/* What it could not be told to be when it began is told when it answers. */
+static void check_told_later(struct collector_fixture *f, const char *text)
+{
+	const struct told_event *e = fixture_await(f, STARTED, "llama", 2);
+
+	assert_true(e->stack == 0);
+	assert_string_equal(e->command_line, "");
+	e = fixture_await(f, STARTED, "llama", 3);
+	assert_true(e->stack > 0);
+	assert_string_equal(e->command_line, text);
+}
+
 static void check_succession(struct collector_fixture *f, const struct succession *t)
 {
 	struct service_match *m = fixture_service(f, "llama");
@@ -217,11 +231,13 @@ static void check_succession(struct collector_fixture *f, const struct successio
 	assert_true(fixture_series(f, UP)->value == t->before);
 	snprintf(text, sizeof(text), "%s --ours", f->program);
 	slow_answer(&w, f->collector, "cmdline", text, text);
+	if (t->before)
+		check_told_later(f, text);
 	slow_pass(f->collector);
 	assert_int_equal(fixture_await(f, STARTED, "llama", 2)->pid, child);
 	fixture_ticks(f, 2);
 	assert_true(fixture_series(f, UP)->value == 1);
-	assert_int_equal(fixture_events(f, STARTED, "llama"), 2);
+	assert_int_equal(fixture_events(f, STARTED, "llama"), t->before ? 3 : 2);
 	slow_end(&w);
 }
 

@@ -6,7 +6,7 @@ static uint64_t history_mask(const struct rule *rule)
 	return rule->of >= 64 ? UINT64_MAX : (UINT64_C(1) << rule->of) - 1;
 }
 
-static bool is_enough(const struct rule *rule, const struct alert *alert)
+bool alert_holds(const struct rule *rule, const struct alert *alert)
 {
 	return (unsigned) __builtin_popcountll(alert->history) >= rule->at_least;
 }
@@ -16,7 +16,7 @@ static enum alert_turn step_pending(
 {
 	if (alert->history == 0)
 		return ALERT_DROPS;
-	if (!is_enough(rule, alert)) {
+	if (!alert_holds(rule, alert)) {
 		alert->active_ms = 0;
 		return changed ? ALERT_CHANGED : ALERT_SAME;
 	}
@@ -33,7 +33,7 @@ static enum alert_turn step_pending(
 static enum alert_turn step_firing(const struct rule *rule, struct alert *alert,
 	const struct observation *seen, bool may_be_old, bool changed, int64_t now_ms)
 {
-	bool holds = rule->clear ? seen->holds || !seen->cleared : is_enough(rule, alert);
+	bool holds = rule->clear ? seen->holds || !seen->cleared : alert_holds(rule, alert);
 
 	if (holds || may_be_old)
 		alert->held_ms = now_ms;
@@ -51,7 +51,6 @@ enum alert_turn alert_step(const struct rule *rule, struct alert *alert,
 	if (!seen->present)
 		return alert->state == ALERT_FIRING ? ALERT_RESOLVES : ALERT_DROPS;
 	alert->history = (before << 1 | seen->holds) & mask;
-	alert->value = seen->value;
 	changed = alert->history != (before & mask);
 	if (alert->state != ALERT_FIRING)
 		return step_pending(rule, alert, changed, now_ms);

@@ -26,8 +26,12 @@ enum alert_turn {
 	ALERT_DROPS, /* it ends before it fired */
 };
 
-/* Brings history, value and times of the pending or firing ALERT up to NOW_MS; its state is the
- * caller's to change. FIRST: the first evaluation after a restart, where the stored held_ms may be
+/* True where the condition of the alert's rule held in as many of its last evaluations as the rule wants. One
+ * that fires may do so for longer: see keep-firing-for and clear. */
+bool alert_holds(const struct rule *rule, const struct alert *alert);
+
+/* Brings history and times of the pending or firing ALERT up to NOW_MS; its state and its value are
+ * the caller's to change. FIRST: the first evaluation after a restart, where the stored held_ms may be
  * old. */
 enum alert_turn alert_step(const struct rule *rule, struct alert *alert,
 	const struct observation *seen, bool first, int64_t now_ms);

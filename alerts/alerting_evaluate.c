@@ -8,12 +8,13 @@
 
 #include "alerts/alerting_state.h"
 
-#define SAVE_VALUE_MS INT64_C(60000) /* a value that changes is stored so often */
+#define RENEW_MS INT64_C(60000) /* what an alert says is renewed so often while no event came */
 
 /* One rule, at one time. */
 struct pass {
 	struct alerting *a;
 	struct rule_entry *rule_entry;
+	bool by_event;
 	int64_t now_ms;
 };
 
@@ -81,50 +82,47 @@ static void end_pending(struct alerting *a, struct alert_entry *e)
 	alert_unlive(a, e);
 }
 
-/* A value is stored now and then: each time would be a write for each alert and evaluation. */
-static int save_value(struct alerting *a, struct alert_entry *e, int64_t now_ms)
+/* A number moves at each evaluation: what is not told and to which nothing happened is renewed now and
+ * then, or there would be a write for each alert and evaluation. */
+static int renew(struct pass *p, struct alert_entry *e)
 {
-	bool due = now_ms - e->saved_ms >= SAVE_VALUE_MS &&
-		   !same_value(e->alert.value, e->saved_value);
-	int r = due ? incident_alert_refresh(a, e) : 0;
+	int r;
 
-	if (r < 0)
-		return r;
-	if (due)
-		alert_mark_changed(a, e);
-	if (!e->changed)
+	if (!e->changed && !p->by_event && p->now_ms - e->renewed_ms < RENEW_MS)
 		return 0;
-	e->saved_ms = now_ms;
-	e->saved_value = e->alert.value;
-	return 0;
+	r = alert_renew(p->a, e);
+	if (r >= 0 && e->changed)
+		e->renewed_ms = p->now_ms;
+	return r;
 }
 
-static int advance(struct alerting *a, const struct rule *rule, struct alert_entry *e,
-	const struct observation *seen, int64_t now_ms)
+static int advance(struct pass *p, struct alert_entry *e, const struct observation *seen)
 {
+	struct alerting *a = p->a;
 	bool first = e->restored;
 	int r = 0;
 
 	e->restored = false;
-	e->holds = seen->holds;
-	switch (alert_step(rule, &e->alert, seen, first, now_ms)) {
+	if (seen->holds)
+		e->value = seen->value;
+	switch (alert_step(p->rule_entry->rule, &e->alert, seen, first, p->now_ms)) {
 	case ALERT_SAME:
 		break;
 	case ALERT_CHANGED:
 		alert_mark_changed(a, e);
 		break;
 	case ALERT_FIRES:
-		r = incident_alert_fires(a, e, now_ms);
+		r = incident_alert_fires(a, e, p->now_ms);
 		alert_mark_changed(a, e);
 		break;
 	case ALERT_RESOLVES:
-		incident_alert_ended(a, e, now_ms);
+		incident_alert_ended(a, e, p->now_ms);
 		return 0;
 	case ALERT_DROPS:
 		end_pending(a, e);
 		return 0;
 	}
-	return r < 0 ? r : save_value(a, e, now_ms);
+	return r < 0 ? r : renew(p, e);
 }
 
 /* Two alerts of one fingerprint are told apart by what it was made of. */
@@ -180,7 +178,7 @@ static int on_subject(void *userdata, const struct labels *labels, double value,
 		return 0;
 	e->seen = p->a->evaluation;
 	seen.cleared = e->cleared == p->a->evaluation;
-	return advance(p->a, p->rule_entry->rule, e, &seen, p->now_ms);
+	return advance(p, e, &seen);
 }
 
 static int on_clear(void *userdata, const struct labels *labels, double value)
@@ -205,7 +203,7 @@ static void end_unseen(struct pass *p)
 	for (e = LIST_FIRST(&p->rule_entry->live); e; e = next) {
 		next = LIST_NEXT(e, siblings);
 		if (e->seen != p->a->evaluation)
-			advance(p->a, p->rule_entry->rule, e, &gone, p->now_ms);
+			advance(p, e, &gone);
 	}
 }
 
@@ -257,7 +255,8 @@ int alerting_evaluate(struct alerting *a, const struct promql_source *source,
 	keep_first(&error, incidents_settle(a, now_ms));
 	end_orphans(a, now_ms);
 	for (size_t i = 0; i < a->rule_count; i++) {
-		struct pass p = {.a = a, .rule_entry = &a->rules[i], .now_ms = now_ms};
+		struct pass p = {.a = a, .rule_entry = &a->rules[i],
+			.by_event = metrics, .now_ms = now_ms};
 
 		if (reads(p.rule_entry->rule, metrics))
 			keep_first(&error, evaluate_rule(&p, source));

@@ -273,41 +273,31 @@ int incident_alert_fires(struct alerting *a, struct alert_entry *e, int64_t now_
 	int r = incident_group_key(incident_group_value(e), e->alert.rule, &key);
 
 	if (r >= 0)
-		r = alert_render(a, e->rule_entry->rule, &e->alert);
+		r = alert_render(a, e);
 	if (r < 0)
 		return r;
-	e->rendered_value = e->alert.value;
 	inc = incident_find(a, key, e->alert.fingerprint, now_ms);
 	return inc ? enter_incident(a, inc, e, now_ms) : open_incident(a, key, e, now_ms);
 }
 
-int incident_alert_refresh(struct alerting *a, struct alert_entry *e)
-{
-	int r;
-
-	if (!e->holds || e->alert.state != ALERT_FIRING || !e->rule_entry ||
-		!e->rule_entry->rule || same_value(e->alert.value, e->rendered_value))
-		return 0;
-	r = alert_render(a, e->rule_entry->rule, &e->alert);
-	if (r < 0)
-		return r;
-	e->rendered_value = e->alert.value;
-	alert_mark_changed(a, e);
-	if (e->incident)
-		e->incident->headline_stale = true;
-	return 0;
-}
-
-/* Who is told is told how it is now. */
-static int refresh_alerts(struct alerting *a, struct incident_entry *inc)
+/* Those of its alerts that fire; or only those of which more is known now than they say. */
+static int renew_alerts(struct alerting *a, struct incident_entry *inc, bool all)
 {
 	struct alert_entry *e;
 	size_t position = 0;
 	int error = 0;
 
 	while ((e = map_next(inc->members, &position, NULL, NULL)))
-		keep_first(&error, incident_alert_refresh(a, e));
+		if (e->alert.state == ALERT_FIRING && (all || alert_has_news(a, e)))
+			keep_first(&error, alert_renew(a, e));
 	return error;
+}
+
+int incident_refresh(struct alerting *a, struct incident_entry *inc)
+{
+	int r = renew_alerts(a, inc, true);
+
+	return r < 0 || inc->firing == 0 ? r : incident_renew_headline(a, inc);
 }
 
 void incident_alert_ended(struct alerting *a, struct alert_entry *e, int64_t now_ms)
@@ -400,11 +390,12 @@ int incidents_finish(struct alerting *a, int64_t now_ms)
 {
 	struct incident_entry *inc;
 	size_t position = 0;
+	bool news = a->has_news;
 	int error = 0;
 
 	while ((inc = map_next(a->incidents, &position, NULL, NULL))) {
-		if (inc->incident.untold)
-			keep_first(&error, refresh_alerts(a, inc));
+		if (news)
+			keep_first(&error, renew_alerts(a, inc, false));
 		if (inc->incident.state == INCIDENT_OPEN)
 			keep_first(&error, incident_renew_headline(a, inc));
 		if (inc->incident.state == INCIDENT_OPEN && inc->firing == 0)
@@ -417,5 +408,6 @@ int incidents_finish(struct alerting *a, int64_t now_ms)
 		incident_forget(a, inc);
 		position--;
 	}
+	a->has_news = news && error < 0;
 	return error;
 }

@@ -284,18 +284,16 @@ static int tell(struct alerting *a, struct incident_entry *inc, const struct tel
 
 static int announce_incident(struct alerting *a, struct incident_entry *inc, int64_t now_ms)
 {
-	for (size_t i = 0; i < ELEMENTS(tellings) && inc->incident.untold != 0; i++) {
-		int r;
+	int r = inc->incident.untold ? incident_refresh(a, inc) : 0;
 
+	for (size_t i = 0; r >= 0 && i < ELEMENTS(tellings) && inc->incident.untold != 0; i++) {
 		if (!(inc->incident.untold & tellings[i].mark))
 			continue;
 		if (a->notification_count + a->route_count > NOTIFICATIONS_MAX)
 			return 0;
 		r = tell(a, inc, &tellings[i], now_ms);
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r;
 }
 
 int announce(struct alerting *a, int64_t now_ms)

@@ -20,8 +20,9 @@ static struct rule_entry *find_rule(struct alerting *a, const char *rule)
 }
 
 /* What its service goes through is what the newest of its alerts carries. */
-static int restore_evidence(struct alerting *a, const struct alert *alert)
+static int restore_evidence(struct alerting *a, struct alert_entry *e)
 {
+	const struct alert *alert = &e->alert;
 	const char *service = labels_get(&alert->labels, "service");
 	struct known_evidence *known = service ? map_get_string(a->evidence, service) : NULL;
 	int r;
@@ -31,8 +32,10 @@ static int restore_evidence(struct alerting *a, const struct alert *alert)
 		return 0;
 	r = alerting_evidence(a, service, alert->evidence, alert->evidence_count);
 	known = map_get_string(a->evidence, service);
-	if (known)
+	if (known) {
 		known->started_ms = alert->started_ms;
+		e->rendered_evidence = known->version;
+	}
 	return r;
 }
 
@@ -47,14 +50,16 @@ int alerting_restore_alert(struct alerting *a, const struct alert *alert)
 	if (!e || alert_copy(alert, &e->alert) < 0)
 		return -ENOMEM;
 	e->restored = true;
-	e->saved_value = e->rendered_value = alert->value;
-	if (alert->state == ALERT_FIRING && restore_evidence(a, alert) < 0)
+	e->value = alert->value;
+	if (alert->state == ALERT_FIRING && restore_evidence(a, e) < 0)
 		return -ENOMEM;
 	if (is_live(alert)) {
 		if (map_put_string(a->live, alert->fingerprint, e, NULL) < 0)
 			return -ENOMEM;
 		kept = TAKE_POINTER(e);
 		kept->rule_entry = find_rule(a, alert->rule);
+		kept->rendered_holds = kept->rule_entry->rule &&
+				       alert_holds(kept->rule_entry->rule, &kept->alert);
 		LIST_INSERT_HEAD(&kept->rule_entry->live, kept, siblings);
 	} else {
 		kept = TAKE_POINTER(e);

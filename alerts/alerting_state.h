@@ -43,11 +43,11 @@ struct alert_entry {
 	LIST_ENTRY(alert_entry) siblings;
 	struct incident_entry *incident; /* NULL while it belongs to none */
 	uint64_t seen, cleared; /* numbers of the evaluations in which its series, its clear was there */
-	int64_t saved_ms;	/* the value was marked to be stored then */
-	double saved_value;
-	double rendered_value; /* that its texts speak of */
+	double value;	      /* as it was when its expression held last; its texts speak of alert.value */
+	int64_t renewed_ms;   /* alert.value and the texts were renewed then */
+	bool rendered_holds;  /* what its texts say of its condition ... */
+	uint64_t rendered_evidence; /* ... and which evidence they and it have */
 	bool restored; /* not evaluated since */
-	bool holds;    /* its expression does; else it fires on for a while, and its value says nothing */
 	bool end_unlisted; /* it ended, which the timeline of its incident does not say yet */
 	bool changed;
 	TAILQ_ENTRY(alert_entry) changes;
@@ -91,6 +91,7 @@ struct incident_entry {
 };
 
 struct known_evidence {
+	uint64_t version; /* no two are the same */
 	struct evidence *list;
 	size_t count;
 	int64_t started_ms; /* restored: of the alert that carries it */
@@ -117,6 +118,8 @@ struct alerting {
 	int64_t next_incident;
 	uint64_t evaluation;
 	uint64_t refused;
+	uint64_t evidence_version;
+	bool has_news; /* evidence came of which alerts that fire do not speak yet */
 
 	TAILQ_HEAD(, alert_entry) changed_alerts;
 	TAILQ_HEAD(, incident_entry) changed_incidents;
@@ -154,8 +157,8 @@ int list_reserve(void **list, size_t *allocated, size_t wanted, size_t size);
 
 /* alerting_incident.c: the alert fires, with its texts; it joins, reopens or opens an incident. */
 int incident_alert_fires(struct alerting *a, struct alert_entry *e, int64_t now_ms);
-/* The texts of the alert, which fires, and the headline that it gives speak of its value as it is now. */
-int incident_alert_refresh(struct alerting *a, struct alert_entry *e);
+/* Everything that is told of the incident is as it is now: its alerts' texts and values, and its headline. */
+int incident_refresh(struct alerting *a, struct incident_entry *inc);
 /* The alert is resolved. */
 void incident_alert_ended(struct alerting *a, struct alert_entry *e, int64_t now_ms);
 int incident_resolve(struct alerting *a, struct incident_entry *inc, const char *actor,
@@ -211,9 +214,13 @@ int announce(struct alerting *a, int64_t now_ms);
 int incident_add_told(struct incident_entry *inc, const char *webhook, bool heard);
 void incident_remove_told(struct incident_entry *inc, const char *webhook);
 
-/* alerting_text.c: renders what the rule says of the alert into its texts, with the evidence of its
- * service. */
-int alert_render(struct alerting *a, const struct rule *rule, struct alert *alert);
+/* alerting_text.c: renders what the rule says of the alert, which has one, into its texts, with its value and
+ * the evidence of its service: these three change together, so that they agree wherever they are read. */
+int alert_render(struct alerting *a, struct alert_entry *e);
+/* The same where one of them is not what it was then; a pending alert has no texts. */
+int alert_renew(struct alerting *a, struct alert_entry *e);
+/* True for one that fires and does not speak of the newest evidence. */
+bool alert_has_news(const struct alerting *a, const struct alert_entry *e);
 void known_evidence_free(void *evidence);
 
 /* alerting_restore.c */

@@ -106,6 +106,12 @@ static int evidence_put(struct known_evidence *k, const struct evidence *from)
 	return list ? 0 : -ENOMEM;
 }
 
+static void evidence_renewed(struct alerting *a, struct known_evidence *k)
+{
+	k->version = ++a->evidence_version;
+	a->has_news = true;
+}
+
 int alerting_evidence(
 	struct alerting *a, const char *service, const struct evidence *list, size_t count)
 {
@@ -117,6 +123,7 @@ int alerting_evidence(
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = evidence_put(k, &list[i]);
 	if (r >= 0 && k->count > 0 && room) {
+		evidence_renewed(a, k);
 		r = map_put_string(a->evidence, service, k, &old);
 		known_evidence_free(r < 0 ? k : old);
 		return r;
@@ -137,6 +144,7 @@ int alerting_add_evidence(
 		return alerting_evidence(a, service, list, count);
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		r = evidence_put(k, &list[i]);
+	evidence_renewed(a, k);
 	return r;
 }
 
@@ -157,9 +165,10 @@ static json_t *number_text(double value)
 }
 
 /* What templates see. What comes later wins: evidence, labels, and what is always there. */
-static json_t *template_data(const struct alerting *a, const struct alert *alert,
+static json_t *template_data(const struct alerting *a, const struct alert_entry *e,
 	const struct known_evidence *evidence)
 {
+	const struct alert *alert = &e->alert;
 	json_t *data = json_object();
 	int r = data ? 0 : -ENOMEM;
 
@@ -173,9 +182,12 @@ static json_t *template_data(const struct alerting *a, const struct alert *alert
 		r = value ? json_object_set_new(data, l->name, json_string(value)) : -ENOMEM;
 	}
 	if (r >= 0)
-		r = json_object_set_new(data, "value", number_text(alert->value));
+		r = json_object_set_new(data, "value", number_text(e->value));
 	if (r >= 0)
 		r = json_object_set_new(data, "threshold", number_text(alert->threshold));
+	if (r >= 0)
+		r = json_object_set_new(
+			data, "holds", json_boolean(alert_holds(e->rule_entry->rule, alert)));
 	if (r >= 0)
 		r = json_object_set_new(data, "host", text_json(a->host_name));
 	if (r >= 0)
@@ -235,12 +247,19 @@ static void take_texts(struct alert *to, struct alert *from)
 	from->evidence_count = 0;
 }
 
-int alert_render(struct alerting *a, const struct rule *rule, struct alert *alert)
+static const struct known_evidence *evidence_of(const struct alerting *a, const struct alert *alert)
 {
 	const char *service = labels_get(&alert->labels, "service");
-	const struct known_evidence *known = service ? map_get_string(a->evidence, service) : NULL;
+
+	return service ? map_get_string(a->evidence, service) : NULL;
+}
+
+int alert_render(struct alerting *a, struct alert_entry *e)
+{
+	const struct known_evidence *known = evidence_of(a, &e->alert);
+	const struct rule *rule = e->rule_entry->rule;
 	_cleanup_(alert_done) struct alert made = {0};
-	json_t *data = template_data(a, alert, known);
+	json_t *data = template_data(a, e, known);
 	int r = data ? render_texts(rule, data, &made) : -ENOMEM;
 
 	json_decref(data);
@@ -250,6 +269,40 @@ int alert_render(struct alerting *a, const struct rule *rule, struct alert *aler
 	}
 	if (r < 0)
 		return r;
-	take_texts(alert, &made);
+	take_texts(&e->alert, &made);
+	e->alert.value = e->value;
+	e->rendered_holds = alert_holds(rule, &e->alert);
+	e->rendered_evidence = known ? known->version : 0;
+	return 0;
+}
+
+bool alert_has_news(const struct alerting *a, const struct alert_entry *e)
+{
+	const struct known_evidence *known =
+		e->alert.state == ALERT_FIRING ? evidence_of(a, &e->alert) : NULL;
+
+	return known && known->version != e->rendered_evidence;
+}
+
+int alert_renew(struct alerting *a, struct alert_entry *e)
+{
+	bool firing = e->alert.state == ALERT_FIRING;
+	bool moved = !same_value(e->alert.value, e->value);
+	int r;
+
+	if (!e->rule_entry || !e->rule_entry->rule)
+		return 0;
+	if (firing)
+		moved |= e->rendered_holds != alert_holds(e->rule_entry->rule, &e->alert) ||
+			 alert_has_news(a, e);
+	if (!moved)
+		return 0;
+	r = firing ? alert_render(a, e) : 0;
+	if (r < 0)
+		return r;
+	e->alert.value = e->value;
+	alert_mark_changed(a, e);
+	if (e->incident)
+		e->incident->headline_stale = true;
 	return 0;
 }

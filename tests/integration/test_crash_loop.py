@@ -95,6 +95,31 @@ def test_tells_why(site):
     raise AssertionError("nobody was told that it restarts")
 
 
+def test_numbers_agree(site):
+    """What is said of a loop is true after each turn of it, and when a person acts."""
+    server = site.service("llama")
+    hook = site.webhook()
+    site.start()
+    site.wait_service("llama")
+
+    def restarting(alerts):
+        alert, = [a for a in alerts if a["rule"] == "ServiceRestarting"]
+        return alert
+
+    def is_said(restarts):
+        alert = restarting(site.incident(1)["alerts"])
+        return alert["value"] == restarts and f" {restarts} times" in alert["summary"]
+
+    _crash(site, server, 2)
+    for restarts in range(3, 9):
+        _crash(site, server, 1)
+        eventually(lambda: is_said(restarts), f"{restarts} restarts")
+    assert site.cli("ack", "1").returncode == 0
+    post, = hook.wait("incident.acknowledged", service="llama")
+    alert = restarting(post.json["alerts"])
+    assert alert["value"] == 8 and " 8 times" in alert["summary"], alert
+
+
 def test_resolve_outlives_a_restart(site):
     """What a person resolved stays so while it goes on, whatever was resolved since."""
     server = site.service("llama")

@@ -280,11 +280,15 @@ def test_process_of_another_service(site, before):
     eventually(lambda: site.service_state("second")["reason"] == reason, "the reason")
     assert site.service_state("second")["state"] == "down"
     hook.wait("incident.opened", service="second")
-    second, = [i for i in site.incidents() if i["service"] == "second"]
-    if before:
-        assert reason in second["title"]
+
+    def title():
+        second, = [i for i in site.incidents() if i["service"] == "second"]
+        return second["title"]
+
+    eventually(lambda: title() == f"second is down: {reason}", "the incident says so")
     opened = [p for p in hook.delivered() if p.type == "incident.opened" and p.service == "second"]
     assert len(opened) == 1
     server.kill()
     eventually(lambda: site.service_state("second")["reason"] == "no process matches it",
                "a reason without it")
+    eventually(lambda: title() == "second is down: no process matches it", "an incident without it")

@@ -176,6 +176,54 @@ static void test_keep_firing(void **state)
 	run_scenario(rules, route_oncall, steps, ELEMENTS(steps));
 }
 
+/* What an alert says and its value are of one moment, and true when somebody is told; between that they are
+ * renewed at an event, or now and then. */
+static void test_texts_and_value_agree(void **state)
+{
+	static const struct rule_spec rules[] = {
+		{"Restarting", "restarts >= 3", .keep_s = 300,
+			.summary = "{{#holds}}now{{/holds}}{{^holds}}lately{{/holds}} {{ value }}"
+				   "{{#reason}}, last {{ reason }}{{/reason}}"},
+		{0},
+	};
+	static const struct {
+		struct step step;
+		const char *summary;
+		double value;
+	} cases[] = {
+		{{0, "restarts:a=3", "oncall opened 1; "}, "now 3", 3},
+		{{1, "restarts:a=4", ""}, "now 3", 3},
+		{{2, "restarts:a=5 only:restarts", ""}, "now 5", 5},
+		{{3, "restarts:a=6", ""}, "now 5", 5},
+		{{4, "ack:1", "oncall acknowledged 1; "}, "now 6", 6},
+		{{5, "evidence:a=oom only:up", ""}, "now 6, last oom", 6},
+		{{64, "restarts:a=9", ""}, "now 9, last oom", 9},
+		{{65, "kill restarts:a=10", ""}, "now 10, last oom", 10},
+		{{66, "restarts:a=11", ""}, "now 10, last oom", 10},
+		{{67, "restarts:a=0", ""}, "lately 11, last oom", 11},
+		{{68, "kill restarts:a=0", ""}, "lately 11, last oom", 11},
+		{{69, "evidence:a=killed", ""}, "lately 11, last killed", 11},
+		{{70, "restarts:a=3", ""}, "now 3, last killed", 3},
+		{{71, "restarts:a=4", ""}, "now 3, last killed", 3},
+		{{72, "resolve:1", "oncall resolved 1; "}, "now 4, last killed", 4},
+	};
+	struct world *w = world_begin(rules, route_oncall);
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		const struct alert *alert = w->alerts;
+		const char *title;
+
+		world_run(w, &cases[i].step, 1);
+		title = strstr(w->notifications[w->notification_count - 1].body, alert->summary);
+		if (!text_equal(alert->summary, cases[i].summary) || alert->value != cases[i].value ||
+			!text_equal(w->incidents[0].title, alert->summary) ||
+			(*cases[i].step.told && !title))
+			fail_msg("%d s: %s, %g; %s", cases[i].step.at_s, alert->summary,
+				alert->value, w->incidents[0].title);
+	}
+	world_end(w);
+}
+
 static void test_clear(void **state)
 {
 	static const struct rule_spec rules[] = {
@@ -253,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_for),
 		cmocka_unit_test(test_at_least),
 		cmocka_unit_test(test_keep_firing),
+		cmocka_unit_test(test_texts_and_value_agree),
 		cmocka_unit_test(test_clear),
 		cmocka_unit_test(test_series_that_ended),
 		cmocka_unit_test(test_rules_that_are_gone),

@@ -176,8 +176,10 @@ static void test_texts_follow_the_value(void **state)
 	};
 	struct world *w = world_begin(rules_crash_loop, route_oncall);
 
-	world_run(w, steps, 2);
+	world_run(w, steps, 1);
 	assert_string_equal(w->incidents[0].title, "3 restarts, last oom");
+	world_run(w, steps + 1, 1);
+	assert_string_equal(w->incidents[0].title, "20 restarts, last signalled");
 	world_run(w, steps + 2, 1);
 	assert_non_null(strstr(w->notifications[1].body, "20 restarts, last signalled"));
 	world_run(w, steps + 3, 1);

@@ -46,20 +46,30 @@ void port_index_done(struct port_index *index)
 	*index = (struct port_index){NULL, 0};
 }
 
-/* The first entry of the port, or of one after it. */
-static size_t find_entry(const struct port_index *index, uint16_t port)
+/* How many of the COUNT sorted items of SIZE bytes are less than KEY, an item itself: the first one that
+ * is not has that position. */
+static size_t count_less(const void *items, size_t count, size_t size, const void *key,
+	int (*compare)(const void *, const void *))
 {
-	size_t low = 0, high = index->count;
+	size_t low = 0, high = count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (index->entries[middle].port < port)
+		if (compare((const char *) items + middle * size, key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return low;
+}
+
+/* The first entry of the port, or of one after it. */
+static size_t find_entry(const struct port_index *index, uint16_t port)
+{
+	const struct port_entry key = {.port = port};
+
+	return count_less(index->entries, index->count, sizeof(key), &key, by_port);
 }
 
 bool port_index_has(const struct port_index *index, uint16_t port)
@@ -90,13 +100,19 @@ static int add_wanted(struct wanted_list *l, const struct tcp_listener *socket, 
 	return 0;
 }
 
-static int by_inode(const void *a, const void *b)
+static int by_inode_alone(const void *a, const void *b)
 {
 	const struct wanted *x = a, *y = b;
 
-	if (x->inode != y->inode)
-		return x->inode > y->inode ? 1 : -1;
-	return strcmp(x->service->name, y->service->name);
+	return (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct wanted *x = a, *y = b;
+	int order = by_inode_alone(x, y);
+
+	return order != 0 ? order : strcmp(x->service->name, y->service->name);
 }
 
 static bool is_missing(const struct port_entry *e, const struct service *only)
@@ -207,15 +223,7 @@ bool wanted_is_owner(const uid_t *owners, size_t count, uid_t user)
 
 size_t wanted_list_find(const struct wanted_list *l, uint64_t inode)
 {
-	size_t low = 0, high = l->count;
+	const struct wanted key = {.inode = inode};
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (l->items[middle].inode < inode)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return count_less(l->items, l->count, sizeof(key), &key, by_inode_alone);
 }

@@ -217,6 +217,8 @@ def test_restarts_stay_counted_over_a_kill(small_disk):
     _fill(site)
     site.daemon.wait_log(FULL)
     _crash(site, 4)
+    # It would store them when it sees its supervisor gone.
+    os.kill(site.daemon.roles()["engine"], signal.SIGSTOP)
     site.daemon.kill_all()
     _make_room(site)
     site.daemon.start()

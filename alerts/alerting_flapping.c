@@ -88,7 +88,8 @@ static int settle(struct alerting *a, struct incident_entry *inc, int64_t now_ms
 	timeline_push(a, &turn);
 	incident_end_flapping(inc, now_ms);
 	inc->incident.untold |=
-		inc->incident.state == INCIDENT_OPEN ? ANNOUNCE_UPDATED : ANNOUNCE_RESOLVED;
+		inc->incident.state == INCIDENT_OPEN ? ANNOUNCE_UPDATED | ANNOUNCE_TO_LEFT
+						     : ANNOUNCE_RESOLVED;
 	incident_mark_changed(a, inc);
 	return 0;
 }

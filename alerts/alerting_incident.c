@@ -320,7 +320,8 @@ static void set_resolved(struct alerting *a, struct incident_entry *inc, int64_t
 	inc->incident.state = INCIDENT_RESOLVED;
 	inc->incident.resolved_ms = now_ms;
 	inc->turned_ms = now_ms;
-	inc->incident.untold &= ~(ANNOUNCE_UPDATED | ANNOUNCE_TO_NEW | ANNOUNCE_ACKNOWLEDGED);
+	inc->incident.untold &= ~(ANNOUNCE_UPDATED | ANNOUNCE_TO_NEW | ANNOUNCE_TO_LEFT |
+				  ANNOUNCE_ACKNOWLEDGED);
 	if (!inc->incident.flapping)
 		inc->incident.untold |= ANNOUNCE_RESOLVED;
 	incident_mark_changed(a, inc);
@@ -379,6 +380,22 @@ static int list_cleared(struct alerting *a, struct incident_entry *inc, int64_t 
 	return 0;
 }
 
+/* Its headline follows what fires. Who was told what was worse is told that it is over; of one that flaps
+ * when it has settled. */
+static int follow_ends(struct alerting *a, struct incident_entry *inc)
+{
+	enum severity before = inc->incident.severity;
+	int r = incident_renew_headline(a, inc);
+
+	if (r < 0 || inc->firing == 0 || inc->incident.flapping)
+		return r;
+	if (inc->incident.severity < before)
+		inc->incident.untold |= ANNOUNCE_UPDATED;
+	if (inc->has_unlisted_ends)
+		inc->incident.untold |= ANNOUNCE_TO_LEFT;
+	return 0;
+}
+
 static bool is_over(const struct alerting *a, const struct incident_entry *inc, int64_t now_ms)
 {
 	return inc->incident.state == INCIDENT_RESOLVED && inc->firing == 0 && !inc->incident.flapping &&
@@ -397,7 +414,7 @@ int incidents_finish(struct alerting *a, int64_t now_ms)
 		if (news)
 			keep_first(&error, renew_alerts(a, inc, false));
 		if (inc->incident.state == INCIDENT_OPEN)
-			keep_first(&error, incident_renew_headline(a, inc));
+			keep_first(&error, follow_ends(a, inc));
 		if (inc->incident.state == INCIDENT_OPEN && inc->firing == 0)
 			keep_first(&error, resolve_cleared(a, inc, now_ms));
 		if (inc->has_unlisted_ends)

@@ -10,22 +10,26 @@
 #define BODY_ALERTS_MAX 64 /* alerts that a body lists */
 #define ID_BYTES	16
 
-/* To the webhooks that it would be sent to; of these to whom nothing was to be told yet; or to those who
- * heard of it. */
-enum audience { TO_MATCHING, TO_NEW, TO_TOLD };
+/* To the webhooks that it would be sent to; of these to whom nothing was to be told yet; to those who
+ * heard of what they take when that is over; or to all who heard of it. */
+enum audience { TO_MATCHING, TO_NEW, TO_LEFT, TO_TOLD };
 
 static const struct telling {
 	enum announcement mark;
 	const char *type;
 	enum audience audience;
 	unsigned covers;  /* marks that need nothing more then */
+	bool is_end; /* not for who wants to be told of no ends */
 } tellings[] = {
-	{ANNOUNCE_OPENED, "incident.opened", TO_MATCHING, ANNOUNCE_UPDATED | ANNOUNCE_TO_NEW},
-	{ANNOUNCE_FLAPPING, "incident.flapping", TO_MATCHING, ANNOUNCE_UPDATED | ANNOUNCE_TO_NEW},
-	{ANNOUNCE_UPDATED, "incident.updated", TO_MATCHING, ANNOUNCE_TO_NEW},
-	{ANNOUNCE_TO_NEW, "incident.opened", TO_NEW, 0},
-	{ANNOUNCE_ACKNOWLEDGED, "incident.acknowledged", TO_TOLD, 0},
-	{ANNOUNCE_RESOLVED, "incident.resolved", TO_TOLD, 0},
+	{ANNOUNCE_OPENED, "incident.opened", TO_MATCHING, ANNOUNCE_UPDATED | ANNOUNCE_TO_NEW,
+		false},
+	{ANNOUNCE_FLAPPING, "incident.flapping", TO_MATCHING,
+		ANNOUNCE_UPDATED | ANNOUNCE_TO_NEW | ANNOUNCE_TO_LEFT, false},
+	{ANNOUNCE_UPDATED, "incident.updated", TO_MATCHING, ANNOUNCE_TO_NEW, false},
+	{ANNOUNCE_TO_NEW, "incident.opened", TO_NEW, 0, false},
+	{ANNOUNCE_TO_LEFT, "incident.updated", TO_LEFT, 0, true},
+	{ANNOUNCE_ACKNOWLEDGED, "incident.acknowledged", TO_TOLD, 0, false},
+	{ANNOUNCE_RESOLVED, "incident.resolved", TO_TOLD, 0, true},
 };
 
 static int make_id(struct alerting *a, char ret[static 2 * ID_BYTES + 1])
@@ -70,7 +74,7 @@ int incident_add_told(struct incident_entry *inc, const char *webhook, bool hear
 	copy = strdup(webhook);
 	if (!copy)
 		return -ENOMEM;
-	inc->told[inc->told_count++] = (struct told_webhook){copy, heard};
+	inc->told[inc->told_count++] = (struct told_webhook){copy, heard, false};
 	return 0;
 }
 
@@ -131,16 +135,34 @@ static bool was_told(const struct route *route, const struct incident_entry *inc
 	return i < inc->told_count && inc->told[i].heard;
 }
 
+/* What it heard of is over, though the incident goes on, and it was not told so yet. */
+static bool is_left(const struct route *route, const struct incident_entry *inc)
+{
+	return was_told(route, inc) && !inc->told[find_told(inc, route->webhook)].left &&
+	       !route_takes(route, inc);
+}
+
+void incident_restore_left(struct alerting *a, struct incident_entry *inc)
+{
+	bool waits = inc->incident.flapping || (inc->incident.untold & ANNOUNCE_TO_LEFT);
+
+	for (size_t i = 0; i < a->route_count && !waits; i++)
+		if (is_left(&a->routes[i], inc))
+			inc->told[find_told(inc, a->routes[i].webhook)].left = true;
+}
+
 /* The type that the route is told, or NULL. One that hears of it late hears that it was opened. */
 static const char *choose_type(
 	const struct telling *telling, const struct route *route, const struct incident_entry *inc)
 {
 	bool told = was_told(route, inc);
 
-	if (telling->mark == ANNOUNCE_RESOLVED && !route->send_resolved)
+	if (telling->is_end && !route->send_resolved)
 		return NULL;
 	if (telling->audience == TO_TOLD)
 		return told ? telling->type : NULL;
+	if (telling->audience == TO_LEFT)
+		return is_left(route, inc) ? telling->type : NULL;
 	if (telling->audience == TO_NEW && find_told(inc, route->webhook) < inc->told_count)
 		return NULL;
 	if (!route_takes(route, inc))
@@ -249,6 +271,7 @@ static int remember_told(
 
 		if (r < 0)
 			return r;
+		inc->told[find_told(inc, list[i].webhook)].left = telling->audience == TO_LEFT;
 	}
 	return 0;
 }

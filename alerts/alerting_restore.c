@@ -176,7 +176,9 @@ static int link_live(struct alerting *a)
 
 int restored_link(struct alerting *a)
 {
+	struct incident_entry *inc;
 	struct alert_entry *e;
+	size_t position = 0;
 	int r;
 
 	if (!a->restoring)
@@ -191,6 +193,8 @@ int restored_link(struct alerting *a)
 		LIST_REMOVE(e, siblings);
 		alert_release(a, e);
 	}
+	while ((inc = map_next(a->incidents, &position, NULL, NULL)))
+		incident_restore_left(a, inc);
 	a->restoring = false;
 	return 0;
 }

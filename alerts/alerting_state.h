@@ -62,12 +62,14 @@ enum announcement {
 	ANNOUNCE_ACKNOWLEDGED = 8,
 	ANNOUNCE_RESOLVED = 16,
 	ANNOUNCE_TO_NEW = 32,
+	ANNOUNCE_TO_LEFT = 64,
 };
 
 /* A webhook that was to be told that an incident is open. */
 struct told_webhook {
 	char *name;
 	bool heard; /* false: nothing of it arrived, and nothing will */
+	bool left;  /* it was told that nothing fires any more that it takes */
 };
 
 /* An incident with what belongs to it. */
@@ -213,6 +215,8 @@ int announce(struct alerting *a, int64_t now_ms);
 /* One that has HEARD of it has, whatever else did not arrive. */
 int incident_add_told(struct incident_entry *inc, const char *webhook, bool heard);
 void incident_remove_told(struct incident_entry *inc, const char *webhook);
+/* After a restart: who takes it no longer was told so, together with what made it so. */
+void incident_restore_left(struct alerting *a, struct incident_entry *inc);
 
 /* alerting_text.c: renders what the rule says of the alert, which has one, into its texts, with its value and
  * the evidence of its service: these three change together, so that they agree wherever they are read. */

@@ -28,6 +28,18 @@ def test_is_held(site):
     assert turns.index("flapping") < len(turns) - 6, turns
 
 
+def test_is_told_to_be_up(site):
+    """Whoever was told that it is down hears that it is not, though that it restarts is less than they take."""
+    server = site.service("llama")
+    everybody, urgent = site.webhook("everybody"), site.webhook("urgent", severity="critical")
+    site.start()
+    site.wait_service("llama")
+    _crash(site, server, 4)
+    for hook in everybody, urgent:
+        eventually(lambda: [(p.type, p.json["incident"]["severity"]) for p in hook.delivered()][-1]
+                   == ("incident.updated", "warning"), "told that it is up")
+
+
 def test_end_is_told_after_a_downtime(site):
     """Who was told that it flaps hears of its end, however long the host was down meanwhile."""
     server = site.service("llama")

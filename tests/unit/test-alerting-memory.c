@@ -67,8 +67,8 @@ char *__wrap_strndup(const char *text, size_t size)
 static const struct {
 	double latency, up;
 } phases[] = {
-	{3, 1}, {3, 0}, {1, 1}, {1, 0}, {1, 1}, {1, 0}, {1, 1}, {1, 0}, {1, 1}, {1, 0}, {1, 1}, {1, 0},
-	{3, 0}, {1, 1},
+	{3, 1}, {3, 0}, {3, 1}, {1, 1}, {1, 0}, {1, 1}, {1, 0}, {1, 1}, {1, 0}, {1, 1}, {1, 0}, {1, 1},
+	{1, 0}, {3, 0}, {1, 1},
 };
 
 static const struct rule_spec rules[] = {

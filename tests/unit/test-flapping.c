@@ -96,11 +96,11 @@ static void test_crash_loop_flaps(void **state)
 		{3, "up:a=1 restarts:a=2", "oncall resolved 1; "},
 		{4, "up:a=0", "oncall opened 1; "},
 		{5, "restarts:a=3", "oncall updated 1; "},
-		{5, "up:a=1", "", "1 open; "},
+		{5, "up:a=1", "oncall updated 1; ", "1 open; "},
 		{6, "up:a=0", "oncall updated 1; "},
-		{7, "up:a=1 restarts:a=4", "", "1 open; "},
+		{7, "up:a=1 restarts:a=4", "oncall updated 1; ", "1 open; "},
 		{8, "up:a=0", "oncall updated 1; "},
-		{9, "up:a=1 restarts:a=5", ""},
+		{9, "up:a=1 restarts:a=5", "oncall updated 1; "},
 		{10, "up:a=0", "oncall flapping 1; "},
 		{11, "up:a=1 restarts:a=6", ""},
 		{12, "up:a=0", ""},
@@ -109,7 +109,7 @@ static void test_crash_loop_flaps(void **state)
 		{613, "up:a=0", ""},
 		/* The loop gave up: what is left is told. */
 		{614, "up:a=0", "oncall updated 1; ", "1 open; "},
-		{700, "up:a=1 restarts:a=0", "", "1 open; "},
+		{700, "up:a=1 restarts:a=0", "oncall updated 1; ", "1 open; "},
 		{1001, "up:a=1", "oncall resolved 1; ", "1 resolved; "},
 	};
 	struct world *w;
@@ -239,6 +239,25 @@ static void test_hold_begins_amid_a_handover(void **state)
 	}
 }
 
+/* Who was told that it flaps hears what is left of it, though it is less than that webhook takes. */
+static void test_settles_below_what_it_takes(void **state)
+{
+	static const struct route_spec routes[] = {
+		{.webhook = "all"}, {.webhook = "urgent", .severity = SEVERITY_CRITICAL}, {0}};
+	static const struct step steps[] = {
+		{11, "up:a=1 restarts:a=6", "", "1 open; "},
+		{12, "kill up:a=1", ""},
+		{611, "kill up:a=1", "all updated 1; urgent updated 1; ", "1 open; "},
+		{612, "kill up:a=1 restarts:a=0", ""},
+		{912, "kill up:a=1", "all resolved 1; urgent resolved 1; ", "1 resolved; "},
+	};
+	struct world *w = world_begin(rules_crash_loop, routes);
+
+	flap(w, "up:a=0", "up:a=1");
+	world_run(w, steps, ELEMENTS(steps));
+	world_end(w);
+}
+
 /* What stands has settled, whatever less grave comes and goes beside it. */
 static void test_settles_beside_what_moves(void **state)
 {
@@ -304,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_who_knows_nothing_is_told),
 		cmocka_unit_test(test_hold_begins_amid_a_handover),
 		cmocka_unit_test(test_settles_beside_what_moves),
+		cmocka_unit_test(test_settles_below_what_it_takes),
 		cmocka_unit_test(test_slow_turns_are_no_flapping),
 	};
 

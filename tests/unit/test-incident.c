@@ -32,7 +32,7 @@ static void test_joins_and_raises(void **state)
 	world_end(w);
 }
 
-/* People see what is wrong now; nobody is called because it got better. */
+/* People see what is wrong now, and who was told what was worse is told that it is over. */
 static void test_headline_follows_what_fires(void **state)
 {
 	static const struct rule_spec rules[] = {
@@ -52,10 +52,10 @@ static void test_headline_follows_what_fires(void **state)
 			SEVERITY_CRITICAL, "down"},
 		{{2, "restarts:a=3", "all updated 1; urgent updated 1; "}, SEVERITY_CRITICAL,
 			"down"},
-		{{3, "up:a=1", "", "1 open; "}, SEVERITY_WARNING, "restarting"},
+		{{3, "up:a=1", "all updated 1; urgent updated 1; "}, SEVERITY_WARNING, "restarting"},
 		{{4, "kill", "", "1 open; "}, SEVERITY_WARNING, "restarting"},
 		{{5, "up:a=0", "all updated 1; urgent updated 1; "}, SEVERITY_CRITICAL, "down"},
-		{{6, "up:a=1", ""}, SEVERITY_WARNING, "restarting"},
+		{{6, "up:a=1", "all updated 1; urgent updated 1; "}, SEVERITY_WARNING, "restarting"},
 		/* Over, it is what it was at its worst; who was told hears of the end. */
 		{{7, "restarts:a=0", "all resolved 1; urgent resolved 1; ", "1 resolved; "},
 			SEVERITY_CRITICAL, "down"},
@@ -72,6 +72,41 @@ static void test_headline_follows_what_fires(void **state)
 	}
 	world_expect_timeline(w, "opened alert cleared repeated cleared resolved reopened resolved ");
 	world_end(w);
+}
+
+/* Of the rest of an incident of which nothing is for them any more they hear once. */
+static void test_who_takes_it_no_longer(void **state)
+{
+	static const struct rule_spec rules[] = {
+		{"Down", "up == 0", .severity = SEVERITY_CRITICAL},
+		{"Fault", "fault == 1", .severity = SEVERITY_CRITICAL},
+		{"Slow", "latency > 2", .severity = SEVERITY_WARNING},
+		{"Note", "hint == 1", .severity = SEVERITY_INFO},
+		{0},
+	};
+	static const struct route_spec routes[] = {
+		{.webhook = "urgent", .severity = SEVERITY_CRITICAL},
+		{.webhook = "starts", .severity = SEVERITY_CRITICAL, .quiet = true},
+		{.webhook = "gpu", .match = "alertname=Fault"},
+		{0},
+	};
+	static const struct step steps[] = {
+		{1, "up:a=0", "urgent opened 1; starts opened 1; "},
+		{2, "fault:a=1", "urgent updated 1; starts updated 1; gpu opened 1; "},
+		{3, "fault:a=0", "gpu updated 1; "},
+		{4, "kill latency:a=3", "urgent updated 1; starts updated 1; "},
+		{5, "up:a=1", "urgent updated 1; ", "1 open; "},
+		{6, "kill hint:a=1", ""},
+		{7, "latency:a=1", "", "1 open; "},
+		{8, "kill fault:a=1", "urgent updated 1; starts updated 1; gpu updated 1; "},
+		/* What fails to be stored is told later. */
+		{9, "kill fault:a=0 fail", ""},
+		{10, "kill", "urgent updated 1; gpu updated 1; ", "1 open; "},
+		{11, "kill", "", "1 open; "},
+		{12, "hint:a=0", "urgent resolved 1; gpu resolved 1; ", "1 resolved; "},
+	};
+
+	run_scenario(rules, routes, steps, ELEMENTS(steps));
 }
 
 /* One rule's alert clears and another's fires in one evaluation: one incident goes on. */
@@ -169,7 +204,7 @@ static void test_texts_follow_the_value(void **state)
 		{1, "evidence:a=oom up:a=1 restarts:a=3", "oncall opened 1; "},
 		{2, "evidence:a=signalled restarts:a=20", ""},
 		{3, "up:a=0", "oncall updated 1; "},
-		{4, "up:a=1", ""},
+		{4, "up:a=1", "oncall updated 1; "},
 		{100, "restarts:a=30", ""},
 		/* It fires on for a while: what it is then is not what it was for. */
 		{200, "restarts:a=0", ""},
@@ -254,7 +289,7 @@ static void test_routes(void **state)
 		{31, "up:a=0",
 			"all updated 1; critical opened 1; downs opened 1; warnings updated 1; "
 			"quiet updated 1; "},
-		{32, "latency:a=1", ""},
+		{32, "latency:a=1", "warnings updated 1; "},
 		{33, "ack:1",
 			"all acknowledged 1; critical acknowledged 1; downs acknowledged 1; "
 			"warnings acknowledged 1; quiet acknowledged 1; "},
@@ -325,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_joins_and_raises),
 		cmocka_unit_test(test_headline_follows_what_fires),
+		cmocka_unit_test(test_who_takes_it_no_longer),
 		cmocka_unit_test(test_hands_over),
 		cmocka_unit_test(test_all_at_once_is_one_page),
 		cmocka_unit_test(test_reopens),

@@ -116,7 +116,7 @@ static int advance(struct pass *p, struct alert_entry *e, const struct observati
 		alert_mark_changed(a, e);
 		break;
 	case ALERT_RESOLVES:
-		incident_alert_ended(a, e, p->now_ms);
+		incident_alert_ended(a, e, seen->present ? END_CLEARED : END_SERIES, p->now_ms);
 		return 0;
 	case ALERT_DROPS:
 		end_pending(a, e);
@@ -238,7 +238,7 @@ static void end_orphans(struct alerting *a, int64_t now_ms)
 
 	while ((e = LIST_FIRST(&a->orphans.live))) {
 		if (e->alert.state == ALERT_FIRING)
-			incident_alert_ended(a, e, now_ms);
+			incident_alert_ended(a, e, END_RULE, now_ms);
 		else
 			end_pending(a, e);
 	}

@@ -300,8 +300,10 @@ int incident_refresh(struct alerting *a, struct incident_entry *inc)
 	return r < 0 || inc->firing == 0 ? r : incident_renew_headline(a, inc);
 }
 
-void incident_alert_ended(struct alerting *a, struct alert_entry *e, int64_t now_ms)
+void incident_alert_ended(
+	struct alerting *a, struct alert_entry *e, enum alert_end end, int64_t now_ms)
 {
+	e->end = end;
 	e->alert.state = ALERT_RESOLVED;
 	e->alert.ended_ms = now_ms;
 	alert_mark_changed(a, e);
@@ -342,14 +344,38 @@ int incident_resolve(struct alerting *a, struct incident_entry *inc, const char 
 	return 0;
 }
 
-/* Its alerts have all cleared. */
+/* What is known of the end of its alerts: where nobody looks any more nobody knows that it is well. */
+static int make_end_text(const struct incident_entry *inc, char **ret)
+{
+	const struct alert_entry *e;
+	enum alert_end end = END_CLEARED;
+	size_t position = 0;
+	const char *service = inc->incident.service;
+
+	while ((e = map_next(inc->members, &position, NULL, NULL)))
+		if (e->end_unlisted && e->end > end)
+			end = e->end;
+	if (end == END_CLEARED)
+		*ret = strdup("all its alerts have cleared");
+	else if (end == END_RULE)
+		*ret = strdup("the rule of an alert of it is gone");
+	else if (asprintf(ret, "%s is no longer watched, or cannot be looked at any more",
+			 *service ? service : "what it was about") < 0)
+		*ret = NULL;
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* Nothing of it fires any more. */
 static int resolve_cleared(struct alerting *a, struct incident_entry *inc, int64_t now_ms)
 {
-	static const char text[] = "all its alerts have cleared";
+	_cleanup_free_ char *text = NULL;
 	_cleanup_(timeline_entry_done) struct timeline_entry turn = {0};
-	int r = inc->incident.flapping ? make_turn(a, inc, "resolved", text, now_ms, &turn)
-			      : timeline_make(a, inc, "resolved", ACTOR_MODELWATCH, text, now_ms,
-					&turn);
+	int r = make_end_text(inc, &text);
+
+	if (r >= 0)
+		r = inc->incident.flapping
+			    ? make_turn(a, inc, "resolved", text, now_ms, &turn)
+			    : timeline_make(a, inc, "resolved", ACTOR_MODELWATCH, text, now_ms, &turn);
 
 	if (r < 0)
 		return r;

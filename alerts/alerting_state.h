@@ -37,6 +37,13 @@ struct rule_entry {
 	LIST_HEAD(, alert_entry) live;
 };
 
+/* Why an alert is over. */
+enum alert_end {
+	END_CLEARED, /* its condition is */
+	END_SERIES,  /* nothing is known any more of what it was about */
+	END_RULE,
+};
+
 struct alert_entry {
 	struct alert alert;
 	struct rule_entry *rule_entry; /* NULL once it is not live */
@@ -48,6 +55,7 @@ struct alert_entry {
 	bool rendered_holds;  /* what its texts say of its condition ... */
 	uint64_t rendered_evidence; /* ... and which evidence they and it have */
 	bool restored; /* not evaluated since */
+	enum alert_end end;
 	bool end_unlisted; /* it ended, which the timeline of its incident does not say yet */
 	bool changed;
 	TAILQ_ENTRY(alert_entry) changes;
@@ -162,7 +170,8 @@ int incident_alert_fires(struct alerting *a, struct alert_entry *e, int64_t now_
 /* Everything that is told of the incident is as it is now: its alerts' texts and values, and its headline. */
 int incident_refresh(struct alerting *a, struct incident_entry *inc);
 /* The alert is resolved. */
-void incident_alert_ended(struct alerting *a, struct alert_entry *e, int64_t now_ms);
+void incident_alert_ended(
+	struct alerting *a, struct alert_entry *e, enum alert_end end, int64_t now_ms);
 int incident_resolve(struct alerting *a, struct incident_entry *inc, const char *actor,
 	const char *comment, int64_t now_ms);
 /* After it: resolves whose alerts have all cleared, forgets what cannot reopen any more. */

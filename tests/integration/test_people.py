@@ -91,6 +91,14 @@ def test_resolved_while_it_is_down(site, incident):
     eventually(lambda: "still fires" not in site.tcp.get("/services/llama").text, "its end")
 
 
+def test_service_leaves_the_configuration(site, incident):
+    """Nobody is told that all is well with what nobody looks at any more."""
+    del site.sections["service", "llama"]
+    site.reload()
+    eventually(lambda: site.incident(incident)["state"] == "resolved", "its end")
+    assert site.incident(incident)["timeline"][-1]["text"].startswith("llama is no longer watched")
+
+
 def test_note(site, incident):
     assert site.cli("note", str(incident), "-m", "<b>the fan & co</b>").returncode == 0
     entry, = [t for t in site.incident(incident)["timeline"] if t["type"] == "note"]

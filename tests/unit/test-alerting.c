@@ -242,6 +242,30 @@ static void test_clear(void **state)
 	run_scenario(rules, route_oncall, steps, ELEMENTS(steps));
 }
 
+/* What nobody looks at any more did not clear. */
+static void test_end_says_what_is_known(void **state)
+{
+	static const struct {
+		struct step step;
+		const char *text;
+	} cases[] = {
+		{{2, "up:a=1", "oncall resolved 1; "}, "all its alerts have cleared"},
+		{{2, "up:a=-", "oncall resolved 1; "},
+			"a is no longer watched, or cannot be looked at any more"},
+		{{2, "norules", "oncall resolved 1; "}, "the rule of an alert of it is gone"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct world *w = world_begin(rules_down, route_oncall);
+		static const struct step down = {1, "up:a=0", "oncall opened 1; "};
+
+		world_run(w, &down, 1);
+		world_run(w, &cases[i].step, 1);
+		assert_string_equal(w->timeline[w->timeline_count - 1].text, cases[i].text);
+		world_end(w);
+	}
+}
+
 static void test_series_that_ended(void **state)
 {
 	static const struct step steps[] = {
@@ -304,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_texts_and_value_agree),
 		cmocka_unit_test(test_clear),
 		cmocka_unit_test(test_series_that_ended),
+		cmocka_unit_test(test_end_says_what_is_known),
 		cmocka_unit_test(test_rules_that_are_gone),
 		cmocka_unit_test(test_rules_set_again),
 		cmocka_unit_test(test_only_one_metric),

@@ -157,8 +157,7 @@ static void tell_missed(struct service *s, const struct resumption *r, size_t i)
 }
 
 /* It goes on as a main process, whatever it shows now. False where it is another service's by now. */
-static bool keep(
-	struct service *s, const struct known_process *known, const struct proc_stat *stat)
+static bool keep(struct service *s, const struct known_process *known, const struct proc_stat *stat)
 {
 	struct collector *c = s->collector;
 	struct process *p = scan_find(c, stat->pid);
@@ -201,14 +200,12 @@ static bool is_found_by(struct service *s, pid_t pid, const struct identity *i)
 	return first ? first == s : search_finds(s, pid, i);
 }
 
-/* True where it executed nothing since, but wrote a title over its arguments, and the service, as it is
- * configured now, would be found by what stood there. */
-static bool shows_title(struct service *s, const struct known_process *known,
-	const struct proc_stat *stat, struct identity *i)
+/* True where the service, as it is configured now, would be found by COMMAND_LINE in the place of the title
+ * that the process shows. */
+static bool shows_title(struct service *s, pid_t pid, const char *command_line, struct identity *i)
 {
-	return may_show_title(known, stat) && search_judge(s->match, i) == MATCH_NO &&
-	       text_replace(&i->command_line, known->command_line) == 0 &&
-	       is_found_by(s, stat->pid, i);
+	return search_judge(s->match, i) == MATCH_NO &&
+	       text_replace(&i->command_line, command_line) == 0 && is_found_by(s, pid, i);
 }
 
 /* A main process of a configured service that no listing finds goes on if it shows a title. UNREAD is the
@@ -217,14 +214,38 @@ static bool resume_titled(struct service *s, const struct known_process *known,
 	const struct proc_stat *stat, bool unread)
 {
 	struct collector *c = s->collector;
+	struct process *p;
 	struct identity i;
 	bool stays;
 	int r = proc_read_identity(c->reader, stat->pid, c->identity, &i);
 
-	stays = r == 0 ? shows_title(s, known, stat, &i) : unread && proc_is_kept_waiting(r);
+	stays = r == 0 ? may_show_title(known, stat) &&
+				 shows_title(s, stat->pid, known->command_line, &i)
+		       : unread && proc_is_kept_waiting(r);
 	if (r == 0)
 		identity_done(&i);
-	return stays && keep(s, known, stat);
+	if (!stays || !keep(s, known, stat))
+		return false;
+	p = scan_find(c, stat->pid);
+	if (p)
+		p->unjudged = r < 0;
+	return true;
+}
+
+void resume_judge(struct process *p)
+{
+	struct service *s = p->service;
+	struct identity i;
+	bool stays;
+
+	if (proc_read_identity(s->collector->reader, p->pid, s->collector->identity, &i) < 0)
+		return;
+	p->unjudged = false;
+	stays = is_found_by(s, p->pid, &i) ||
+		(p->found_by && shows_title(s, p->pid, p->found_by, &i));
+	identity_done(&i);
+	if (!stays)
+		service_release(p);
 }
 
 void resume_living(struct collector *c)

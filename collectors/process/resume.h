@@ -33,6 +33,8 @@ void resume_living(struct collector *c);
 void resume_note_exit(struct collector *c, const struct connector_event *e, uint64_t at);
 /* What is gone is told before the first listing, so that successors count as restarts. */
 void resume_missed(struct collector *c);
+/* An unjudged main process may answer by now: it goes on, or is released. */
+void resume_judge(struct process *p);
 /* What ended between the two looks, and what lives on but is found no more. */
 void resume_settle(struct collector *c);
 void resume_end(struct collector *c);

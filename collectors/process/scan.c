@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "collectors/process/resume.h"
 #include "collectors/process/search.h"
 #include "collectors/process/service.h"
 #include "collectors/process/tell.h"
@@ -204,6 +205,8 @@ static void classify(struct process *p)
 	struct identity i;
 	int r;
 
+	if (p->main && p->unjudged)
+		resume_judge(p);
 	if (p->main)
 		complete(p);
 	if (p->main || p->kernel)

@@ -248,6 +248,10 @@ static void check_titled(struct collector_fixture *f, const struct titled *t)
 	}
 	fixture_command_line(f, m, t->argument);
 	begin_titled(f, s, t, &stat);
+	if (!t->stays) {
+		fixture_await(f, RELEASED, "llama", 1);
+		fixture_await(f, MISSING, "llama", 1);
+	}
 	fixture_ticks(f, 3);
 	assert_int_equal(fixture_events(f, RELEASED, "llama"), !t->stays);
 	assert_int_equal(fixture_events(f, MISSING, "llama"), !t->stays);
@@ -365,6 +369,23 @@ static size_t started(const struct collector_fixture *f, pid_t pid)
 	return count;
 }
 
+/* Of different processes: one that was slow to say who it is may be told of again. */
+static size_t started_any(const struct collector_fixture *f)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < f->event_count; i++) {
+		const struct told_event *e = &f->events[i];
+		bool again = false;
+
+		for (size_t j = 0; j < i && !again; j++)
+			again = strcmp(f->events[j].type, STARTED) == 0 &&
+				f->events[j].pid == e->pid;
+		count += strcmp(e->type, STARTED) == 0 && !again;
+	}
+	return count;
+}
+
 /* What is new waits for room, and nothing is forgotten: a new engine is told of the rest later. */
 static void test_full_sink(void **state)
 {
@@ -414,7 +435,7 @@ static void test_more_mains_than_are_told_of(void **state)
 	}
 	fixture_begin(f, NULL);
 	fixture_await_value(f, PROCESSES, SLEEPERS);
-	assert_int_equal(fixture_events(f, STARTED, "llama"), TOLD);
+	assert_int_equal(started_any(f), TOLD);
 	assert_string_equal(fixture_fact(f, "doctor main-processes state"), "limited");
 	kill(-group, SIGKILL);
 	for (unsigned i = 0; i < SLEEPERS; i++)

@@ -21,8 +21,8 @@
 #include "tests/unit/collector-fixture.h"
 
 #define PROPORTIONAL GAUGE("proportional_bytes")
-#define PATIENCE (10 * USEC_PER_SEC)
-#define PAUSE	 1000 /* microseconds between two looks */
+#define PATIENCE     (10 * USEC_PER_SEC)
+#define PAUSE        1000 /* microseconds between two looks */
 
 /* What stands for /proc where the collector's reader looks. */
 struct slow_files {
@@ -167,8 +167,8 @@ static void test_missing_while_one_is_not_seen(void **state)
 	m->command_lines = other;
 	m->command_line_count = 1;
 	fixture_begin(f, NULL);
-	assert_string_equal(fixture_await(f, MISSING, "llama", 1)->evidence,
-		"reason=no process matches it\n");
+	assert_string_equal(
+		fixture_await(f, MISSING, "llama", 1)->evidence, "reason=no process matches it\n");
 	slow_begin(&w, f, s->pid, "cmdline");
 	assert_non_null(scan_examine(f->collector, s->pid));
 	assert_true(bounded_reader_waits_for(f->collector->reader, s->pid));
@@ -180,8 +180,8 @@ static void test_missing_while_one_is_not_seen(void **state)
 	slow_answer(&w, f->collector, "cmdline", "other", "other");
 	f->collector->missing_due = 0;
 	fixture_ticks(f, 2);
-	assert_string_equal(fixture_await(f, MISSING, "llama", 3)->evidence,
-		"reason=no process matches it\n");
+	assert_string_equal(
+		fixture_await(f, MISSING, "llama", 3)->evidence, "reason=no process matches it\n");
 	slow_end(&w);
 }
 
@@ -268,9 +268,9 @@ struct known_titled {
 	struct slow_files files;
 };
 
-/* SERVICES are those that are known to have it. */
+/* SERVICES are those that are known to have it, by a command line that ends so: LAST. */
 static void known_titled_begin(struct known_titled *k, struct collector_fixture *f,
-	const char *const *services, size_t count)
+	const char *const *services, size_t count, const char *last)
 {
 	static const char *const arguments[] = {"--ours", NULL};
 	struct service_match *m = fixture_service(f, "llama");
@@ -283,14 +283,15 @@ static void known_titled_begin(struct known_titled *k, struct collector_fixture 
 	s = fixture_server(f, arguments);
 	assert_int_equal(proc_read_stat(f->collector->root, s->pid, &stat), 0);
 	snprintf(k->boot, sizeof(k->boot), "%s", f->collector->boot);
-	snprintf(k->command_line, sizeof(k->command_line), "%s --ours", f->program);
+	snprintf(k->command_line, sizeof(k->command_line), "%s %s", f->program, last);
 	for (size_t i = 0; i < count; i++)
-		k->processes[i] = (struct known_process){.service = (char *) (uintptr_t) services[i],
-			.pid = stat.pid,
-			.start = stat.start,
-			.boot = k->boot,
-			.stack = stat.stack,
-			.command_line = k->command_line};
+		k->processes[i] =
+			(struct known_process){.service = (char *) (uintptr_t) services[i],
+				.pid = stat.pid,
+				.start = stat.start,
+				.boot = k->boot,
+				.stack = stat.stack,
+				.command_line = k->command_line};
 	k->known = (struct known){.processes = k->processes, .process_count = count};
 	slow_begin(&k->files, f, s->pid, "cmdline");
 	assert_int_equal(resume_begin(f->collector, &k->known), 0);
@@ -316,7 +317,7 @@ static void test_title_that_is_read_late(void **state)
 	struct collector_fixture *f = *state;
 	struct known_titled k;
 
-	known_titled_begin(&k, f, services, 1);
+	known_titled_begin(&k, f, services, 1, "--ours");
 	slow_answer(&k.files, f->collector, "cmdline", "a title", "a title");
 	known_titled_end(&k, f);
 }
@@ -329,9 +330,27 @@ static void test_title_that_is_not_read(void **state)
 	struct known_titled k;
 
 	fixture_service(f, "other");
-	known_titled_begin(&k, f, services, 2);
+	known_titled_begin(&k, f, services, 2, "--ours");
 	known_titled_end(&k, f);
 	fixture_await(f, RELEASED, "other", 1);
+}
+
+/* It goes on until it answers; then it is what it shows, or was known by, like any other. */
+static void test_title_of_what_matches_no_more(void **state)
+{
+	static const char *const services[] = {"llama"};
+	struct collector_fixture *f = *state;
+	struct known_titled k;
+
+	known_titled_begin(&k, f, services, 1, "--theirs");
+	resume_settle(f->collector);
+	resume_end(f->collector);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, RELEASED, "llama"), 0);
+	slow_answer(&k.files, f->collector, "cmdline", "a title", "a title");
+	fixture_await(f, RELEASED, "llama", 1);
+	fixture_await(f, MISSING, "llama", 1);
+	slow_end(&k.files);
 }
 
 int main(void)
@@ -343,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_successor_that_answers_late),
 		WITHOUT(test_title_that_is_read_late),
 		WITHOUT(test_title_that_is_not_read),
+		WITHOUT(test_title_of_what_matches_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,7 @@ struct process {
 	struct service *service; /* whose member it is */
 	bool matched;		 /* it matches by itself, not by its parent */
 	bool main;
-	bool unjudged;	  /* a main process from before that kept us waiting: nobody knows whether it still is */
+	bool unjudged;	  /* a main process from before, which kept us waiting: whether it still is one */
 	bool unannounced; /* a main process that a new engine is still to be told of */
 	bool dead;	  /* a member that nobody waited for yet */
 	bool kernel;	  /* a thread of the kernel */

@@ -205,8 +205,8 @@ int proc_read_owner(int root, pid_t pid, uid_t *ret)
 	return 0;
 }
 
-/* Of a process that may not be dumped the directory belongs to root. */
-int proc_read_user(int root, pid_t pid, uid_t *ret)
+/* Its effective user. Of a process that may not be dumped the directory belongs to root: its status tells. */
+static int read_user(int root, pid_t pid, uid_t *ret)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	uint64_t swap;
@@ -242,7 +242,7 @@ int proc_read_account(int root, pid_t pid, uid_t *ret)
 
 	read_namespace_owner(root, pid, &owner);
 	if (owner == 0)
-		return proc_read_user(root, pid, ret);
+		return read_user(root, pid, ret);
 	*ret = owner;
 	return 0;
 }
@@ -322,7 +322,7 @@ static int read_parts(
 	if (r == 0 && parts & IDENTITY_CGROUPS)
 		r = read_file(root, pid, "cgroup", CGROUP_MAX, &i->cgroups);
 	if (r == 0 && parts & IDENTITY_USER)
-		r = proc_read_user(root, pid, &i->user);
+		r = read_user(root, pid, &i->user);
 	i->files_denied = parts & IDENTITY_FILES && are_files_denied(root, pid);
 	return r;
 }

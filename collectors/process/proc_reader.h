@@ -58,8 +58,6 @@ static inline bool proc_is_denied(int r)
 
 /* The owner of its directory: its effective user, or root where it may not be dumped. */
 int proc_read_owner(int root, pid_t pid, uid_t *ret);
-/* Its effective user, by its status where that is needed. */
-int proc_read_user(int root, pid_t pid, uid_t *ret);
 /* The user who answers for it. Whoever has subordinate users can be all of them in a user namespace of his
  * own: such a process is his. (Root's, as those of a container manager, tell nothing: its effective user
  * then.) */

@@ -313,6 +313,7 @@ def test_alerts_that_cannot_be_made_are_counted(site):
     # Values of before count from the first evaluation on.
     site.daemon.stop()
     site.daemon.start()
+    site.daemon.wait_log("alert that cannot be made", count=2)
     eventually(lambda: re.search(r"^modelwatch_alerts_refused_total [1-9]",
                                  site.unix.get("/metrics").text, re.M), "a count")
     assert site.daemon.log.count("alert that cannot be made") == 2

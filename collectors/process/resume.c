@@ -149,6 +149,19 @@ void resume_note_exit(struct collector *c, const struct connector_event *e, uint
 	}
 }
 
+void resume_note_told(const struct service *s, const struct process *p)
+{
+	const struct resumption *r = s->collector->resumption;
+
+	for (size_t i = 0; r && i < r->known->process_count; i++) {
+		const struct known_process *known = &r->known->processes[i];
+
+		if (known->pid == p->pid && known->start == p->start &&
+			text_equal(known->service, s->name))
+			r->processes[i].lived = false;
+	}
+}
+
 static void tell_missed(struct service *s, const struct resumption *r, size_t i)
 {
 	const struct resumed *p = &r->processes[i];
@@ -173,6 +186,14 @@ static bool keep(struct service *s, const struct known_process *known, const str
 	return true;
 }
 
+static void set_unjudged(struct collector *c, pid_t pid, bool unjudged)
+{
+	struct process *p = scan_find(c, pid);
+
+	if (p)
+		p->unjudged = unjudged;
+}
+
 /* A main process of a discovered service. False where it is a configured one's now. */
 static bool resume_server(
 	struct service *s, const struct known_process *known, const struct proc_stat *stat)
@@ -187,8 +208,8 @@ static bool resume_server(
 	configured = r == 0 && scan_find_service(c, &i);
 	if (r == 0)
 		identity_done(&i);
-	if (!configured)
-		keep(s, known, stat);
+	if (!configured && keep(s, known, stat))
+		set_unjudged(c, stat->pid, r < 0);
 	return !configured;
 }
 
@@ -214,7 +235,6 @@ static bool resume_titled(struct service *s, const struct known_process *known,
 	const struct proc_stat *stat, bool unread)
 {
 	struct collector *c = s->collector;
-	struct process *p;
 	struct identity i;
 	bool stays;
 	int r = proc_read_identity(c->reader, stat->pid, c->identity, &i);
@@ -226,9 +246,7 @@ static bool resume_titled(struct service *s, const struct known_process *known,
 		identity_done(&i);
 	if (!stays || !keep(s, known, stat))
 		return false;
-	p = scan_find(c, stat->pid);
-	if (p)
-		p->unjudged = r < 0;
+	set_unjudged(c, stat->pid, r < 0);
 	return true;
 }
 
@@ -241,10 +259,18 @@ void resume_judge(struct process *p)
 	if (proc_read_identity(s->collector->reader, p->pid, s->collector->identity, &i) < 0)
 		return;
 	p->unjudged = false;
-	stays = is_found_by(s, p->pid, &i) ||
-		(p->found_by && shows_title(s, p->pid, p->found_by, &i));
+	if (s->match)
+		stays = is_found_by(s, p->pid, &i) ||
+			(p->found_by && shows_title(s, p->pid, p->found_by, &i));
+	else
+		stays = !scan_find_service(s->collector, &i);
 	identity_done(&i);
-	if (!stays)
+	if (stays)
+		return;
+	/* A discovered one has nothing else to wait for. */
+	if (!s->match && s->mains == 1)
+		service_end(s);
+	else
 		service_release(p);
 }
 

@@ -380,7 +380,7 @@ void scan_recheck(struct collector *c)
 		p = map_next(c->processes, &c->recheck_next, NULL, NULL);
 		if (!p)
 			c->recheck_next = 0;
-		else if (p->main)
+		else if (p->main && !p->unjudged)
 			scan_release_changed(p, false);
 		else if (!p->kernel)
 			scan_examine(c, p->pid);

@@ -10,6 +10,7 @@
 #include "collectors/process/memory.h"
 #include "collectors/process/missing.h"
 #include "collectors/process/pace.h"
+#include "collectors/process/resume.h"
 #include "collectors/process/sample.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
@@ -327,6 +328,7 @@ void service_exited(struct process *p, const int *status)
 	s->ending--;
 	count_exit(s, &facts);
 	tell_exited(s, p, NULL, &facts);
+	resume_note_told(s, p);
 	process_free(p);
 	if (s->match)
 		return;

@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "collectors/process/events.h"
+#include "collectors/process/resume.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/service.h"
 #include "daemon/base/file.h"
@@ -455,6 +457,31 @@ static void test_end_of_an_earlier_process(void **state)
 	assert_string_equal(miss(f, events, INT64_C(-1000000000))->reason, "unobserved");
 }
 
+/* What is found and ends before the first look is over ends once. */
+static void test_end_in_the_first_look(void **state)
+{
+	struct collector_fixture *f = *state;
+	_cleanup_close_ int events = open_events(f);
+	struct known_process process = {.service = (char *) (uintptr_t) "llama",
+		.command_line = (char *) (uintptr_t) ""};
+	const struct known known = {.processes = &process, .process_count = 1};
+	struct server *s = fixture_running(f);
+	siginfo_t info;
+
+	process.pid = s->pid;
+	process.start = server_start_ticks(s->pid);
+	process.boot = f->collector->boot;
+	assert_int_equal(resume_begin(f->collector, &known), 0);
+	resume_living(f->collector);
+	kill(s->pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t) s->pid, &info, WEXITED | WNOWAIT), 0);
+	tell_status_at(events, s->pid, SIGKILL, UINT64_MAX / 2);
+	events_read(f->collector);
+	resume_settle(f->collector);
+	resume_end(f->collector);
+	assert_int_equal(fixture_events(f, EXITED, "llama"), 1);
+}
+
 /* However many servers are discovered, the configured ones are not pushed out. */
 static void test_exits_of_too_many(void **state)
 {
@@ -484,6 +511,7 @@ int main(void)
 		WITHOUT(test_child_that_executes_without_a_word),
 		WITHOUT(test_end_between_two_collectors),
 		WITHOUT(test_end_of_an_earlier_process),
+		WITHOUT(test_end_in_the_first_look),
 		WITHOUT(test_exec_of_another_thread),
 		WITHOUT(test_exec_of_what_listens),
 		WITHOUT(test_server_that_became_another_program),

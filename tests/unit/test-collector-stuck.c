@@ -294,6 +294,7 @@ static void known_titled_begin(struct known_titled *k, struct collector_fixture 
 				.command_line = k->command_line};
 	k->known = (struct known){.processes = k->processes, .process_count = count};
 	slow_begin(&k->files, f, s->pid, "cmdline");
+	assert_int_equal(resume_discovered(f->collector, &k->known), 0);
 	assert_int_equal(resume_begin(f->collector, &k->known), 0);
 	resume_living(f->collector);
 	assert_true(bounded_reader_waits_for(f->collector->reader, s->pid));
@@ -353,6 +354,27 @@ static void test_title_of_what_matches_no_more(void **state)
 	slow_end(&k.files);
 }
 
+/* A discovered server that a service names now, and that keeps us waiting, is that service's when it answers. */
+static void test_discovered_that_is_configured_now(void **state)
+{
+	static const char *const services[] = {"vllm-8000"};
+	struct collector_fixture *f = *state;
+	struct known_titled k;
+
+	known_titled_begin(&k, f, services, 1, "--ours");
+	resume_settle(f->collector);
+	resume_end(f->collector);
+	fixture_ticks(f, 2);
+	assert_int_equal(fixture_events(f, STARTED, "llama"), 0);
+	slow_answer(&k.files, f->collector, "cmdline", k.command_line, k.command_line);
+	slow_pass(f->collector);
+	fixture_await(f, STARTED, "llama", 1);
+	fixture_ticks(f, 2);
+	assert_null(service_get(f->collector, "vllm-8000"));
+	assert_true(fixture_series(f, UP)->value == 1);
+	slow_end(&k.files);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +385,7 @@ int main(void)
 		WITHOUT(test_title_that_is_read_late),
 		WITHOUT(test_title_that_is_not_read),
 		WITHOUT(test_title_of_what_matches_no_more),
+		WITHOUT(test_discovered_that_is_configured_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,8 +58,8 @@ int alerting_restore_alert(struct alerting *a, const struct alert *alert)
 			return -ENOMEM;
 		kept = TAKE_POINTER(e);
 		kept->rule_entry = find_rule(a, alert->rule);
-		kept->rendered_holds = kept->rule_entry->rule &&
-				       alert_holds(kept->rule_entry->rule, &kept->alert);
+		kept->rendered_holds =
+			kept->rule_entry->rule && alert_holds(kept->rule_entry->rule, &kept->alert);
 		LIST_INSERT_HEAD(&kept->rule_entry->live, kept, siblings);
 	} else {
 		kept = TAKE_POINTER(e);
@@ -102,16 +102,30 @@ int alerting_restore_timeline(struct alerting *a, const struct timeline_entry *t
 		return 0;
 	if (reopened && t->time_ms > inc->turned_ms)
 		inc->turned_ms = t->time_ms;
+	if (reopened && (!inc->incident.flapping || t->time_ms <= inc->incident.flap_turned_ms))
+		inc->told_since_ms = t->time_ms;
 	if (t->time_ms >= inc->incident.flap_turned_ms)
 		incident_count_repeat(inc, t->time_ms);
 	return 0;
+}
+
+/* With the end of an incident whoever was told of it knows of nothing that is open, also who wants to be told
+ * of no ends: no notification says so of those. */
+static bool is_of_the_past(const struct incident_entry *inc, const struct notification *n)
+{
+	const struct incident *i = &inc->incident;
+
+	if (i->untold & ANNOUNCE_RESOLVED)
+		return false;
+	return n->created_ms < inc->told_since_ms ||
+	       (i->state == INCIDENT_RESOLVED && !i->flapping);
 }
 
 int alerting_restore_notification(struct alerting *a, const struct notification *n)
 {
 	struct incident_entry *inc = incident_entry_get(a, n->incident);
 
-	if (!inc)
+	if (!inc || is_of_the_past(inc, n))
 		return 0;
 	if (text_equal(n->type, "incident.resolved")) {
 		incident_remove_told(inc, n->webhook);
@@ -149,7 +163,8 @@ static int link_entry(struct alerting *a, struct alert_entry *e)
 		return r;
 	if (e->alert.state == ALERT_FIRING)
 		inc->firing++;
-	moved_ms = e->alert.ended_ms > e->alert.started_ms ? e->alert.ended_ms : e->alert.started_ms;
+	moved_ms =
+		e->alert.ended_ms > e->alert.started_ms ? e->alert.ended_ms : e->alert.started_ms;
 	if (moved_ms > inc->moved_ms)
 		inc->moved_ms = moved_ms;
 	return 0;

@@ -91,6 +91,7 @@ struct incident_entry {
 	int64_t repeated_ms[FLAP_TURNS]; /* it reopened, or an alert fired again; the last ones; a ring */
 	size_t repeated;
 	int64_t turned_ms; /* opened, reopened or resolved last */
+	int64_t told_since_ms; /* restored: it opened last in a way that was not held from anybody */
 	int64_t moved_ms; /* an alert fired or ended last */
 	bool headline_stale; /* an alert of it ended: another may give it its headline now */
 	bool has_unlisted_ends; /* members that are marked so */

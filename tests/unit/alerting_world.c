@@ -198,6 +198,7 @@ static void put_notification(struct world *w, const struct notification *n)
 		.incident = n->incident,
 		.webhook = strdup(n->webhook),
 		.type = strdup(n->type),
+		.created_ms = n->created_ms,
 		.body = strdup(n->body),
 	};
 }

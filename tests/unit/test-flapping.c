@@ -163,6 +163,37 @@ static void test_graver_is_not_held(void **state)
 	run_scenario(rules, routes, steps, ELEMENTS(steps));
 }
 
+/* Who wants to be told of no ends knows of none that is open after one, also where nobody was there. */
+static void test_who_is_told_of_no_ends(void **state)
+{
+	static const struct rule_spec rules[] = {
+		{"Slow", "latency > 2", .severity = SEVERITY_CRITICAL, .summary = "slow"},
+		{"Disk", "disk > 2", .severity = SEVERITY_WARNING, .summary = "full"},
+		{0},
+	};
+	static const struct route_spec routes[] = {{.webhook = "all"},
+		{.webhook = "dba", .match = "alertname=Disk", .quiet = true}, {0}};
+	static const struct step steps[] = {
+		{0, "latency:a=3 disk:a=3", "all opened 1; dba opened 1; "},
+		{1, "latency:a=1 disk:a=1", "all resolved 1; "},
+		{2, "kill disk:a=3", "all opened 1; dba opened 1; "},
+		{3, "disk:a=1", "all resolved 1; "},
+		{4, "latency:a=3", "all opened 1; "},
+		{5, "latency:a=1", "all resolved 1; "},
+		{6, "latency:a=3", "all opened 1; "},
+		{7, "latency:a=1", "all resolved 1; "},
+		{8, "latency:a=3", "all opened 1; "},
+		{9, "latency:a=1", "all resolved 1; "},
+		{10, "latency:a=3", "all flapping 1; "},
+		{11, "kill disk:a=3", "dba opened 1; "},
+		{12, "kill ack:1", "all acknowledged 1; dba acknowledged 1; "},
+		{13, "kill disk:a=1", ""},
+		{14, "kill disk:a=3", ""},
+	};
+
+	run_scenario(rules, routes, steps, ELEMENTS(steps));
+}
+
 /* Who was told of nothing is told at once, however grave it is, and once: also where it does not arrive. */
 static void test_who_knows_nothing_is_told(void **state)
 {
@@ -321,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_crash_loop_is_bounded),
 		cmocka_unit_test(test_graver_is_not_held),
 		cmocka_unit_test(test_who_knows_nothing_is_told),
+		cmocka_unit_test(test_who_is_told_of_no_ends),
 		cmocka_unit_test(test_hold_begins_amid_a_handover),
 		cmocka_unit_test(test_settles_beside_what_moves),
 		cmocka_unit_test(test_settles_below_what_it_takes),

@@ -354,7 +354,7 @@ static void test_title_of_what_matches_no_more(void **state)
 	slow_end(&k.files);
 }
 
-/* A discovered server that a service names now, and that keeps us waiting, is that service's when it answers. */
+/* A discovered server that a service names now, and that keeps us waiting, is of that one when it answers. */
 static void test_discovered_that_is_configured_now(void **state)
 {
 	static const char *const services[] = {"vllm-8000"};

@@ -40,3 +40,21 @@ EXTRA_DIST += \
 	packaging/demo/train.py \
 	packaging/demo/weights.py
 EXTRA_DIST += packaging/page.png
+
+# Packages of what `make dist` makes, in the folders deb and rpm. PACKAGE_RELEASE tells builds of one
+# version apart.
+EXTRA_DIST += packaging/debian/changelog packaging/debian/control packaging/debian/copyright \
+	packaging/debian/modelwatch.postrm packaging/debian/modelwatch.sysusers \
+	packaging/debian/modelwatch.tmpfiles packaging/debian/rules packaging/debian/source/format
+PACKAGE_RELEASE = 1
+.PHONY: deb
+deb: dist
+	rm -rf deb
+	$(MKDIR_P) deb
+	tar -C deb -xf $(distdir).tar.xz
+	mv deb/$(distdir)/packaging/debian deb/$(distdir)/debian
+	cd deb/$(distdir) && \
+		sed -i '1s/(.*)/($(PACKAGE_VERSION)-$(PACKAGE_RELEASE))/' debian/changelog && \
+		dpkg-buildpackage --build=binary --no-sign
+clean-local:
+	-rm -rf deb

@@ -43,18 +43,26 @@ EXTRA_DIST += packaging/page.png
 
 # Packages of what `make dist` makes, in the folders deb and rpm. PACKAGE_RELEASE tells builds of one
 # version apart.
-EXTRA_DIST += packaging/debian/changelog packaging/debian/control packaging/debian/copyright \
-	packaging/debian/modelwatch.postrm packaging/debian/modelwatch.sysusers \
-	packaging/debian/modelwatch.tmpfiles packaging/debian/rules packaging/debian/source/format
+EXTRA_DIST += packaging/modelwatch.spec packaging/modelwatch.sysusers packaging/modelwatch.tmpfiles \
+	packaging/debian/changelog packaging/debian/control packaging/debian/copyright \
+	packaging/debian/modelwatch.postrm packaging/debian/rules packaging/debian/source/format
 PACKAGE_RELEASE = 1
-.PHONY: deb
+.PHONY: deb rpm
 deb: dist
 	rm -rf deb
 	$(MKDIR_P) deb
 	tar -C deb -xf $(distdir).tar.xz
 	mv deb/$(distdir)/packaging/debian deb/$(distdir)/debian
 	cd deb/$(distdir) && \
+		cp packaging/modelwatch.sysusers packaging/modelwatch.tmpfiles debian && \
 		sed -i '1s/(.*)/($(PACKAGE_VERSION)-$(PACKAGE_RELEASE))/' debian/changelog && \
 		dpkg-buildpackage --build=binary --no-sign
+# RPM_OPTIONS: --nodeps where what is needed to build did not come by rpm.
+rpm: dist
+	rm -rf rpm
+	$(MKDIR_P) rpm/SOURCES
+	cp $(distdir).tar.xz rpm/SOURCES
+	rpmbuild --define "_topdir $$(pwd)/rpm" --define 'upstream_version $(PACKAGE_VERSION)' \
+		--define 'upstream_release $(PACKAGE_RELEASE)' $(RPM_OPTIONS) -ba '$(srcdir)/packaging/modelwatch.spec'
 clean-local:
-	-rm -rf deb
+	-rm -rf deb rpm

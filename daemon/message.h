@@ -27,6 +27,7 @@ enum {
 	FROM_NOTIFY = 1 << 3,
 	FROM_WEB = 1 << 4,
 	FROM_ROLE = 1 << 5, /* any role, to the supervisor */
+	FROM_UNITS = 1 << 6,
 };
 
 enum message_type {

@@ -7,7 +7,8 @@ libschema_a_SOURCES = \
 	schema/records.c schema/records.h \
 	schema/sample.c schema/sample.h \
 	schema/series.c schema/series.h \
-	schema/sink.h
+	schema/sink.h \
+	schema/unit.c schema/unit.h
 
 EXTRA_DIST += schema/metrics.def
 

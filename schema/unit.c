@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "schema/unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/cursor.h"
+#include "daemon/base/text.h"
+#include "schema/event.h"
+
+/* The texts, in the order of the wire. */
+static const struct text {
+	size_t offset, limit;
+} texts[] = {
+	{offsetof(struct unit_state, name), UNIT_NAME_MAX},
+	{offsetof(struct unit_state, load), UNIT_WORD_MAX},
+	{offsetof(struct unit_state, active), UNIT_WORD_MAX},
+	{offsetof(struct unit_state, sub), UNIT_WORD_MAX},
+	{offsetof(struct unit_state, file), UNIT_WORD_MAX},
+	{offsetof(struct unit_state, result), UNIT_WORD_MAX},
+	{offsetof(struct unit_state, job), UNIT_WORD_MAX},
+	{offsetof(struct unit_state, cgroup), UNIT_PATH_MAX},
+};
+
+static char **text_of(const struct unit_state *u, const struct text *t)
+{
+	return (char **) ((char *) (uintptr_t) u + t->offset);
+}
+
+void unit_state_done(struct unit_state *u)
+{
+	for (size_t i = 0; i < ELEMENTS(texts); i++)
+		free(*text_of(u, &texts[i]));
+	*u = (struct unit_state){0};
+}
+
+void unit_state_write(const struct unit_state *u, struct buf *b)
+{
+	for (size_t i = 0; i < ELEMENTS(texts); i++)
+		buf_put_string(b, *text_of(u, &texts[i]));
+	buf_put_u64(b, (uint64_t) u->main_pid);
+	buf_put_u64(b, (uint64_t) u->exit_code);
+	buf_put_u64(b, (uint64_t) u->exit_status);
+	buf_put_u64(b, u->restarts);
+}
+
+static int read_all(struct cursor *c, struct unit_state *u)
+{
+	for (size_t i = 0; i < ELEMENTS(texts); i++) {
+		char *text = cursor_string(c, texts[i].limit);
+
+		*text_of(u, &texts[i]) = text;
+		if (c->failed || !text_is_utf8(text, strlen(text)))
+			return -EBADMSG;
+	}
+	u->main_pid = (int64_t) cursor_u64(c);
+	u->exit_code = (int64_t) cursor_u64(c);
+	u->exit_status = (int64_t) cursor_u64(c);
+	u->restarts = cursor_u64(c);
+	if (!cursor_complete(c) || !*u->name)
+		return -EBADMSG;
+	return u->main_pid == 0 || process_id_is_valid(u->main_pid) ? 0 : -EBADMSG;
+}
+
+int unit_state_read(const void *data, size_t size, struct unit_state *ret)
+{
+	struct cursor c = cursor_init(data, size);
+	struct unit_state u = {0};
+	int r = read_all(&c, &u);
+
+	if (r < 0) {
+		unit_state_done(&u);
+		return r;
+	}
+	*ret = u;
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What systemd says of a unit.
+ *
+ * Layer: schema. Pure. The words are systemd's own, of org.freedesktop.systemd1(5). */
+#pragma once
+
+#include <stdint.h>
+
+#include "daemon/base/buf.h"
+#include "daemon/base/cleanup.h"
+
+#define UNIT_NAME_MAX 255  /* bytes; systemd takes no longer name */
+#define UNIT_WORD_MAX 64   /* bytes of a state, a result or the type of a job */
+#define UNIT_PATH_MAX 4096 /* bytes of a control group */
+
+/* No text is NULL; "" stands for none. */
+struct unit_state {
+	char *name;    /* "vllm.service" */
+	char *load;    /* LoadState: "loaded", "not-found", "masked", ... */
+	char *active;  /* ActiveState */
+	char *sub;     /* SubState */
+	char *file;    /* UnitFileState: "enabled", "disabled", "static", ... */
+	char *result;  /* of the last run of a service: "success", "exit-code", "oom-kill", ... */
+	char *job;     /* the type of the job that waits or runs: "start", "stop", "restart", ... */
+	char *cgroup;  /* ControlGroup */
+	int64_t main_pid;    /* 0: there is none, or the unit is no service */
+	int64_t exit_code;   /* ExecMainCode: CLD_* of the last main process; 0 while there was none */
+	int64_t exit_status; /* ExecMainStatus */
+	uint64_t restarts;   /* NRestarts */
+};
+
+void unit_state_done(struct unit_state *u);
+
+/* The wire form inside a message. The reader takes foreign bytes: -EBADMSG, -ENOMEM; *RET is for
+ * unit_state_done(). */
+void unit_state_write(const struct unit_state *u, struct buf *b);
+int unit_state_read(const void *data, size_t size, struct unit_state *ret);

@@ -53,6 +53,10 @@ libstore_a_SOURCES = \
 nodist_libstore_a_SOURCES = schema/migrations.c
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test-unit
+TESTS += tests/unit/test-unit
+tests_unit_test_unit_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_unit_LDADD = libschema.a libbase.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test-event
 TESTS += tests/unit/test-event
 tests_unit_test_event_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -105,6 +109,13 @@ tests_fuzz_fuzz_tick_SOURCES = tests/fuzz/fuzz-tick.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_tick_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_tick_LDADD = libstore.a libschema.a libbase.a
 EXTRA_DIST += tests/fuzz/corpus/labels tests/fuzz/corpus/tick
+
+check_PROGRAMS += tests/fuzz/fuzz-unit
+TESTS += tests/fuzz/fuzz-unit
+tests_fuzz_fuzz_unit_SOURCES = tests/fuzz/fuzz-unit.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_unit_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_unit_LDADD = libschema.a libbase.a
+EXTRA_DIST += tests/fuzz/corpus/unit
 
 check_PROGRAMS += tests/fuzz/fuzz-known
 TESTS += tests/fuzz/fuzz-known

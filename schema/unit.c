@@ -2,6 +2,7 @@
 #include "schema/unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,19 @@ static const struct text {
 	{offsetof(struct unit_state, job), UNIT_WORD_MAX},
 	{offsetof(struct unit_state, cgroup), UNIT_PATH_MAX},
 };
+
+char *unit_name_complete(const char *given)
+{
+	char *name;
+
+	return asprintf(&name, "%s%s", given, strchr(given, '.') ? "" : ".service") < 0 ? NULL
+											 : name;
+}
+
+bool unit_name_is_glob(const char *name)
+{
+	return strpbrk(name, "*?[") != NULL;
+}
 
 static char **text_of(const struct unit_state *u, const struct text *t)
 {

@@ -4,6 +4,7 @@
  * Layer: schema. Pure. The words are systemd's own, of org.freedesktop.systemd1(5). */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/base/buf.h"
@@ -21,13 +22,21 @@ struct unit_state {
 	char *sub;     /* SubState */
 	char *file;    /* UnitFileState: "enabled", "disabled", "static", ... */
 	char *result;  /* of the last run of a service: "success", "exit-code", "oom-kill", ... */
-	char *job;     /* the type of the job that waits or runs: "start", "stop", "restart", ... */
+	char *job;     /* the type of the job that waits or runs: "start", "stop", "restart", ...; none
+			* of one by which systemd itself restarts what ended */
 	char *cgroup;  /* ControlGroup */
 	int64_t main_pid;    /* 0: there is none, or the unit is no service */
 	int64_t exit_code;   /* ExecMainCode: CLD_* of the last main process; 0 while there was none */
 	int64_t exit_status; /* ExecMainStatus */
 	uint64_t restarts;   /* NRestarts */
 };
+
+/* The unit that a configuration means by GIVEN, a name or a glob: without a suffix a service. free() it;
+ * NULL without memory. */
+char *unit_name_complete(const char *given);
+
+/* True for a glob, which may mean several units. */
+bool unit_name_is_glob(const char *name);
 
 void unit_state_done(struct unit_state *u);
 

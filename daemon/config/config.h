@@ -20,6 +20,7 @@ enum {
 	FOR_PROCESS = 1 << 2,
 	FOR_NOTIFY = 1 << 3,
 	FOR_WEB = 1 << 4,
+	FOR_UNITS = 1 << 5,
 };
 
 enum section_kind {

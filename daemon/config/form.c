@@ -170,6 +170,14 @@ bool form_is_unit(const char *text)
 		       text_equal(suffix, ".slice"));
 }
 
+bool form_is_unit_glob(const char *text)
+{
+	const char *suffix = strrchr(text, '.');
+
+	return only(text, ALNUM ":-_.\\@*?[]!^") && strlen(text) <= UNIT_MAX && suffix != text &&
+	       (!suffix || text_equal(suffix, ".service") || text_equal(suffix, ".scope"));
+}
+
 bool form_is_cgroup(const char *text)
 {
 	if (!form_is_path(text) || text_after(text, "/sys/fs/cgroup"))

@@ -42,6 +42,7 @@ enum value_type {
 	VALUE_HOST, /* a host's name, or an address */
 	VALUE_NETWORK, /* 10.0.0.0/8, ::1 */
 	VALUE_UNIT, /* of systemd, with its suffix */
+	VALUE_UNIT_GLOB, /* such units as have processes; without a suffix services */
 	VALUE_CGROUP, /* a path beneath the root of the hierarchy */
 	VALUE_USER, /* name or number */
 	VALUE_WEIGHTS, /* a path, or the name of a [weights] section */
@@ -76,7 +77,7 @@ enum {
 
 enum option_stage { LATER, AVAILABLE };
 
-#define FOR_ALL (FOR_SUPERVISOR | FOR_ENGINE | FOR_PROCESS | FOR_NOTIFY | FOR_WEB)
+#define FOR_ALL (FOR_SUPERVISOR | FOR_ENGINE | FOR_PROCESS | FOR_NOTIFY | FOR_WEB | FOR_UNITS)
 
 struct option_row {
 	enum section_kind kind;

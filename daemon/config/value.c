@@ -111,6 +111,8 @@ static const struct {
 	[VALUE_LISTEN] = {"127.0.0.1:PORT, [::1]:PORT or unix:/PATH", form_is_listen},
 	[VALUE_HOST] = {"a host's name without a port", form_is_host},
 	[VALUE_NETWORK] = {"an address or a network such as 10.0.0.0/8", form_is_network},
+	[VALUE_UNIT_GLOB] = {"a service or scope of systemd, such as vllm.service, vllm@*.service or vllm",
+		form_is_unit_glob},
 	[VALUE_UNIT] = {"the name of a unit with its suffix, such as vllm.service", form_is_unit},
 	[VALUE_CGROUP] = {"a path as /proc/PID/cgroup has it, such as /system.slice/vllm.service",
 		form_is_cgroup},

@@ -17,7 +17,7 @@ EXTRA_DIST += packaging/modelwatchd.service
 if WITH_SYSTEMD_UNITS
 install-data-local:
 	$(MKDIR_P) '$(DESTDIR)$(systemdsystemunitdir)'
-	sed 's|/usr/sbin/|$(sbindir)/|' '$(srcdir)/packaging/modelwatchd.service' \
+	sed -e 's|/usr/sbin/|$(sbindir)/|' -e 's|/usr/libexec/modelwatch/|$(pkglibexecdir)/|' '$(srcdir)/packaging/modelwatchd.service' \
 		>'$(DESTDIR)$(systemdsystemunitdir)/modelwatchd.service'
 	chmod 644 '$(DESTDIR)$(systemdsystemunitdir)/modelwatchd.service'
 uninstall-local:

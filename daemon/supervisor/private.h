@@ -7,6 +7,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "daemon/grants.h"
 #include "daemon/supervisor/instance.h"
 #include "daemon/supervisor/leaving.h"
 #include "daemon/supervisor/listeners.h"
@@ -34,8 +35,7 @@ struct supervisor {
 	sd_event *event;
 	struct config *config;
 	struct listeners listeners;
-	int process_events; /* the kernel's process event sockets (connector.h), or negative */
-	int process_exits;
+	int grants[GRANTS]; /* what the role `process` reads, or negative */
 	char *host;
 	gid_t group;
 	struct slot slots[ROLES];

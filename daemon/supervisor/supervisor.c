@@ -8,7 +8,6 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
-#include "collectors/process/connector.h"
 #include "daemon/base/log.h"
 #include "daemon/paths.h"
 #include "daemon/sandbox.h"
@@ -276,8 +275,7 @@ static int take_resources(struct supervisor *s)
 		return r;
 	}
 	/* Without them the process role sees less, and says so in `modelwatch doctor`. */
-	s->process_events = connector_open();
-	s->process_exits = connector_open_exits();
+	grants_take(s->grants);
 	for (size_t i = 0; i < ROLES; i++)
 		handed_on |= role_rows[i].capabilities;
 	r = sandbox_limit_capabilities(handed_on);
@@ -290,8 +288,8 @@ static void supervisor_done(struct supervisor *s)
 {
 	slots_done(s);
 	listeners_close(&s->listeners, NULL);
-	close_fd(&s->process_events);
-	close_fd(&s->process_exits);
+	for (size_t i = 0; i < GRANTS; i++)
+		close_fd(&s->grants[i]);
 	sd_event_source_disable_unref(s->watch);
 	sd_event_source_disable_unref(s->deadline);
 	sd_event_unref(s->event);
@@ -303,7 +301,7 @@ static void supervisor_done(struct supervisor *s)
 int supervisor_run(const struct supervisor_options *options, struct config *config)
 {
 	struct supervisor s = {
-		.options = options, .config = config, .process_events = -1, .process_exits = -1};
+		.options = options, .config = config, .grants = {-1, -1, -1}};
 	int r, status = EX_UNAVAILABLE;
 
 	r = take_resources(&s);

@@ -14,10 +14,21 @@ libsupervisor_a_SOURCES = \
 	daemon/supervisor/tell.c \
 	daemon/supervisor/usage.c daemon/supervisor/usage.h
 
+# What needs rights to be opened: by the supervisor, or before it.
+noinst_LIBRARIES += libgrants.a
+libgrants_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+libgrants_a_SOURCES = daemon/grants.c daemon/grants.h
+GRANTS_LIBS = libgrants.a libconnector.a libprocfs.a libbase.a
+
+pkglibexec_PROGRAMS += modelwatch-grant
+modelwatch_grant_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+modelwatch_grant_SOURCES = daemon/grant.c
+modelwatch_grant_LDADD = $(GRANTS_LIBS) $(SYSTEMD_LIBS)
+
 sbin_PROGRAMS += modelwatchd
 modelwatchd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 modelwatchd_SOURCES = daemon/supervisor/main.c
-modelwatchd_LDADD = libsupervisor.a $(CONFIG_LOAD_LIBS) librole.a libconnector.a libprocfs.a libbase.a \
+modelwatchd_LDADD = libsupervisor.a $(CONFIG_LOAD_LIBS) librole.a $(GRANTS_LIBS) \
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS)
 
 if HAVE_CMOCKA

@@ -98,12 +98,11 @@ void tell_configuration(struct slot *slot, struct instance *i)
 	instance_send(i, &packet, -1);
 }
 
-static void pass_process_events(const struct supervisor *s, struct instance *i)
+static void pass_grants(const struct supervisor *s, struct instance *i)
 {
-	if (s->process_events >= 0)
-		instance_pass(i, "proc-events", s->process_events);
-	if (s->process_exits >= 0)
-		instance_pass(i, "proc-exits", s->process_exits);
+	for (size_t g = 0; g < GRANTS; g++)
+		if (s->grants[g] >= 0)
+			instance_pass(i, grant_name((enum grant) g), s->grants[g]);
 }
 
 static void pass_listeners(const struct supervisor *s, struct instance *i)
@@ -121,7 +120,7 @@ static void pass_listeners(const struct supervisor *s, struct instance *i)
 void tell_descriptors(const struct slot *slot, struct instance *i)
 {
 	if (slot->row == &role_rows[ROLE_PROCESS])
-		pass_process_events(slot->supervisor, i);
+		pass_grants(slot->supervisor, i);
 	else if (slot->row == &role_rows[ROLE_WEB])
 		pass_listeners(slot->supervisor, i);
 }

@@ -8,9 +8,10 @@
 #include "daemon/message.h"
 
 const struct role_row role_rows[ROLES] = {
-#define ROLE(identifier, name, slice, sender, capabilities, reach, calls, data_limit, open_files)  \
+#define ROLE(identifier, name, slice, sender, capabilities, reach, calls, data_limit, open_files,  \
+	needed)                                                                                    \
 	[ROLE_##identifier] = {name, slice, sender, capabilities, reach, calls, data_limit,        \
-		open_files},
+		open_files, needed},
 #include "daemon/roles.def"
 #undef ROLE
 };

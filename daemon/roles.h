@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/config/config.h"
+
 enum role_number {
 #define ROLE(identifier, ...) ROLE_##identifier,
 #include "daemon/roles.def"
@@ -36,6 +38,9 @@ enum {
 	CALL_THREADS = 1 << 6,	/* of its own */
 };
 
+/* What makes a role needed, where that is no option. */
+#define ALWAYS OPTIONS
+
 struct role_row {
 	const char *name;
 	unsigned slice;		/* the FOR_ bit of its configuration */
@@ -45,6 +50,7 @@ struct role_row {
 	unsigned calls;
 	uint64_t data_limit;	/* bytes: RLIMIT_DATA */
 	unsigned open_files;	/* that it may need, as far as the hard limit allows; 0: as it is */
+	enum option needed;	/* it runs where some section gives this option, or ALWAYS */
 };
 
 extern const struct role_row role_rows[ROLES];

@@ -49,6 +49,7 @@ int store_remove_process(struct store *s, const struct process_record *p);
 int store_put_service(struct store *s, const struct service_record *v);
 int store_remove_service(struct store *s, const char *name);
 int store_put_role(struct store *s, const struct role_record *r);
+int store_remove_role(struct store *s, const char *name);
 
 /* An empty value removes the fact. */
 int store_put_fact(struct store *s, const struct fact *f);

@@ -59,6 +59,11 @@ int store_put_role(struct store *s, const struct role_record *r)
 	return query_run(&q);
 }
 
+int store_remove_role(struct store *s, const char *name)
+{
+	return run_text(s, STATEMENT_REMOVE_ROLE, name);
+}
+
 static int remove_fact(struct store *s, const struct fact *f)
 {
 	_cleanup_query_ struct query q = query_write(&s->database, STATEMENT_REMOVE_FACT);

@@ -391,6 +391,18 @@ bool section_has(const struct section *s, enum option option)
 	return read_value(s, option)->given;
 }
 
+bool config_has(const struct config *c, enum option option)
+{
+	const struct section *s = NULL;
+
+	if (option_rows[option].stage == LATER)
+		return false;
+	while ((s = config_next(c, option_rows[option].kind, s)))
+		if (section_has(s, option))
+			return true;
+	return false;
+}
+
 const char *section_string(const struct section *s, enum option option)
 {
 	const struct option_value *v = read_value(s, option);

@@ -77,6 +77,8 @@ const struct section *config_next(
 const char *section_name(const struct section *s);
 /* True where a file gave the option; the getters give the default where none did. */
 bool section_has(const struct section *s, enum option option);
+/* True where a file gave it in any section of its kind, and this version uses it. */
+bool config_has(const struct config *c, enum option option);
 /* The text; of a list its first value. "" where there is none. */
 const char *section_string(const struct section *s, enum option option);
 bool section_bool(const struct section *s, enum option option);

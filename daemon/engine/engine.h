@@ -122,6 +122,7 @@ struct webhook_entry {
 };
 
 struct role_entry {
+	struct engine *engine;
 	struct role_record record;
 	bool changed;
 };

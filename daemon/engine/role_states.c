@@ -41,44 +41,79 @@ static struct role_entry *find_role(struct engine *e, const char *name)
 	entry->record.name = strdup(name);
 	if (!entry->record.name)
 		return NULL;
+	entry->engine = e;
 	e->role_count++;
 	return entry;
+}
+
+static int end_one(void *userdata, struct value *value)
+{
+	const struct role_entry *entry = userdata;
+	const char *role = labels_get(&value->series.labels, "role");
+
+	if (!role || !text_equal(role, entry->record.name) || value->time_ms == 0 ||
+		sample_is_stale(value->current))
+		return 0;
+	return moments_add(entry->engine, value, engine_now(entry->engine), sample_stale());
+}
+
+/* Nobody needs it: its row goes, also one that an earlier engine wrote, and its series end. */
+static int end_role(struct engine *e, struct role_entry *entry)
+{
+	facts_forget(e, entry->record.name);
+	return values_each(e->values, end_one, entry);
+}
+
+static int measure(struct engine *e, const struct role_record *r, double resident, double cpu)
+{
+	int64_t now_ms = engine_now(e);
+	const struct {
+		const char *metric;
+		double value;
+		bool of_process;
+	} values[] = {
+		{"modelwatch_role_up", text_equal(r->state, "running"), false},
+		{"modelwatch_role_restarts_total", (double) r->restarts, false},
+		{"modelwatch_role_resident_bytes", resident, true},
+		{"modelwatch_role_cpu_seconds_total", cpu, true},
+	};
+	int result = 0;
+
+	for (size_t i = 0; i < ELEMENTS(values) && result >= 0; i++)
+		if (r->pid > 0 || !values[i].of_process)
+			result = moments_add_metric(e, values[i].metric, "role", r->name, now_ms,
+				values[i].value);
+	return result;
 }
 
 int role_states_told(struct engine *e, struct message *m)
 {
 	const char *name = message_string(m);
-	int64_t pid = (int64_t) message_u64(m), now_ms = engine_now(e);
+	int64_t pid = (int64_t) message_u64(m);
 	const char *state = message_string(m);
 	uint64_t restarts = message_u64(m), resident = message_u64(m);
 	double cpu = message_f64(m);
 	struct role_entry *entry = find_role(e, name);
-	char *copy = strdup(state);
+	struct role_record *record;
+	bool turn;
 
 	if (pid > 0)
 		role_pids_add(e, pid);
-	if (!entry || !copy) {
-		free(copy);
-		return entry ? -ENOMEM : -EBADMSG;
-	}
+	if (!entry)
+		return -EBADMSG;
+	record = &entry->record;
 	/* A turn is shown at once; what a role uses can wait for the tick. */
-	if (!entry->record.state || !text_equal(entry->record.state, state)) {
-		entry->changed = true;
+	turn = !record->state || !text_equal(record->state, state);
+	if (text_replace(&record->state, state) < 0)
+		return -ENOMEM;
+	entry->changed |= turn || record->pid != pid || record->restarts != (int64_t) restarts;
+	record->pid = pid;
+	record->restarts = (int64_t) restarts;
+	if (turn)
 		engine_commit_soon(e);
-	}
-	entry->changed |= entry->record.pid != pid || entry->record.restarts != (int64_t) restarts;
-	free(entry->record.state);
-	entry->record.state = copy;
-	entry->record.pid = pid;
-	entry->record.restarts = (int64_t) restarts;
-	moments_add_metric(e, "modelwatch_role_up", "role", name, now_ms, text_equal(state, "running"));
-	moments_add_metric(e, "modelwatch_role_restarts_total", "role", name, now_ms, (double) restarts);
-	if (pid > 0) {
-		moments_add_metric(e, "modelwatch_role_resident_bytes", "role", name, now_ms,
-			(double) resident);
-		moments_add_metric(e, "modelwatch_role_cpu_seconds_total", "role", name, now_ms, cpu);
-	}
-	return 0;
+	if (!*state)
+		return turn ? end_role(e, entry) : 0;
+	return measure(e, record, (double) resident, cpu);
 }
 
 bool role_states_changed(const struct engine *e)
@@ -95,7 +130,9 @@ int role_states_write(struct engine *e)
 
 	for (size_t i = 0; i < e->role_count && r >= 0; i++)
 		if (e->roles[i].changed)
-			r = store_put_role(e->store, &e->roles[i].record);
+			r = *e->roles[i].record.state
+				    ? store_put_role(e->store, &e->roles[i].record)
+				    : store_remove_role(e->store, e->roles[i].record.name);
 	return r < 0 ? r : 0;
 }
 

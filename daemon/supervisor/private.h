@@ -20,6 +20,7 @@ struct slot {
 	const struct role_row *row;
 	char *program;
 	struct buf slice;
+	bool needed; /* by the configuration: nothing runs here where it is not */
 	struct instance *current;
 	struct instance *next;	   /* a replacement that is not ready yet */
 	struct leaving leaving;

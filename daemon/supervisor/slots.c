@@ -28,6 +28,11 @@ static void get_instances(const struct slot *slot, struct instance *ret[static P
 		ret[2 + i] = slot->leaving.items[i];
 }
 
+static bool is_needed(const struct role_row *row, const struct config *config)
+{
+	return row->needed == ALWAYS || config_has(config, row->needed);
+}
+
 int slots_prepare(struct supervisor *s)
 {
 	for (size_t i = 0; i < ROLES; i++) {
@@ -36,6 +41,7 @@ int slots_prepare(struct supervisor *s)
 
 		slot->supervisor = s;
 		slot->row = &role_rows[i];
+		slot->needed = is_needed(slot->row, s->config);
 		r = paths_role_program(slot->row->name, &slot->program);
 		if (r == 0)
 			r = config_slice(s->config, slot->row->slice, &slot->slice);
@@ -236,7 +242,7 @@ static int start_instance(struct slot *slot, struct instance **ret)
 
 static void start_slot(struct slot *slot)
 {
-	if (slot->supervisor->stopping || slot->current)
+	if (slot->supervisor->stopping || slot->current || !slot->needed)
 		return;
 	if (start_instance(slot, &slot->current) < 0) {
 		restart_later(slot, clock_monotonic());
@@ -278,6 +284,24 @@ static void put_in_force(struct slot *slot, struct buf *slice)
 		replace_instance(slot);
 }
 
+/* CONFIG asks for the role, or no longer. */
+static void need(struct slot *slot, bool needed)
+{
+	bool before = slot->needed;
+
+	slot->needed = needed;
+	if (before && !needed) {
+		slot->delayed = sd_event_source_disable_unref(slot->delayed);
+		if (slot->next)
+			leaving_add(&slot->leaving, slot->next);
+		if (slot->current)
+			leaving_add(&slot->leaving, slot->current);
+		slot->next = slot->current = NULL;
+		tell_role(slot);
+	} else if (!before && needed && instance_is_running(engine_slot(slot->supervisor)->current))
+		start_slot(slot);
+}
+
 static bool is_changed(const struct slot *slot, const struct buf *slice)
 {
 	return slot->outdated || slot->slice.size != slice->size ||
@@ -297,6 +321,8 @@ int slots_reconfigure(struct supervisor *s, const struct config *config, unsigne
 	for (size_t i = 0; i < ROLES; i++) {
 		if (r == 0 && changed[i])
 			put_in_force(&s->slots[i], &slices[i]);
+		if (r == 0)
+			need(&s->slots[i], is_needed(&role_rows[i], config));
 		buf_done(&slices[i]);
 	}
 	if (r == 0)
@@ -381,6 +407,8 @@ bool slots_all_running(const struct supervisor *s)
 	for (size_t i = 0; i < ROLES; i++) {
 		const struct instance *next = s->slots[i].next;
 
+		if (!s->slots[i].needed)
+			continue;
 		if (!instance_is_running(s->slots[i].current) ||
 			(next && instance_state(next) == INSTANCE_STARTING))
 			return false;

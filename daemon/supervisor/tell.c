@@ -32,8 +32,10 @@ void tell_role(const struct slot *slot)
 {
 	const struct instance *i = slot->current;
 
+	const char *nothing = slot->needed ? "stopped" : "";
+
 	tell_engine_of(slot->supervisor, slot->row->name, i ? instance_pid(i) : 0,
-		i ? instance_state_name(instance_state(i)) : "stopped", slot->restarts);
+		i ? instance_state_name(instance_state(i)) : nothing, slot->restarts);
 }
 
 void tell_roles(struct supervisor *s)

@@ -44,6 +44,17 @@ libprocess_a_SOURCES = \
 	collectors/process/wanted.c collectors/process/wanted.h \
 	collectors/process/watch.c collectors/process/watch.h
 
+# What systemd knows of units.
+noinst_LIBRARIES += libunits.a
+libunits_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+libunits_a_SOURCES = \
+	collectors/units/decide.c collectors/units/decide.h \
+	collectors/units/manager.c \
+	collectors/units/model.h \
+	collectors/units/properties.c collectors/units/properties.h \
+	collectors/units/unit.c \
+	collectors/units/units.c collectors/units/units.h
+
 if HAVE_CMOCKA
 COLLECTOR_TESTS = \
 	tests/unit/test-bounded-read \
@@ -60,7 +71,8 @@ COLLECTOR_TESTS = \
 	tests/unit/test-exits \
 	tests/unit/test-match \
 	tests/unit/test-procfs \
-	tests/unit/test-proc-sockets
+	tests/unit/test-proc-sockets \
+	tests/unit/test-units
 check_PROGRAMS += $(COLLECTOR_TESTS)
 TESTS += $(COLLECTOR_TESTS)
 tests_unit_test_bounded_read_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -108,6 +120,10 @@ tests_unit_test_match_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_match_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_procfs_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_procfs_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
+tests_unit_test_units_SOURCES = \
+	tests/unit/test-units.c tests/unit/fake-systemd.c tests/unit/fake-systemd.h
+tests_unit_test_units_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_units_LDADD = libunits.a libschema.a libprocess.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_proc_sockets_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_proc_sockets_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 endif

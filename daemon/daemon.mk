@@ -5,6 +5,7 @@ include daemon/config/config.mk
 include daemon/supervisor/supervisor.mk
 include daemon/notify.mk
 include daemon/process.mk
+include daemon/units.mk
 include daemon/engine/engine.mk
 
 noinst_LIBRARIES += librole.a

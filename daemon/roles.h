@@ -36,6 +36,7 @@ enum {
 	CALL_NETWORK = 1 << 4,	/* sockets out, and the resolver's threads and modules */
 	CALL_PROCESSES = 1 << 5, /* pidfds, and priorities of others */
 	CALL_THREADS = 1 << 6,	/* of its own */
+	CALL_BUS = 1 << 7,	/* connections to unix sockets */
 };
 
 /* What makes a role needed, where that is no option. */

@@ -124,7 +124,7 @@ static const struct {
 	{CALL_ACCEPT, SCMP_SYS(accept)},
 	{CALL_ACCEPT, SCMP_SYS(accept4)},
 	{CALL_NETWORK, SCMP_SYS(bind)},
-	{CALL_NETWORK, SCMP_SYS(connect)},
+	{CALL_NETWORK | CALL_BUS, SCMP_SYS(connect)},
 	{CALL_NETWORK, SCMP_SYS(mprotect)},
 	{CALL_NETWORK, SCMP_SYS(mmap)},
 	{CALL_NETWORK, SCMP_SYS(pipe2)},
@@ -179,7 +179,7 @@ static const struct {
 	{CALL_PROCESSES, SCMP_SYS(ioctl), 1, {SCMP_A1_64(SCMP_CMP_EQ, NS_GET_OWNER_UID)}},
 	{CALL_NETWORK, SCMP_SYS(socket), 1, {SCMP_A0_64(SCMP_CMP_EQ, AF_INET)}},
 	{CALL_NETWORK, SCMP_SYS(socket), 1, {SCMP_A0_64(SCMP_CMP_EQ, AF_INET6)}},
-	{CALL_NETWORK, SCMP_SYS(socket), 1, {SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX)}},
+	{CALL_NETWORK | CALL_BUS, SCMP_SYS(socket), 1, {SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX)}},
 	/* Which addresses this host has decides the order of a name's. */
 	{CALL_NETWORK, SCMP_SYS(socket), 2,
 		{SCMP_A0_64(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2_64(SCMP_CMP_EQ, NETLINK_ROUTE)}},

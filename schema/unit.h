@@ -17,7 +17,8 @@
 /* No text is NULL; "" stands for none. */
 struct unit_state {
 	char *name;    /* "vllm.service" */
-	char *load;    /* LoadState: "loaded", "not-found", "masked", ... */
+	char *load;    /* LoadState: "loaded", "not-found", "masked", ...; "" of a unit that is gone, and
+			* that nobody named but by a glob: whoever keeps it forgets it */
 	char *active;  /* ActiveState */
 	char *sub;     /* SubState */
 	char *file;    /* UnitFileState: "enabled", "disabled", "static", ... */

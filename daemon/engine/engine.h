@@ -14,6 +14,7 @@
  *   restarts.c     how often they restarted lately
  *   processes.c    their main processes
  *   facts.c        what roles say that is true
+ *   units.c        what systemd knows, from `units` to `process`
  *   role_states.c  what the supervisor says of roles
  *   rules.c        configuration to rules and routes
  *   incidents.c    alerting's rows
@@ -153,6 +154,8 @@ struct engine {
 
 	struct map *services; /* name -> struct service_entry */
 	struct map *facts;    /* role -> struct role_facts */
+	struct map *units; /* name -> struct unit_entry */
+	bool units_known; /* they are as systemd has them now */
 	struct role_entry roles[ROLES + 1];
 	size_t role_count;
 	struct process_record *processes;
@@ -238,6 +241,15 @@ int peer_send(struct peer *p, struct buf *packet);
 void peers_acknowledge(struct engine *e);
 /* Tells every `web` whether the database can be written. */
 void peers_tell_trouble(struct engine *e);
+
+/* units.c: `units` says what a unit is, or whether all were told. It is kept, and passed on to `process`.
+ * -EBADMSG; -ENOMEM. */
+int units_message(struct peer *p, struct message *m);
+/* There is no such role any more, or another begins to tell anew. */
+void units_lost(struct engine *e);
+/* All that is known, for a `process` that begins. As peer_send(). */
+int units_send(struct peer *process);
+void units_done(struct engine *e);
 
 /* role_states.c: the supervisor's message about a role. -EBADMSG of more roles than there are; -ENOMEM. */
 int role_states_told(struct engine *e, struct message *m);

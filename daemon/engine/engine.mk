@@ -24,6 +24,7 @@ libengine_a_SOURCES = \
 	daemon/engine/store_clock.h \
 	daemon/engine/trouble.c \
 	daemon/engine/undeliverable.c \
+	daemon/engine/units.c \
 	daemon/engine/values.c daemon/engine/values.h \
 	daemon/engine/webhooks.c
 
@@ -35,7 +36,7 @@ modelwatch_engine_LDADD = libengine.a librole.a libconfig.a libalerts.a libstore
 
 if HAVE_CMOCKA
 ENGINE_TESTS = tests/unit/test-engine tests/unit/test-engine-faults tests/unit/test-engine-limits \
-	tests/unit/test-engine-tell tests/unit/test-engine-trust
+	tests/unit/test-engine-tell tests/unit/test-engine-trust tests/unit/test-engine-units
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -66,4 +67,10 @@ tests_unit_test_engine_trust_SOURCES = tests/unit/test-engine-trust.c \
 	tests/unit/config-files.c tests/unit/config-files.h
 tests_unit_test_engine_trust_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
 tests_unit_test_engine_trust_LDADD = $(tests_unit_test_engine_faults_LDADD)
+# And between `units` and `process`.
+tests_unit_test_engine_units_SOURCES = tests/unit/test-engine-units.c \
+	tests/unit/engine-fixture.c tests/unit/engine-fixture.h $(ROLE_FIXTURE) \
+	tests/unit/config-files.c tests/unit/config-files.h
+tests_unit_test_engine_units_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
+tests_unit_test_engine_units_LDADD = $(tests_unit_test_engine_faults_LDADD)
 endif

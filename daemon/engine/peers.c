@@ -44,6 +44,9 @@ static int on_message(struct link *l, struct message *m, void *userdata)
 		return deliveries_result(p, m);
 	case MESSAGE_COMMAND:
 		return commands_message(p, m);
+	case MESSAGE_UNIT:
+	case MESSAGE_UNITS:
+		return units_message(p, m);
 	default:
 		return ingest_message(p, m);
 	}
@@ -54,7 +57,7 @@ static void on_closed(struct link *l, int reason, void *userdata)
 	struct peer *p = userdata;
 
 	struct engine *e = p->engine;
-	bool collector = p->row->sender == FROM_COLLECTOR;
+	const struct role_row *row = p->row;
 
 	if (reason < 0) {
 		log_error_errno(reason, "role %s (pid %" PRIi64 ") broke its link", p->row->name,
@@ -64,8 +67,10 @@ static void on_closed(struct link *l, int reason, void *userdata)
 	}
 	remove_peer(p);
 	/* What a predecessor said after a reload of services that are no longer configured. */
-	if (collector && services_configure(e) < 0)
+	if (row->sender == FROM_COLLECTOR && services_configure(e) < 0)
 		log_error("out of memory: services that are no longer configured may stay");
+	if (row->sender == FROM_UNITS && !peers_newest(e, ROLE_UNITS))
+		units_lost(e);
 }
 
 static const struct link_ops ops = {on_message, on_closed};
@@ -100,13 +105,19 @@ void peers_tell_trouble(struct engine *e)
 static void greet(struct peer *p)
 {
 	struct engine *e = p->engine;
+	const struct role_row *row = p->row;
 	int r = 0;
 
-	if (p->row->sender == FROM_COLLECTOR) {
+	if (row->sender == FROM_COLLECTOR) {
 		r = services_configure(e);
-		facts_forget(e, p->row->name);
+		facts_forget(e, row->name);
 		if (r == 0)
 			r = handover_send(p);
+		if (r == 0 && row == &role_rows[ROLE_PROCESS])
+			r = units_send(p);
+	} else if (row->sender == FROM_UNITS) {
+		facts_forget(e, row->name);
+		units_lost(e);
 	}
 	if (r < 0 && r != -EPIPE) {
 		log_error_errno(r, "cannot tell role %s what is known", p->row->name);
@@ -114,7 +125,7 @@ static void greet(struct peer *p)
 	}
 	if (r < 0)
 		remove_peer(p);
-	else if (p->row->sender == FROM_NOTIFY) {
+	else if (row->sender == FROM_NOTIFY) {
 		webhooks_replaced(e);
 		deliveries_send(e);
 	} else if (e->trouble)

@@ -286,6 +286,7 @@ static void engine_free(struct engine *e)
 	services_done(e);
 	processes_done(e);
 	facts_done(e);
+	units_done(e);
 	role_states_done(e);
 	alerting_free(e->alerting);
 	values_free(e->values);
@@ -320,7 +321,8 @@ static int start_engine(struct engine *e)
 	e->services = map_new();
 	e->facts = map_new();
 	e->webhooks = map_new();
-	if (!e->alerting || !e->values || !e->services || !e->facts || !e->webhooks)
+	e->units = map_new();
+	if (!e->units || !e->alerting || !e->values || !e->services || !e->facts || !e->webhooks)
 		return -ENOMEM;
 	e->users = fopen("/etc/passwd", "re");
 	r = open_database(e);

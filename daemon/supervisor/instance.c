@@ -92,7 +92,8 @@ struct instance *instance_free(struct instance *i)
 
 /* The few variables that a role may see: no credentials directory, no notification socket. */
 static const char *const passed_variables[] = {"JOURNAL_STREAM", "TZ", "NO_COLOR",
-	"MODELWATCH_LOG_LEVEL", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"};
+	"MODELWATCH_LOG_LEVEL", "DBUS_SYSTEM_BUS_ADDRESS", "ASAN_OPTIONS", "LSAN_OPTIONS",
+	"UBSAN_OPTIONS"};
 
 /* Between fork and exec: only calls that are safe there. */
 static void __attribute__((noreturn)) run_program(

@@ -18,7 +18,8 @@ from harness.wait import eventually
 
 # What a role keeps, as DESIGN has it: capability(7) numbers.
 CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE = 2, 19
-KEPT = {"engine": (), "process": (CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE), "notify": (), "web": ()}
+KEPT = {"engine": (), "process": (CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE), "notify": (), "web": (),
+        "units": ()}
 
 
 def _status(pid):

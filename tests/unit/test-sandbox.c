@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -36,6 +37,7 @@ enum {
 	PROCESS = 1 << ROLE_PROCESS,
 	NOTIFY = 1 << ROLE_NOTIFY,
 	WEB = 1 << ROLE_WEB,
+	UNITS = 1 << ROLE_UNITS,
 };
 
 static char state_directory[] = "/tmp/modelwatch-sandbox-XXXXXX";
@@ -84,6 +86,15 @@ static bool connect_out(void)
 	/* Refused by the peer is allowed by us. */
 	return fd >= 0 && (connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0 ||
 				  errno == ECONNREFUSED);
+}
+
+static bool connect_bus(void)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/nonexistent"};
+
+	return fd >= 0 && connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0 &&
+	       errno == ENOENT;
 }
 
 static bool make_process(void)
@@ -239,8 +250,9 @@ static const struct {
 	{"write elsewhere", write_elsewhere, 0},
 	{"read /etc/passwd", read_passwords, NOTIFY | PROCESS},
 	{"connect out", connect_out, NOTIFY},
+	{"connect to a unix socket", connect_bus, NOTIFY | UNITS},
 	{"signal the parent", kill_parent, 0},
-	{"signal itself", kill_self, ENGINE | PROCESS | NOTIFY | WEB},
+	{"signal itself", kill_self, ENGINE | PROCESS | NOTIFY | WEB | UNITS},
 	{"trace the parent", trace_parent, 0},
 	{"map code", map_code, NOTIFY},
 	{"open a pidfd", watch_process, PROCESS},
@@ -253,7 +265,7 @@ static const struct {
 	{"start a thread", make_thread, NOTIFY | PROCESS},
 	{"own a descriptor's signals", own_descriptor, 0},
 	{"have a descriptor signal", signal_by_descriptor, 0},
-	{"use a descriptor", use_descriptor, ENGINE | PROCESS | NOTIFY | WEB},
+	{"use a descriptor", use_descriptor, ENGINE | PROCESS | NOTIFY | WEB | UNITS},
 	{"list /run", list_run, PROCESS},
 	{"ask for this host's addresses", ask_for_addresses, NOTIFY},
 	{"ask for sockets and devices", ask_for_sockets, 0},

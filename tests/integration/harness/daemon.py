@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from .places import ROLES, as_user
+from .places import ROLES, UNITS, as_user
 from .wait import DEADLINE, await_condition, eventually
 
 _REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:"
@@ -195,7 +195,7 @@ class Daemon:
         for pid in children(self.pid):
             program = (command_line(pid) or [""])[0].rpartition("/")[2]
             name = program.removeprefix("modelwatch-")
-            if name in ROLES:
+            if name in (*ROLES, UNITS):
                 found[name] = pid
         return found
 

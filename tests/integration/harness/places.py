@@ -13,7 +13,9 @@ BUILD = pathlib.Path(os.environ.get("BUILD") or SOURCE / "build").resolve()
 SCHEMA = SOURCE / "schema" / "webhook.schema.json"
 
 ROLES = ("engine", "process", "notify", "web")
-PROGRAMS = ("modelwatchd", "modelwatch") + tuple(f"modelwatch-{role}" for role in ROLES)
+UNITS = "units"  # runs where a service has 'unit'
+PROGRAMS = ("modelwatchd", "modelwatch") + tuple(
+    f"modelwatch-{role}" for role in (*ROLES, UNITS))
 
 # Below the kernel's ephemeral ports, so that nothing takes a port between two uses of it.
 _FIRST_PORT, _PORTS_EACH, _RANGES = 20000, 400, 30

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the watch (units.c), systemd's own signals and lists (manager.c), and
+ * one unit (unit.c).
+ *
+ * Layer: collectors; included by these alone. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "collectors/units/properties.h"
+#include "collectors/units/units.h"
+#include "daemon/base/cleanup.h"
+
+#define SYSTEMD		  "org.freedesktop.systemd1"
+#define SYSTEMD_PATH	  "/org/freedesktop/systemd1"
+#define SYSTEMD_MANAGER	  SYSTEMD ".Manager"
+#define PROPERTIES_ACCESS "org.freedesktop.DBus.Properties"
+
+#define UNITS_ASKED_AT_ONCE 16 /* a bus takes 128 calls of one connection that wait for an answer */
+
+/* The calls that a unit may have under way, one of each. */
+enum unit_call {
+	CALL_LOAD,   /* where its object is */
+	CALL_UNIT,   /* its properties as a unit, */
+	CALL_KIND,   /* and as a service or scope */
+	CALL_CGROUP, /* which no signal carries */
+	CALL_JOB,    /* the type of its job */
+	CALLS,
+};
+
+struct unit {
+	struct units *units;
+	struct unit_seen seen;
+	char *path; /* of its object; NULL until it is known */
+	char *subscribed; /* the path whose signals come */
+	char *job_type; /* of seen.job; "" until it is known */
+	bool own_job; /* seen.job is systemd's own restart */
+	bool by_glob;
+	bool listed; /* by what is asked anew, */
+	bool wanted; /* and it is to be asked itself */
+	bool known;  /* it was: what it is, is told */
+	sd_bus_slot *changes;
+	sd_bus_slot *calls[CALLS];
+	struct buf told; /* as it was told last */
+};
+
+/* Signals of systemd that come to manager.c. */
+enum { MANAGER_SIGNALS = 5 };
+
+struct units {
+	sd_event *event;
+	const struct units_sink *sink;
+	const struct units_options *options;
+	sd_bus *bus; /* NULL while there is none */
+	sd_bus_slot *disconnected, *owner_changed, *owner_call, *subscribe, *list;
+	sd_bus_slot *signals[MANAGER_SIGNALS];
+	char *owner; /* the unique name of systemd, or NULL */
+	sd_event_source *retry;
+	unsigned failures; /* in a row */
+	struct unit *units[UNITS_MAX];
+	size_t count;
+	bool reloading; /* systemd is */
+	bool asking;  /* everything is asked anew */
+	bool again;   /* and once more when that is done */
+	bool told;    /* sink->known() was called, */
+	bool known;   /* with that, */
+	int why;      /* and that */
+	bool crowded; /* said that there are too many */
+};
+
+/* units.c: the bus is of no use any more, WHY (-errno): it is tried again. */
+void units_lose(struct units *w, int why);
+/* True for what systemd itself says. */
+bool units_are_told(const struct units *w, sd_bus_message *m);
+/* Asks what is to be asked and is not under way; and tells when that was all. */
+void units_go_on(struct units *w);
+/* What a sink said; a failure ends the watch. */
+void units_check(struct units *w, int r);
+
+/* manager.c: takes the signals of whoever is systemd. 0, or -errno. */
+int manager_subscribe(struct units *w);
+void manager_unsubscribe(struct units *w);
+/* systemd is there: subscribes, and asks. */
+void manager_meet(struct units *w);
+/* Asks anew for everything. */
+void manager_ask(struct units *w);
+/* It is gone. */
+void manager_forget(struct units *w);
+
+/* unit.c: a new one by its name, complete. NULL where there are too many, which is said; -ENOMEM. */
+int unit_add(struct units *w, const char *name, bool by_glob, struct unit **ret);
+struct unit *unit_free(struct unit *u);
+/* The bus that it was asked over is gone. */
+void unit_disconnect(struct unit *u);
+bool unit_is_asked(const struct unit *u);
+/* Asks everything of it. 0, or -errno. */
+int unit_ask(struct unit *u);
+/* It has a job, whose type is asked; NUMBER 0: it has none any more. 0, or -errno. */
+int unit_put_job(struct unit *u, uint32_t number, const char *path);
+/* Tells it, where it changed. */
+void unit_tell(struct unit *u);
+/* It is not loaded any more. */
+void unit_unloaded(struct unit *u);
+
+/* The object of the unit of that name; free() it. -ENOMEM. */
+int unit_object(const char *name, char **ret);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The properties of a unit, as GetAll() and PropertiesChanged have them.
+ *
+ * Layer: collectors. What the bus says is foreign: every text is checked for its length. */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "schema/unit.h"
+
+#define UNIT_OBJECT_MAX 1024 /* bytes of an object's path: each of a name's takes three at most */
+
+/* A unit as the bus has it. No text is NULL. */
+struct unit_seen {
+	struct unit_state state;
+	char *id;	 /* the name that signals call it by: `state.name` may be an alias */
+	uint32_t job;	 /* its number, or 0 */
+	char *job_path;
+	bool loads_anew; /* a property changed, and systemd did not say to what */
+};
+
+/* NAME is copied. -ENOMEM: what is there is for unit_seen_done(). */
+int unit_seen_init(struct unit_seen *u, const char *name);
+void unit_seen_done(struct unit_seen *u);
+
+/* Nothing runs, nothing waits: as far as is known of a unit that is not loaded. -ENOMEM. */
+int unit_seen_rest(struct unit_seen *u, const char *load);
+
+/* Reads an array a{sv} of properties into U; those that it does not know are left out. -EBADMSG, -ENOMEM, or
+ * what sd-bus says. */
+int properties_read(sd_bus_message *m, struct unit_seen *u);
+/* The same of the body of PropertiesChanged. */
+int properties_read_changed(sd_bus_message *m, struct unit_seen *u);
+/* Reads one text, at most LIMIT bytes, into *FIELD. -EBADMSG, -ENOMEM, or what sd-bus says. */
+int properties_read_text(sd_bus_message *m, char type, size_t limit, char **field);

@@ -42,7 +42,7 @@ int main(void)
 
 	log_open("modelwatch-grant");
 	if (!getenv("NOTIFY_SOCKET")) {
-		log_error("this program is started by systemd alone, as ExecStartPre= of modelwatchd.service");
+		log_error("this program is started by systemd, as ExecStartPre= of modelwatchd.service");
 		return EX_USAGE;
 	}
 	for (size_t i = 0; i < GRANTS && r >= 0; i++)

@@ -15,8 +15,8 @@ static const struct {
 	const char *text, *remedy;
 } obstacles[] = {
 	{-EPERM, "This kernel tells of process events to who has CAP_NET_ADMIN alone.",
-		"Run Linux 6.6 or later, or add CAP_NET_ADMIN to CapabilityBoundingSet= and "
-		"AmbientCapabilities= of the daemon's unit."},
+		"Start the daemon by its unit, which has them opened by modelwatch-grant, or run Linux "
+		"6.6 or later."},
 	{-ECONNREFUSED, "There are no process events in a network namespace other than the host's.",
 		"Start the daemon in the host's network namespace (a container: --network=host)."},
 	{-ENODATA, "The kernel gives no process events to a pid or user namespace other than the "

@@ -101,6 +101,3 @@ int unit_put_job(struct unit *u, uint32_t number, const char *path);
 void unit_tell(struct unit *u);
 /* It is not loaded any more. */
 void unit_unloaded(struct unit *u);
-
-/* The object of the unit of that name; free() it. -ENOMEM. */
-int unit_object(const char *name, char **ret);

@@ -9,7 +9,8 @@
 
 #define UNIT_INTERFACE SYSTEMD ".Unit"
 
-int unit_object(const char *name, char **ret)
+/* The object of the unit of that name; free() it. -ENOMEM. */
+static int unit_object(const char *name, char **ret)
 {
 	int r = sd_bus_path_encode(SYSTEMD_PATH "/unit", name, ret);
 

@@ -65,4 +65,4 @@ rpm: dist
 	rpmbuild --define "_topdir $$(pwd)/rpm" --define 'upstream_version $(PACKAGE_VERSION)' \
 		--define 'upstream_release $(PACKAGE_RELEASE)' $(RPM_OPTIONS) -ba '$(srcdir)/packaging/modelwatch.spec'
 clean-local:
-	-rm -rf deb rpm
+	-rm -rf deb rpm roots

@@ -31,6 +31,15 @@ integration: all $(check_PROGRAMS)
 	/usr/bin/python3 -m pytest -p no:cacheprovider -q -rs --dist loadgroup \
 	tests/integration tests/browser $(PYTEST_ARGS)
 
+# `make packaging-tests` installs the packages in booted machines, as root. packages-to-test makes what they
+# stand on: the packages, the machines' file systems, and the watched process.
+.PHONY: packages-to-test packaging-tests
+packages-to-test: deb rpm tests/integration/served
+	'$(srcdir)/tests/packaging/roots' deb/modelwatch_*.deb roots
+packaging-tests: packages-to-test
+	cd '$(abs_top_srcdir)' && BUILD='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 \
+	/usr/bin/python3 -m pytest -p no:cacheprovider -q -rs tests/packaging $(PYTEST_ARGS)
+
 EXTRA_DIST += \
 	tests/run tests/check-layers tests/check-files tests/check-exports tests/fuzz/run \
 	tests/unit/random.h \
@@ -51,4 +60,6 @@ EXTRA_DIST += \
 	tests/integration/test_quickstart.py tests/integration/test_readme.py \
 	tests/integration/test_reload.py \
 	tests/integration/test_road.py tests/integration/test_roles.py \
-	tests/integration/test_start_stop.py tests/integration/test_stuck.py tests/integration/test_webhooks.py
+	tests/integration/test_start_stop.py tests/integration/test_stuck.py tests/integration/test_webhooks.py \
+	tests/packaging/conftest.py tests/packaging/machine.py tests/packaging/roots \
+	tests/packaging/test_install.py

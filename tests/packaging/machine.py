@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine with a real systemd, booted in half a second: systemd-nspawn over a root that stays as it is."""
+import contextlib
+import ctypes
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from harness.client import Client
+from harness.places import BUILD
+from harness.receiver import Receiver
+from harness.wait import DEADLINE, eventually
+
+ROOTS = BUILD / "roots"
+DEB = next(BUILD.glob("deb/modelwatch_*.deb"), None)
+
+SERVICE = "modelwatchd.service"
+SOCKET = "/run/modelwatch/http.sock"
+
+_CGROUPS = ("", "unified", "systemd")  # where a host has them; version 1 has one tree for each controller
+_ENVIRONMENT = {
+    "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "SYSTEMD_PAGER": "", "DEBIAN_FRONTEND": "noninteractive",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class CommandFailed(AssertionError):
+    """A command that was expected to succeed did not."""
+
+
+def _setns(path):
+    with open(path, "rb") as namespace:
+        if _libc.setns(namespace.fileno(), 0) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot enter {path}")
+
+
+def _namespace(pid, kind="pid"):
+    return os.readlink(f"/proc/{pid}/ns/{kind}")
+
+
+class Machine:
+    """One machine, from boot to its end. What is changed in it is gone with it."""
+
+    def __init__(self, root):
+        self._receivers = []
+        self._nspawn = None
+        self._leader = None  # the pid of its init, as seen from here
+        self._cgroups = []
+        self._log = tempfile.TemporaryFile()
+        try:
+            self._boot(root)
+        except BaseException:
+            self.close()
+            raise
+
+    # Life.
+
+    def _make_cgroups(self):
+        """A cgroup of its own in each hierarchy of the host; systemd wants one that nobody else changes."""
+        for hierarchy in _CGROUPS:
+            top = pathlib.Path("/sys/fs/cgroup", hierarchy)
+            if (top / "cgroup.procs").exists():
+                cgroup = top / f"modelwatch-test-{os.getpid()}-{id(self):x}"
+                cgroup.mkdir()
+                self._cgroups.append(cgroup)
+
+    def _enter_cgroups(self):
+        for cgroup in self._cgroups:
+            (cgroup / "cgroup.procs").write_text(str(os.getpid()))
+
+    def _boot(self, root):
+        self._make_cgroups()
+        # nspawn's own filter would refuse calls that a host's systemd lets services make.
+        environment = {**os.environ, "SYSTEMD_SECCOMP": "0", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
+                       "SYSTEMD_LOG_LEVEL": "warning"}
+        self._nspawn = subprocess.Popen(
+            ["systemd-nspawn", "--quiet", "--boot", f"--directory={root}", "--volatile=overlay",
+             f"--machine=modelwatch-test-{os.getpid()}-{id(self):x}", "--private-network", "--register=no",
+             "--keep-unit", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--capability=all",
+             "--console=pipe"],
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, env=environment,
+            preexec_fn=self._enter_cgroups)
+        self._leader = eventually(self._find_leader, "a booting systemd")
+        eventually(self.path("/run/systemd/private").exists, "systemd's socket")
+        state = self.run("systemctl is-system-running --wait", check=False).stdout.strip()
+        assert state in ("running", "degraded"), f"the machine is {state}\n{self.console}"
+
+    def _find_leader(self):
+        if self._nspawn.poll() is not None:
+            raise RuntimeError(f"systemd-nspawn cannot boot here:\n{self.console}")
+        pids = pathlib.Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split()
+        return next((pid for pid in pids if _namespace(pid) != _namespace("self")), None)
+
+    @property
+    def console(self):
+        """What nspawn and the boot said."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def close(self):
+        """Its power is cut."""
+        for receiver in self._receivers:
+            receiver.close()
+        if self._leader:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(self._leader), signal.SIGKILL)
+        if self._nspawn:
+            try:
+                self._nspawn.wait(DEADLINE)
+            except subprocess.TimeoutExpired:
+                self._nspawn.kill()
+                self._nspawn.wait()
+        for top in self._cgroups:
+            for cgroup, _, _ in os.walk(top, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(cgroup)
+        self._log.close()
+
+    # What a person does in it.
+
+    def run(self, command, user=None, check=True):
+        """Runs a shell's command line as root, or as USER with the groups that user has."""
+        inside = ["nsenter", "-t", self._leader, "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--"]
+        if user:
+            uid, gid = self.run(f"id -u {user}; id -g {user}").stdout.split()
+            inside += ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups", "--"]
+        done = subprocess.run([*inside, "sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace", timeout=DEADLINE, check=False, env=_ENVIRONMENT)
+        if check and done.returncode != 0:
+            raise CommandFailed(f"{command!r} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def path(self, path):
+        """That file of the machine, as it is reached from here."""
+        return pathlib.Path(f"/proc/{self._leader}/root{path}")
+
+    def write(self, path, text, mode=0o644):
+        """Writes a file of the machine."""
+        file = self.path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(mode)
+
+    def copy(self, source, path):
+        """Copies a file into the machine, with its mode."""
+        self.path(path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, self.path(path))
+
+    def unit(self, name, text):
+        """Writes a unit file, and tells systemd."""
+        self.write(f"/etc/systemd/system/{name}", text)
+        self.run("systemctl daemon-reload")
+
+    def user(self, name, *groups):
+        """Adds a user."""
+        self.run(f"useradd --create-home {name}" + (f" --groups {','.join(groups)}" if groups else ""))
+
+    def show(self, name, unit=SERVICE):
+        """A property of a unit, as systemd shows it."""
+        return self.run(f"systemctl show --property={name} --value {unit}").stdout.strip()
+
+    def wait_successor(self, pid, unit=SERVICE):
+        """Waits until a unit runs again, and by another main process; returns its pid."""
+        def successor():
+            found = self.show("MainPID", unit)
+            return found if found not in ("0", pid) and self.show("ActiveState", unit) == "active" else None
+        return eventually(successor, f"a successor of {pid} of {unit}")
+
+    def journal(self, arguments=f"--unit {SERVICE}"):
+        """Messages of the journal."""
+        self.run("journalctl --sync", check=False)
+        return self.run(f"journalctl --no-pager --output short-monotonic {arguments}").stdout
+
+    # The network inside it.
+
+    @contextlib.contextmanager
+    def network(self):
+        """This thread in the machine's network: what it opens meanwhile belongs there."""
+        _setns(f"/proc/{self._leader}/ns/net")
+        try:
+            yield
+        finally:
+            _setns(f"/proc/{os.getpid()}/ns/net")
+
+    def receiver(self, secret=None):
+        """A receiver of webhooks at an address of the machine; each post has the time of its arrival on
+        CLOCK_MONOTONIC, which is the machine's, too."""
+        with self.network():
+            receiver = Receiver(secret=secret)
+        self._receivers.append(receiver)
+        return receiver
+
+    # The daemon in it.
+
+    def configure(self, *sections):
+        """Writes /etc/modelwatch/modelwatch.conf. Every machine is quick to notice, and looks for nothing by
+        itself."""
+        self.write("/etc/modelwatch/modelwatch.conf",
+                   "\n".join(("[daemon]\ninterval = 200ms\nevaluate = 200ms\ndiscovery = no", *sections)) + "\n")
+
+    def told(self, *sections):
+        """Configures these and a webhook, restarts the daemon and returns the webhook's receiver."""
+        receiver = self.receiver()
+        self.configure(*sections, f"[webhook oncall]\nurl = {receiver.url}")
+        self.run(f"systemctl restart {SERVICE}")
+        return receiver
+
+    @property
+    def unix(self):
+        """A client of the unix socket, as root."""
+        return Client(self.path(SOCKET))
+
+    def service_state(self, name):
+        """The service's object in the API, or None."""
+        services = self.unix.json("/v1/status")["services"]
+        return next((s for s in services if s["name"] == name), None)
+
+    def wait_service(self, name, state="up"):
+        """Waits until the service is in that state; returns its object."""
+        def is_so():
+            service = self.service_state(name)
+            return service if service and service["state"] == state else None
+        return eventually(is_so, f"{name} {state}")
+
+    def incidents(self, state="all"):
+        return self.unix.json(f"/v1/incidents?state={state}")["incidents"]
+
+    def wait_incident(self, service, state="open"):
+        """Waits for an incident of the service in that state; returns it whole."""
+        def is_so():
+            return next((i for i in self.incidents() if i["service"] == service and i["state"] == state), None)
+        number = eventually(is_so, f"{state} incident of {service}")["id"]
+        return self.unix.json(f"/v1/incidents/{number}")
+
+    # The end.
+
+    def faults(self):
+        """What must not have happened, whatever the test was about."""
+        return [fault for receiver in self._receivers for fault in receiver.faults]
+
+    def describe(self):
+        """Everything that helps to understand a failure."""
+        parts = [self.run(command, check=False).stdout for command in (
+            "grep -vE '^(#|$)' /etc/modelwatch/modelwatch.conf", "systemctl --failed --no-legend",
+            f"systemctl status --full --lines 0 {SERVICE}",
+            f"journalctl --no-pager --output short-monotonic --lines 100 --unit {SERVICE}",
+            "journalctl --no-pager --output short-monotonic --lines 30 --priority warning")]
+        parts += [repr(receiver.summary()) for receiver in self._receivers]
+        return "\n----\n".join(parts)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine with a real systemd, booted in half a second: systemd-nspawn over a root that stays as it is."""
+import concurrent.futures
 import contextlib
 import ctypes
 import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 
@@ -19,11 +21,13 @@ DEB = next(BUILD.glob("deb/modelwatch_*.deb"), None)
 
 SERVICE = "modelwatchd.service"
 SOCKET = "/run/modelwatch/http.sock"
+DATABASE = "/var/lib/modelwatch/modelwatch.db"
 
 _CGROUPS = ("", "unified", "systemd")  # where a host has them; version 1 has one tree for each controller
 _ENVIRONMENT = {
     "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "SYSTEMD_PAGER": "", "DEBIAN_FRONTEND": "noninteractive",
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+_CLONE_FS = 0x200  # sched.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -129,6 +133,7 @@ class Machine:
             inside += ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups", "--"]
         done = subprocess.run([*inside, "sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, errors="replace", timeout=DEADLINE, check=False, env=_ENVIRONMENT)
+        done.args = command
         if check and done.returncode != 0:
             raise CommandFailed(f"{command!r} ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -234,6 +239,17 @@ class Machine:
             return next((i for i in self.incidents() if i["service"] == service and i["state"] == state), None)
         number = eventually(is_so, f"{state} incident of {service}")["id"]
         return self.unix.json(f"/v1/incidents/{number}")
+
+    def query(self, sql):
+        """Rows of the database, read beside the running daemon."""
+        def rows():
+            # SQLite resolves /proc/PID/root itself, so a thread goes where the file is.
+            _libc.unshare(_CLONE_FS)
+            _setns(f"/proc/{self._leader}/ns/mnt")
+            with contextlib.closing(sqlite3.connect(f"file:{DATABASE}?mode=ro", uri=True)) as database:
+                return database.execute(sql).fetchall()
+        with concurrent.futures.ThreadPoolExecutor(max_workers=1) as thread:
+            return thread.submit(rows).result()
 
     # The end.
 

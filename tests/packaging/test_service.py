@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service as systemctl and the journal show it: reload, stop, start, crash."""
+from machine import SERVICE
+
+from harness.wait import eventually
+
+WATCHED = "[service llama]\npid-file = /run/llama.pid"
+
+
+def test_reload_takes_a_changed_configuration(machine):
+    pid = machine.show("MainPID")
+    machine.configure(WATCHED)
+    machine.run(f"systemctl reload {SERVICE}")
+    machine.wait_incident("llama")
+    assert machine.show("MainPID") == pid
+    assert machine.show("ActiveState") == "active"
+
+
+def test_bad_configuration_leaves_the_old_one(machine):
+    machine.configure(WATCHED)
+    machine.run(f"systemctl reload {SERVICE}")
+    machine.wait_incident("llama")
+    pid = machine.show("MainPID")
+    machine.configure("[service llama]\npid-fiel = /run/llama.pid")
+    machine.run(f"systemctl reload {SERVICE}", check=False)
+    complaint = "/etc/modelwatch/modelwatch.conf:6: "
+    eventually(lambda: complaint in machine.journal(), "the complaint in the journal")
+    status = machine.run(f"systemctl status --full {SERVICE}").stdout
+    assert complaint in status and "pid-file" in status, status
+    assert machine.show("MainPID") == pid and machine.show("ActiveState") == "active"
+    assert machine.service_state("llama")["name"] == "llama"
+    assert machine.run("modelwatch check-config", check=False).returncode == 1
+
+
+def test_bad_configuration_does_not_start(machine):
+    machine.configure("[service llama]\npid-fiel = /run/llama.pid")
+    assert machine.run(f"systemctl restart {SERVICE}", check=False).returncode != 0
+    assert machine.show("ActiveState") == "failed"
+    assert machine.show("ExecMainStatus") == "78"
+    assert machine.show("NRestarts") == "0"
+    assert "/etc/modelwatch/modelwatch.conf:6: " in machine.run(f"systemctl status {SERVICE}", check=False).stdout
+    machine.configure()
+    machine.run(f"systemctl start {SERVICE}")
+    assert machine.show("ActiveState") == "active"
+
+
+def test_stop_and_start(machine):
+    machine.configure(WATCHED)
+    machine.run(f"systemctl restart {SERVICE}")
+    number = machine.wait_incident("llama")["id"]
+    machine.run(f"systemctl stop {SERVICE}")
+    assert machine.show("ActiveState") == "inactive" and machine.show("Result") == "success"
+    assert machine.run("pgrep -u modelwatch", check=False).stdout == ""
+    stopped = machine.run("modelwatch status", check=False)
+    assert stopped.returncode == 3 and stopped.stderr, stopped
+    machine.run(f"systemctl start {SERVICE}")
+    assert machine.wait_incident("llama")["id"] == number
+    assert len(machine.incidents()) == 1
+
+
+def test_crash_is_survived(machine):
+    machine.configure(WATCHED)
+    machine.run(f"systemctl restart {SERVICE}")
+    number = machine.wait_incident("llama")["id"]
+    before = machine.show("MainPID")
+    machine.run(f"kill -9 {before}")
+    machine.wait_successor(before)
+    assert machine.wait_incident("llama")["id"] == number
+    assert len(machine.incidents()) == 1
+    assert "NRestarts=1" in machine.run(f"systemctl show {SERVICE}").stdout

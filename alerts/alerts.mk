@@ -13,8 +13,11 @@ libalerts_a_SOURCES = \
 	alerts/promql/lexer.c alerts/promql/lexer.h \
 	alerts/promql/matcher.c alerts/promql/matcher.h \
 	alerts/promql/matcher_regex.c alerts/promql/matcher_regex.h \
+	alerts/promql/matching.c alerts/promql/matching.h \
 	alerts/promql/number.c alerts/promql/number.h \
-	alerts/promql/parser.c alerts/promql/quoted.c alerts/promql/tree.h \
+	alerts/promql/parser.c alerts/promql/parser.h \
+	alerts/promql/quoted.c alerts/promql/selector.c \
+	alerts/promql/tree.c alerts/promql/tree.h \
 	alerts/receivers/webhook.c alerts/receivers/webhook.h \
 	alerts/refuse.c alerts/refuse.h \
 	alerts/rule.c alerts/rule.h \
@@ -23,7 +26,8 @@ libalerts_a_SOURCES = \
 ALERTS_LIBS = libalerts.a libschema.a libbase.a
 
 if HAVE_CMOCKA
-ALERTS_TESTS = tests/unit/test-promql tests/unit/test-rule tests/unit/test-outbox tests/unit/test-signature \
+ALERTS_TESTS = tests/unit/test-promql tests/unit/test-promql-evaluate tests/unit/test-rule \
+	tests/unit/test-outbox tests/unit/test-signature \
 	tests/unit/test-alerting tests/unit/test-alerting-faults \
 	tests/unit/test-alerting-memory tests/unit/test-flapping tests/unit/test-incident \
 	tests/unit/test-payload
@@ -31,6 +35,8 @@ check_PROGRAMS += $(ALERTS_TESTS)
 TESTS += $(ALERTS_TESTS)
 tests_unit_test_promql_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_promql_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_promql_evaluate_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_promql_evaluate_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_rule_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_rule_LDADD = $(ALERTS_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
 ALERTING_WORLD = tests/unit/alerting_world.c tests/unit/alerting_world.h

@@ -1,72 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* METRIC{MATCHERS} OP NUMBER, by recursive descent. Whatever else of PromQL comes is named and
- * refused. */
+/* Expressions, by precedence climbing (Vaughan Pratt, "Top Down Operator Precedence", 1973). The
+ * operators and how strongly each binds are a table; what it joins is checked by type. Whatever else of
+ * PromQL comes is named and refused. */
+#include "alerts/promql/parser.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "alerts/promql/matcher.h"
-#include "alerts/promql/tree.h"
 #include "alerts/refuse.h"
 #include "daemon/base/text.h"
 
 #define EXPRESSION_MAX 16384 /* bytes */
-#define MATCHERS_MAX   64    /* of one selector */
 #define SIGNS_MAX      16    /* before a number */
-
-struct parser {
-	struct lexer lexer;
-	struct token token; /* the next one */
-};
+#define NODES_MAX      256   /* of one expression */
+#define DEPTH_MAX      32    /* parentheses in parentheses */
 
 DEFINE_CLEANUP(struct promql *, promql_free);
 
-static struct node *node_free(struct node *n)
-{
-	if (!n)
-		return NULL;
-	if (n->type == NODE_SELECTOR) {
-		free(n->selector.metric);
-		for (size_t i = 0; i < n->selector.matcher_count; i++)
-			matcher_done(&n->selector.matchers[i]);
-		free(n->selector.matchers);
-	}
-	/* Comparisons do not nest: this goes one level down. */
-	if (n->type == NODE_BINARY) {
-		node_free(n->binary.left);
-		node_free(n->binary.right);
-	}
-	free(n);
-	return NULL;
-}
-
-DEFINE_CLEANUP(struct node *, node_free);
-
-static struct node *node_new(enum node_type type)
-{
-	struct node *n = calloc(1, sizeof(*n));
-
-	if (n)
-		n->type = type;
-	return n;
-}
-
-static int advance(struct parser *s)
-{
-	return lexer_next(&s->lexer, &s->token);
-}
-
-static int complain(const struct parser *s, const char *what)
-{
-	return lexer_refuse(&s->lexer, s->token.start, what);
-}
-
-#define UNSUPPORTED(what) what " not supported yet, only METRIC{MATCHERS} OP NUMBER"
+/* As Prometheus's grammar has them (promql/parser/generated_parser.y); all associate to the left. */
+static const struct operator_row {
+	enum token_type token;
+	const char *keyword; /* of an identifier */
+	enum operator operator;
+	unsigned power; /* that with more binds tighter */
+} operators[] = {
+	{TOKEN_IDENTIFIER, "or", OPERATOR_OR, 1},
+	{TOKEN_IDENTIFIER, "and", OPERATOR_AND, 2},
+	{TOKEN_IDENTIFIER, "unless", OPERATOR_UNLESS, 2},
+	{TOKEN_EQUAL, NULL, OPERATOR_EQUAL, 3},
+	{TOKEN_NOT_EQUAL, NULL, OPERATOR_NOT_EQUAL, 3},
+	{TOKEN_LESS, NULL, OPERATOR_LESS, 3},
+	{TOKEN_LESS_OR_EQUAL, NULL, OPERATOR_LESS_OR_EQUAL, 3},
+	{TOKEN_GREATER, NULL, OPERATOR_GREATER, 3},
+	{TOKEN_GREATER_OR_EQUAL, NULL, OPERATOR_GREATER_OR_EQUAL, 3},
+};
 
 static const struct {
 	enum token_type type;
 	const char *what;
 } unsupported_tokens[] = {
-	{TOKEN_LEFT_PAREN, UNSUPPORTED("parentheses are")},
 	{TOKEN_LEFT_BRACKET, UNSUPPORTED("range selectors and subqueries are")},
 	{TOKEN_LEFT_BRACE, UNSUPPORTED("selectors without a metric are")},
 	{TOKEN_STRING, UNSUPPORTED("strings are")},
@@ -80,219 +52,245 @@ static const struct {
 	{TOKEN_END, "unexpected end"},
 };
 
+#define MATCHING UNSUPPORTED("vector matching in other places than behind and, or, unless is")
+
 static const struct {
 	const char *keyword;
+	bool reserved; /* no metric can have this name */
 	const char *what;
 } unsupported_words[] = {
-	{"offset", UNSUPPORTED("offset is")},
-	{"and", UNSUPPORTED("set operators are")},
-	{"or", UNSUPPORTED("set operators are")},
-	{"unless", UNSUPPORTED("set operators are")},
-	{"atan2", UNSUPPORTED("arithmetic is")},
-	{"bool", UNSUPPORTED("the bool modifier is")},
-	{"on", UNSUPPORTED("vector matching is")},
-	{"ignoring", UNSUPPORTED("vector matching is")},
+	{"offset", false, UNSUPPORTED("offset is")},
+	{"atan2", true, UNSUPPORTED("arithmetic is")},
+	{"bool", true, UNSUPPORTED("the bool modifier is")},
+	{"on", true, MATCHING},
+	{"ignoring", true, MATCHING},
+	{"group_left", true, MATCHING},
+	{"group_right", true, MATCHING},
 };
+
+int parser_advance(struct parser *s)
+{
+	return lexer_next(&s->lexer, &s->token);
+}
+
+int parser_complain(const struct parser *s, const char *what)
+{
+	return lexer_refuse(&s->lexer, s->token.start, what);
+}
+
+int parser_make_node(struct parser *s, enum node_type type, struct node **ret)
+{
+	if (s->nodes == NODES_MAX)
+		return parser_complain(s, "the expression has too many parts");
+	*ret = node_new(type);
+	if (!*ret)
+		return -ENOMEM;
+	s->nodes++;
+	return 0;
+}
 
 /* Refuses the next token, by what it is; else says WHAT. */
 static int refuse_token(const struct parser *s, const char *what)
 {
 	for (size_t i = 0; i < ELEMENTS(unsupported_tokens); i++)
 		if (unsupported_tokens[i].type == s->token.type)
-			return complain(s, unsupported_tokens[i].what);
+			return parser_complain(s, unsupported_tokens[i].what);
 	for (size_t i = 0; i < ELEMENTS(unsupported_words); i++)
 		if (token_is(&s->token, unsupported_words[i].keyword))
-			return complain(s, unsupported_words[i].what);
-	return complain(s, what);
+			return parser_complain(s, unsupported_words[i].what);
+	return parser_complain(s, what);
 }
 
-static int matcher_operator(const struct parser *s, enum matcher_type *ret)
+static bool is_reserved(const struct token *t)
 {
-	switch (s->token.type) {
-	case TOKEN_ASSIGN:
-		*ret = MATCH_EQUAL;
-		return 0;
-	case TOKEN_NOT_EQUAL:
-		*ret = MATCH_NOT_EQUAL;
-		return 0;
-	case TOKEN_MATCH:
-		*ret = MATCH_REGEX;
-		return 0;
-	case TOKEN_NOT_MATCH:
-		*ret = MATCH_NOT_REGEX;
-		return 0;
-	default:
-		return complain(s, "=, !=, =~ or !~ expected");
-	}
+	for (size_t i = 0; i < ELEMENTS(unsupported_words); i++)
+		if (unsupported_words[i].reserved && token_is(t, unsupported_words[i].keyword))
+			return true;
+	return false;
 }
 
-/* NAME OP "VALUE" */
-static int parse_matcher(struct parser *s, struct matcher *ret)
+/* A duration counts in seconds. */
+static int parse_number(struct parser *s, struct node **ret)
 {
-	_cleanup_buf_ struct buf value = BUF_INIT;
-	_cleanup_free_ char *why = NULL;
-	struct token name = s->token;
-	enum matcher_type type;
-	int r;
+	_cleanup_(node_free_pointer) struct node *n = NULL;
+	int r = parser_make_node(s, NODE_NUMBER, &n);
 
-	if (name.type != TOKEN_IDENTIFIER)
-		return complain(s, "label name expected");
-	r = advance(s);
-	if (r >= 0)
-		r = matcher_operator(s, &type);
-	if (r >= 0)
-		r = advance(s);
 	if (r < 0)
 		return r;
-	if (s->token.type != TOKEN_STRING)
-		return complain(s, "quoted value expected");
-	r = lexer_unquote(&s->lexer, &s->token, &value);
-	if (r < 0)
-		return r;
-	r = matcher_make(name.start, name.size, type, value.data ? value.data : "", ret, &why);
-	if (r == -EINVAL)
-		return lexer_refuse(&s->lexer, name.start, why ? why : "bad matcher");
-	return r < 0 ? r : advance(s);
-}
-
-static int add_matcher(struct selector *selector, const struct matcher *m)
-{
-	struct matcher *matchers = reallocarray(
-		selector->matchers, selector->matcher_count + 1, sizeof(*matchers));
-
-	if (!matchers)
-		return -ENOMEM;
-	selector->matchers = matchers;
-	matchers[selector->matcher_count++] = *m;
-	return 0;
-}
-
-/* { MATCHER, ... } with a comma at the end, if one likes. */
-static int parse_matchers(struct parser *s, struct selector *selector)
-{
-	int r = advance(s);
-
-	while (r >= 0 && s->token.type != TOKEN_RIGHT_BRACE) {
-		struct matcher m = {0};
-
-		if (selector->matcher_count == MATCHERS_MAX)
-			return complain(s, "too many matchers");
-		r = parse_matcher(s, &m);
-		if (r >= 0)
-			r = add_matcher(selector, &m);
-		if (r < 0) {
-			matcher_done(&m);
-			return r;
-		}
-		if (s->token.type == TOKEN_COMMA)
-			r = advance(s);
-		else if (s->token.type != TOKEN_RIGHT_BRACE)
-			return complain(s, "comma or } expected");
-	}
-	return r < 0 ? r : advance(s);
-}
-
-/* Only "sum by (...)" and its like have such a word behind them. */
-static bool is_grouping(const struct parser *s)
-{
-	return token_is(&s->token, "by") || token_is(&s->token, "without");
-}
-
-static int parse_selector(struct parser *s, struct node **ret)
-{
-	_cleanup_(node_free_pointer) struct node *n = node_new(NODE_SELECTOR);
-	struct token name = s->token;
-	int r;
-
-	if (!n)
-		return -ENOMEM;
-	if (name.type == TOKEN_NUMBER || name.type == TOKEN_DURATION)
-		return complain(s, UNSUPPORTED("numbers on the left are"));
-	if (name.type != TOKEN_IDENTIFIER)
-		return refuse_token(s, "metric expected");
-	n->selector.metric = strndup(name.start, name.size);
-	if (!n->selector.metric)
-		return -ENOMEM;
-	if (!series_metric_is_valid(n->selector.metric))
-		return complain(s, "not a metric's name");
-	r = advance(s);
-	if (r < 0)
-		return r;
-	if (is_grouping(s))
-		return lexer_refuse(&s->lexer, name.start, UNSUPPORTED("aggregations are"));
-	if (s->token.type == TOKEN_LEFT_PAREN)
-		return lexer_refuse(
-			&s->lexer, name.start, UNSUPPORTED("functions and aggregations are"));
-	if (s->token.type == TOKEN_LEFT_BRACE)
-		r = parse_matchers(s, &n->selector);
+	n->number = s->token.number;
+	r = parser_advance(s);
 	if (r < 0)
 		return r;
 	*ret = TAKE_POINTER(n);
 	return 0;
 }
 
-static bool is_comparison(enum token_type type)
+static int parse_expression(struct parser *s, unsigned power, struct node **ret);
+
+static int parse_parentheses(struct parser *s, struct node **ret)
 {
-	return type == TOKEN_EQUAL || type == TOKEN_NOT_EQUAL || type == TOKEN_LESS ||
-	       type == TOKEN_LESS_OR_EQUAL || type == TOKEN_GREATER ||
-	       type == TOKEN_GREATER_OR_EQUAL;
+	_cleanup_(node_free_pointer) struct node *n = NULL;
+	int r;
+
+	if (s->depth == DEPTH_MAX)
+		return parser_complain(s, "parentheses nested too deeply");
+	s->depth++;
+	r = parser_advance(s);
+	if (r >= 0)
+		r = parse_expression(s, 0, &n);
+	if (r < 0)
+		return r;
+	if (s->token.type != TOKEN_RIGHT_PAREN)
+		return refuse_token(s, "operator or ) expected");
+	s->depth--;
+	r = parser_advance(s);
+	if (r < 0)
+		return r;
+	*ret = TAKE_POINTER(n);
+	return 0;
 }
 
-/* Signs and a number; a duration counts in seconds. */
-static int parse_number(struct parser *s, struct node **ret)
+static int parse_unsigned(struct parser *s, struct node **ret)
 {
-	_cleanup_(node_free_pointer) struct node *n = node_new(NODE_NUMBER);
+	if (s->token.type == TOKEN_NUMBER || s->token.type == TOKEN_DURATION)
+		return parse_number(s, ret);
+	if (s->token.type == TOKEN_LEFT_PAREN)
+		return parse_parentheses(s, ret);
+	if (s->token.type == TOKEN_IDENTIFIER && !is_reserved(&s->token))
+		return parser_selector(s, ret);
+	return refuse_token(s, "metric, number or ( expected");
+}
+
+/* Signs are of numbers only. */
+static int parse_operand(struct parser *s, struct node **ret)
+{
+	_cleanup_(node_free_pointer) struct node *n = NULL;
+	const char *place = s->token.start;
 	double sign = 1;
 	int r = 0;
 
-	if (!n)
-		return -ENOMEM;
 	for (unsigned signs = 0; r >= 0; signs++) {
 		if (s->token.type != TOKEN_ADD && s->token.type != TOKEN_SUBTRACT)
 			break;
 		if (signs == SIGNS_MAX)
-			return complain(s, "too many signs");
+			return parser_complain(s, "too many signs");
 		sign = s->token.type == TOKEN_SUBTRACT ? -sign : sign;
-		r = advance(s);
+		r = parser_advance(s);
 	}
+	if (r >= 0)
+		r = parse_unsigned(s, &n);
 	if (r < 0)
 		return r;
-	if (s->token.type == TOKEN_IDENTIFIER)
-		return refuse_token(s, UNSUPPORTED("a metric on the right is"));
-	if (s->token.type != TOKEN_NUMBER && s->token.type != TOKEN_DURATION)
-		return refuse_token(s, "number expected");
-	n->number = sign * s->token.number;
-	r = advance(s);
+	if (n->value == VALUE_SCALAR)
+		n->number *= sign;
+	else if (*place == '+' || *place == '-')
+		return lexer_refuse(&s->lexer, place, UNSUPPORTED("arithmetic is"));
+	*ret = TAKE_POINTER(n);
+	return 0;
+}
+
+static const struct operator_row *find_operator(const struct token *t)
+{
+	for (size_t i = 0; i < ELEMENTS(operators); i++)
+		if (operators[i].token == t->type &&
+			(!operators[i].keyword || token_is(t, operators[i].keyword)))
+			return &operators[i];
+	return NULL;
+}
+
+/* Numbers evaluate to scalars, all else to vectors. */
+static int check_left(const struct parser *s, enum operator operator, const struct node *n,
+	const char *place)
+{
+	if (n->value == VALUE_VECTOR)
+		return 0;
+	return lexer_refuse(&s->lexer, place,
+		operator_is_comparison(operator) ? UNSUPPORTED("numbers on the left are")
+						 : "and, or and unless take no numbers");
+}
+
+static int check_right(const struct parser *s, enum operator operator, const struct node *n,
+	const char *place)
+{
+	if (operator_is_comparison(operator) && n->value == VALUE_VECTOR)
+		return lexer_refuse(&s->lexer, place, UNSUPPORTED("a metric on the right is"));
+	if (!operator_is_comparison(operator) && n->value == VALUE_SCALAR)
+		return lexer_refuse(&s->lexer, place, "and, or and unless take no numbers");
+	return 0;
+}
+
+/* OPERATOR EXPRESSION behind *LEFT, which begins at PLACE and becomes a part of what takes its place. */
+static int parse_binary(struct parser *s, const struct operator_row *row, const char *place,
+	struct node **left)
+{
+	_cleanup_(node_free_pointer) struct node *n = NULL;
+	int r = check_left(s, row->operator, *left, place);
+
+	if (r >= 0)
+		r = parser_make_node(s, NODE_BINARY, &n);
+	if (r < 0)
+		return r;
+	n->binary.operator = row->operator;
+	r = parser_advance(s);
+	if (r >= 0 && !operator_is_comparison(row->operator))
+		r = parser_matching(s, &n->binary.matching);
+	if (r < 0)
+		return r;
+	place = s->token.start;
+	r = parse_expression(s, row->power + 1, &n->binary.right);
+	if (r >= 0)
+		r = check_right(s, row->operator, n->binary.right, place);
+	if (r < 0)
+		return r;
+	n->binary.left = *left;
+	*left = TAKE_POINTER(n);
+	return 0;
+}
+
+/* As far as the operators bind at least with POWER. */
+static int parse_expression(struct parser *s, unsigned power, struct node **ret)
+{
+	_cleanup_(node_free_pointer) struct node *n = NULL;
+	const char *place = s->token.start;
+	const struct operator_row *row;
+	int r = parse_operand(s, &n);
+
+	while (r >= 0 && (row = find_operator(&s->token)) && row->power >= power)
+		r = parse_binary(s, row, place, &n);
 	if (r < 0)
 		return r;
 	*ret = TAKE_POINTER(n);
 	return 0;
 }
 
-static int parse_comparison(struct parser *s, struct node **ret)
+static int parse_all(struct parser *s, struct node **ret)
 {
-	_cleanup_(node_free_pointer) struct node *n = node_new(NODE_BINARY);
-	int r;
+	_cleanup_(node_free_pointer) struct node *n = NULL;
+	int r = parser_advance(s);
+	const char *place = s->token.start;
 
-	if (!n)
-		return -ENOMEM;
-	r = parse_selector(s, &n->binary.left);
-	if (r < 0)
-		return r;
-	if (!is_comparison(s->token.type))
-		return refuse_token(s, "comparison expected: == != < <= > or >=");
-	n->binary.operator = s->token.type;
-	r = advance(s);
 	if (r >= 0)
-		r = parse_number(s, &n->binary.right);
+		r = parse_expression(s, 0, &n);
 	if (r < 0)
 		return r;
-	if (is_comparison(s->token.type))
-		return complain(s, UNSUPPORTED("more than one comparison is"));
+	if (s->token.type == TOKEN_RIGHT_PAREN)
+		return parser_complain(s, "a ) without its (");
 	if (s->token.type != TOKEN_END)
-		return refuse_token(s, "unexpected here");
+		return refuse_token(s, "operator expected: == != < <= > >= and or unless");
+	if (n->value == VALUE_SCALAR)
+		return lexer_refuse(&s->lexer, place, UNSUPPORTED("a number alone is"));
 	*ret = TAKE_POINTER(n);
 	return 0;
+}
+
+static void collect_metrics(struct promql *p, const struct node *n)
+{
+	if (n->type == NODE_BINARY) {
+		collect_metrics(p, n->binary.left);
+		collect_metrics(p, n->binary.right);
+	} else if (n->type == NODE_SELECTOR && !promql_reads(p, n->selector.metric)) {
+		p->metrics[p->metric_count++] = n->selector.metric;
+	}
 }
 
 int promql_parse(const char *text, struct promql **ret, char **ret_why)
@@ -309,19 +307,13 @@ int promql_parse(const char *text, struct promql **ret, char **ret_why)
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	r = advance(&s);
-	if (r >= 0)
-		r = parse_comparison(&s, &p->root);
+	r = parse_all(&s, &p->root);
 	if (r < 0)
 		return r;
+	p->metrics = calloc(s.nodes, sizeof(*p->metrics));
+	if (!p->metrics)
+		return -ENOMEM;
+	collect_metrics(p, p->root);
 	*ret = TAKE_POINTER(p);
 	return 0;
-}
-
-struct promql *promql_free(struct promql *p)
-{
-	if (p)
-		node_free(p->root);
-	free(p);
-	return NULL;
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PromQL: matchers, expressions and their evaluation.
  *
- * Layer: alerts. Reference: prometheus.io/docs/prometheus/latest/querying/basics. This parser
- * takes an instant selector compared with a number, METRIC{MATCHERS} OP NUMBER; anything else of
- * PromQL is refused by name and position, never answered differently. Regular expressions are POSIX
- * extended ones in this version; where RE2, PromQL's, would read one differently, it is refused
- * (alerts/promql/matcher_regex.h). */
+ * Layer: alerts. Reference: prometheus.io/docs/prometheus/latest/querying/basics and operators. The
+ * expressions of this version are made of
+ *   METRIC{MATCHERS}                      an instant selector,
+ *   VECTOR OP NUMBER                      compared by == != < <= > or >=, which filters,
+ *   VECTOR and|or|unless VECTOR           also by on (LABELS) or ignoring (LABELS),
+ *   (EXPRESSION)
+ * and mean what they mean to Prometheus; anything else of PromQL is refused by name and position, never
+ * answered differently. Regular expressions are POSIX extended ones in this version; where RE2, PromQL's,
+ * would read one differently, it is refused (alerts/promql/matcher_regex.h). */
 #pragma once
 
 #include <stdbool.h>
@@ -36,12 +40,13 @@ struct promql;
 int promql_parse(const char *text, struct promql **ret, char **ret_why);
 struct promql *promql_free(struct promql *p);
 
-/* The constant side of the outermost comparison, or NaN. */
+/* The constant side of the outermost comparison, of a set operator that of its left operand, whose value is
+ * the one that is shown; or NaN. */
 double promql_threshold(const struct promql *p);
 
 /* True where the expression reads METRIC. */
 bool promql_reads(const struct promql *p, const char *metric);
-/* The metric I that the expression reads, NULL behind the last. */
+/* The metric I that the expression reads, each one once; NULL behind the last. */
 const char *promql_metric(const struct promql *p, size_t i);
 
 /* Where values come from. Calls FN for every current series of METRIC (or of all metrics, where it
@@ -58,8 +63,11 @@ typedef int (*promql_element_fn)(void *userdata, const struct labels *labels, do
 int promql_evaluate(const struct promql *p, const struct promql_source *source, int64_t time_ms,
 	promql_element_fn fn, void *userdata);
 
-/* Every series that the outermost comparison compares, and whether it holds for it: so a caller can
- * tell a condition that no longer holds from a series that ended. Labels and errors as above. */
+/* Every series that the expression judges, and whether it holds for it: so a caller can tell a condition
+ * that no longer holds from a series that ended. Of a comparison they are those compared; of `and` and
+ * `unless` those of the left side, since the right side only decides; of `or` those of both sides, each label
+ * set once, with the value of the side that holds. What the source does not give is not there, on the
+ * right side of `unless` as well: then the left side holds. Labels and errors as above. */
 typedef int (*promql_subject_fn)(
 	void *userdata, const struct labels *labels, double value, bool holds);
 int promql_subjects(const struct promql *p, const struct promql_source *source, int64_t time_ms,

@@ -8,7 +8,7 @@
 #include "daemon/base/map.h"
 #include "daemon/base/text.h"
 
-/* The series of one metric, together: a rule reads one metric. */
+/* The series of one metric, together: a rule names its metrics. */
 struct family {
 	struct value **items;
 	size_t count;

@@ -242,21 +242,118 @@ static void test_clear(void **state)
 	run_scenario(rules, route_oncall, steps, ELEMENTS(steps));
 }
 
+static const struct rule_spec rules_down_unless_stopped[] = {
+	{"Down", "up == 0 unless stopped == 1", .severity = SEVERITY_CRITICAL, .summary = "down"}, {0}};
+
+/* The right side alone decides, at once; what is not known of it holds nothing back. */
+static void test_unless(void **state)
+{
+	static const struct step steps[] = {
+		{1, "up:a=0 stopped:a=1 up:b=1", "", ""},
+		{2, "only:stopped stopped:a=0", "oncall opened 1; ", "1 open; ", "Down a firing 1; "},
+		{3, "only:latency stopped:a=1", "", "1 open; "},
+		{4, "only:stopped", "oncall resolved 1; ", "1 resolved; "},
+		{1004, "stopped:a=-", "oncall opened 2; "},
+		{1005, "only:stopped stopped:a=0", "", "1 resolved; 2 open; "},
+		{1006, "only:stopped stopped:a=-", "", "1 resolved; 2 open; "},
+		{1007, "only:stopped stopped:a=1", "oncall resolved 2; "},
+		{2008, "stopped:a=0 stopped:b=0", "oncall opened 3; "},
+		{2009, "kill", "", "1 resolved; 2 resolved; 3 open; "},
+		{9999, "", "", "1 resolved; 2 resolved; 3 open; "}, /* silence of both sides */
+		{10000, "only:up up:a=1", "oncall resolved 3; "},
+		{20000, "only:up up:b=0 stopped:b=1", ""},
+		{20001, "only:stopped stopped:b=0", "oncall opened 4; "},
+		{20002, "only:up up:b=-", "oncall resolved 4; "},
+	};
+
+	run_scenario(rules_down_unless_stopped, route_oncall, steps, ELEMENTS(steps));
+}
+
+static void test_unless_while_it_waits(void **state)
+{
+	static const struct rule_spec rules[] = {{"Down", "up == 0 unless stopped == 1", .wait_s = 30,
+		.severity = SEVERITY_CRITICAL, .summary = "down"}, {0}};
+	static const struct step steps[] = {
+		{0, "up:a=0", "", "", "Down a pending 0; "},
+		{20, "only:stopped stopped:a=1", "", "", ""},
+		{21, "only:stopped stopped:a=0", "", "", "Down a pending 0; "},
+		{50, "", "", ""},
+		{51, "", "oncall opened 1; "},
+	};
+
+	run_scenario(rules, route_oncall, steps, ELEMENTS(steps));
+}
+
+static void test_and(void **state)
+{
+	static const struct rule_spec rules[] = {{"Idle", "load < 1 and on(service) up == 1",
+		.severity = SEVERITY_WARNING, .summary = "{{ value }}"}, {0}};
+	static const struct step steps[] = {
+		{1, "load:a=0.5 up:a=0", ""},
+		{2, "only:up up:a=1", "oncall opened 1; "},
+		{3, "only:up up:a=0", "oncall resolved 1; "},
+		{1000, "only:up up:a=1", "oncall opened 2; "},
+		{1001, "only:up up:a=-", "oncall resolved 2; "},
+	};
+
+	run_scenario(rules, route_oncall, steps, ELEMENTS(steps));
+}
+
+/* One alert, whichever side holds. */
+static void test_or(void **state)
+{
+	static const struct rule_spec rules[] = {{"Bad", "up == 0 or latency > 2",
+		.severity = SEVERITY_WARNING, .summary = "{{ value }}"}, {0}};
+	static const struct step steps[] = {
+		{1, "up:a=1 latency:a=1 latency:b=3", "oncall opened 1; ", "1 open; ", "Bad b firing 1; "},
+		{2, "only:latency latency:b=1", "oncall resolved 1; "},
+		{3, "up:a=0 latency:a=3", "oncall opened 2; "},
+		{4, "only:up up:a=1", "", "1 resolved; 2 open; "},
+		{5, "only:up up:a=-", "", "1 resolved; 2 open; "},
+		{6, "up:a=0 latency:a=1", "", "1 resolved; 2 open; "},
+		{7, "only:up up:a=1", "oncall resolved 2; "},
+	};
+
+	run_scenario(rules, route_oncall, steps, ELEMENTS(steps));
+}
+
+static void test_clear_by_sets(void **state)
+{
+	static const struct rule_spec rules[] = {{"Down", "up == 0 unless stopped == 1",
+		.clear = "up == 1 or stopped == 1", .severity = SEVERITY_CRITICAL, .summary = "down"}, {0}};
+	static const struct step steps[] = {
+		{1, "up:a=0 stopped:a=0", "oncall opened 1; "},
+		{2, "only:up up:a=0.5", "", "1 open; "}, /* between the two */
+		{3, "only:stopped stopped:a=1", "oncall resolved 1; "},
+		{4, "only:stopped stopped:a=0", "", "1 resolved; "},
+		{1005, "only:up up:a=0", "oncall opened 2; "},
+		{1006, "only:stopped stopped:a=-", "", "1 resolved; 2 open; "},
+		{1007, "only:up up:a=1", "oncall resolved 2; "},
+	};
+
+	run_scenario(rules, route_oncall, steps, ELEMENTS(steps));
+}
+
 /* What nobody looks at any more did not clear. */
 static void test_end_says_what_is_known(void **state)
 {
 	static const struct {
+		const struct rule_spec *rules;
 		struct step step;
 		const char *text;
 	} cases[] = {
-		{{2, "up:a=1", "oncall resolved 1; "}, "all its alerts have cleared"},
-		{{2, "up:a=-", "oncall resolved 1; "},
+		{rules_down, {2, "up:a=1", "oncall resolved 1; "}, "all its alerts have cleared"},
+		{rules_down, {2, "up:a=-", "oncall resolved 1; "},
 			"a is no longer watched, or cannot be looked at any more"},
-		{{2, "norules", "oncall resolved 1; "}, "the rule of an alert of it is gone"},
+		{rules_down, {2, "norules", "oncall resolved 1; "}, "the rule of an alert of it is gone"},
+		{rules_down_unless_stopped, {2, "stopped:a=1", "oncall resolved 1; "},
+			"all its alerts have cleared"},
+		{rules_down_unless_stopped, {2, "up:a=- stopped:a=1", "oncall resolved 1; "},
+			"a is no longer watched, or cannot be looked at any more"},
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		struct world *w = world_begin(rules_down, route_oncall);
+		struct world *w = world_begin(cases[i].rules, route_oncall);
 		static const struct step down = {1, "up:a=0", "oncall opened 1; "};
 
 		world_run(w, &down, 1);
@@ -327,6 +424,11 @@ int main(void)
 		cmocka_unit_test(test_keep_firing),
 		cmocka_unit_test(test_texts_and_value_agree),
 		cmocka_unit_test(test_clear),
+		cmocka_unit_test(test_unless),
+		cmocka_unit_test(test_unless_while_it_waits),
+		cmocka_unit_test(test_and),
+		cmocka_unit_test(test_or),
+		cmocka_unit_test(test_clear_by_sets),
 		cmocka_unit_test(test_series_that_ended),
 		cmocka_unit_test(test_end_says_what_is_known),
 		cmocka_unit_test(test_rules_that_are_gone),

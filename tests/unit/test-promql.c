@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matchers and expressions. */
+/* Matchers, and what of expressions is read and refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,120 +12,6 @@
 #include "alerts/promql/lexer.h"
 #include "alerts/promql/promql.h"
 #include "daemon/base/text.h"
-
-/* One series of a fake source. */
-struct point {
-	const char *metric, *labels;
-	double value;
-};
-
-struct points {
-	const struct point *list;
-	size_t count;
-};
-
-static int select_points(void *userdata, const char *metric, int64_t time_ms, promql_series_fn fn,
-	void *fn_userdata)
-{
-	const struct points *points = userdata;
-	int r = 0;
-
-	for (size_t i = 0; i < points->count && r == 0; i++) {
-		struct series series = {.metric = strdup(points->list[i].metric)};
-
-		assert_int_equal(labels_parse(points->list[i].labels, &series.labels), 0);
-		if (!metric || text_equal(metric, series.metric))
-			r = fn(fn_userdata, &series, points->list[i].value);
-		series_done(&series);
-	}
-	return r;
-}
-
-/* Writes the elements as "{...}=VALUE ". */
-static int write_element(void *userdata, const struct labels *labels, double value)
-{
-	labels_write(labels, userdata);
-	buf_printf(userdata, "=%g ", value);
-	return 0;
-}
-
-static void test_evaluates(void **state)
-{
-	static const struct point points[] = {
-		{"up", "{service=\"a\"}", 0},
-		{"up", "{service=\"b\"}", 1},
-		{"up", "{service=\"b2\",zone=\"x\"}", 0},
-		{"load", "{}", 2.5},
-		{"broken", "{}", __builtin_nan("")},
-	};
-	static const struct {
-		const char *expr, *expected;
-	} cases[] = {
-		{"up == 0", "{service=\"a\"}=0 {service=\"b2\",zone=\"x\"}=0 "},
-		{"up{} != 0", "{service=\"b\"}=1 "},
-		{"up{service=\"a\"} == 0", "{service=\"a\"}=0 "},
-		{"up{service=\"a\",} == 0 # the comma, a comment", "{service=\"a\"}=0 "},
-		{"up{service!='a'} < 1", "{service=\"b2\",zone=\"x\"}=0 "},
-		{"up{service=~`b.*`} >= 0",
-			"{service=\"b\"}=1 {service=\"b2\",zone=\"x\"}=0 "},
-		{"up{service=~\"b\"} >= 0", "{service=\"b\"}=1 "},
-		{"up{service!~\"a|b\"} <= 5", "{service=\"b2\",zone=\"x\"}=0 "},
-		{"up{zone=\"\"} >= 0", "{service=\"a\"}=0 {service=\"b\"}=1 "},
-		{"up{zone!=\"\"} >= 0", "{service=\"b2\",zone=\"x\"}=0 "},
-		{"up{zone=\"\",service=\"b\"} > 0", "{service=\"b\"}=1 "},
-		{"load > 2.5", ""},
-		{"load >= 2.5", "{}=2.5 "},
-		{"load > -1", "{}=2.5 "},
-		{"load > +-+1", "{}=2.5 "},
-		{"load < Inf", "{}=2.5 "},
-		{"load > -inf", "{}=2.5 "},
-		{"load == NaN", ""},
-		{"load != nan", "{}=2.5 "},
-		{"broken == 0", ""},
-		{"broken != 0", "{}=nan "},
-		{"load < 2s500ms", ""},
-		{"load <= 2s500ms", "{}=2.5 "},
-		{"nothing == 0", ""},
-		{"\n up\t==\r\n0 ", "{service=\"a\"}=0 {service=\"b2\",zone=\"x\"}=0 "},
-	};
-
-	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		struct points list = {points, ELEMENTS(points)};
-		struct promql_source source = {select_points, &list};
-		_cleanup_buf_ struct buf out = BUF_INIT;
-		struct promql *p;
-		char *why = NULL;
-
-		assert_int_equal(promql_parse(cases[i].expr, &p, &why), 0);
-		assert_int_equal(promql_evaluate(p, &source, 0, write_element, &out), 0);
-		assert_string_equal(out.data ? out.data : "", cases[i].expected);
-		promql_free(p);
-	}
-}
-
-static int stop(void *userdata, const struct labels *labels, double value)
-{
-	++*(int *) userdata;
-	return -ENOMEM;
-}
-
-static void test_an_error_stops(void **state)
-{
-	static const struct point points[] = {{"up", "{a=\"1\"}", 0}, {"up", "{a=\"2\"}", 0}};
-	struct points list = {points, ELEMENTS(points)};
-	struct promql_source source = {select_points, &list};
-	struct promql *p;
-	int calls = 0;
-
-	assert_int_equal(promql_parse("up == 0", &p, NULL), 0);
-	assert_int_equal(promql_evaluate(p, &source, 0, stop, &calls), -ENOMEM);
-	assert_int_equal(calls, 1);
-	assert_true(promql_reads(p, "up"));
-	assert_false(promql_reads(p, "down"));
-	assert_string_equal(promql_metric(p, 0), "up");
-	assert_null(promql_metric(p, 1));
-	promql_free(p);
-}
 
 static void test_numbers(void **state)
 {
@@ -164,80 +50,154 @@ static void test_numbers(void **state)
 	}
 }
 
+static const struct {
+	const char *expr, *why;
+} refusals[] = {
+	{"", "position 1: unexpected end"},
+	{"up ==", "position 6: unexpected end"},
+	{"rate(up[5m]) > 0",
+		"position 1: functions and aggregations are not supported yet, only METRIC{MATCHERS}, "
+		"compared with a number, joined by and, or, unless"},
+	{"sum by (a) (up) > 0", "position 1: aggregations are not supported"},
+	{"up[5m] > 0", "position 3: range selectors"},
+	{"(up)[5m:] > 0", "position 5: range selectors"},
+	{"{a=\"b\"} > 0", "position 1: selectors without a metric"},
+	{"0 == up", "position 1: numbers on the left"},
+	{"(0) == up", "position 1: numbers on the left"},
+	{"0 == 0", "position 1: numbers on the left"},
+	{"up and 0 < up", "position 8: numbers on the left"},
+	{"1", "position 1: a number alone"},
+	{"(-1)", "position 1: a number alone"},
+	{"up == down", "position 7: a metric on the right"},
+	{"up == (down > 1)", "position 7: a metric on the right"},
+	{"up + 1 > 0", "position 4: arithmetic"},
+	{"1 + 1", "position 3: arithmetic"},
+	{"-up > 0", "position 1: arithmetic"},
+	{"up > 1 and -(up)", "position 12: arithmetic"},
+	{"up atan2 1", "position 4: arithmetic"},
+	{"up offset 5m > 0", "position 4: offset"},
+	{"up and up offset 5m", "position 11: offset"},
+	{"up @ 3 > 0", "position 4: the @ modifier"},
+	{"up > bool 0", "position 6: the bool modifier"},
+	{"up and bool up", "position 8: the bool modifier"},
+	{"up > on(a) 0", "position 6: vector matching"},
+	{"on > 0", "position 1: vector matching"},
+	{"up and on > 0", "position 11: ( expected"},
+	{"up and group_left > 0", "position 8: and, or and unless take no group_left"},
+	{"up and on(a) group_left() b", "position 14: and, or and unless take no group_left"},
+	{"up or ignoring(a) GROUP_RIGHT b", "position 19: and, or and unless take no group_left"},
+	{"up and on(__name__) b", "position 11: matching by the metric's name"},
+	{"up and on(\"a\") b", "position 11: label name expected"},
+	{"up and on(a:b) b", "position 11: not a label's name"},
+	{"up and on(,) b", "position 11: label name expected"},
+	{"up and on(a b) b", "position 13: comma or ) expected"},
+	{"up and on(a", "position 12: comma or ) expected"},
+	{"up and on a b", "position 11: ( expected"},
+	{"up and on(a)", "position 13: unexpected end"},
+	{"up and", "position 7: unexpected end"},
+	{"up and or up", "position 11: operator expected"}, /* a metric may be called or */
+	{"up or or or", "position 12: unexpected end"},
+	{"up and == 1", "position 8: metric, number or ( expected"},
+	{"up unless 1", "position 11: and, or and unless take no numbers"},
+	{"1 or up", "position 1: and, or and unless take no numbers"},
+	{"up > 0 or 1", "position 11: and, or and unless take no numbers"},
+	{"up > 0 + 1", "position 8: arithmetic"},
+	{"up > 0)", "position 7: a ) without its ("},
+	{"(up > 0", "position 8: unexpected end"},
+	{"(up 0)", "position 5: operator or ) expected"},
+	{"()", "position 2: metric, number or ( expected"},
+	{"(up,up)", "position 4: operator or ) expected"},
+	{"up up", "position 4: operator expected: == != < <= > >= and or unless"},
+	{"up > \"x\"", "position 6: strings"},
+	{"up > --------------------1", "position 22: too many signs"},
+	{"up{__name__=\"up\"}", "position 4: the metric's name"},
+	{"up = 0", "position 4: operator expected"},
+	{"up ! 0", "position 4: unexpected character"},
+	{"up & 0", "position 4: unexpected character"},
+	{"up{a} > 0", "position 5: =, !=, =~ or !~ expected"},
+	{"up{a==\"b\"} > 0", "position 5: =, !=, =~ or !~ expected"},
+	{"up{a=b} > 0", "position 6: quoted value expected"},
+	{"up{,} > 0", "position 4: label name expected"},
+	{"up{a=\"b\" c=\"d\"} > 0", "position 10: comma or } expected"},
+	{"up{a=\"b\"", "position 9: comma or } expected"},
+	{"up{a=\"b} > 0", "position 6: a string without its closing quote"},
+	{"up{a=\"b\n\"} > 0", "position 6: a string without its closing quote"},
+	{"up{a=\"ü\", b=\"\\q\"} > 0", "position 14: unknown escape"},
+	{"up{a:b=\"c\"} > 0", "position 4: \"a:b\" is not a label name"},
+	{"up{a=~\"(\"} > 0", "position 4: regular expression: missing ) at byte 2"},
+	{"inf > 0", "position 1: numbers on the left"},
+	{"\xff > 0", "position 1: the expression is not UTF-8"},
+};
+
 static void test_refuses(void **state)
 {
-	static const struct {
-		const char *expr, *why;
-	} cases[] = {
-		{"", "position 1: unexpected end"},
-		{"up", "position 3: unexpected end"},
-		{"up ==", "position 6: unexpected end"},
-		{"rate(up[5m]) > 0",
-			"position 1: functions and aggregations are not supported yet, only "
-			"METRIC{MATCHERS} OP NUMBER"},
-		{"sum by (a) (up) > 0", "position 1: aggregations are not supported"},
-		{"up[5m] > 0", "position 3: range selectors"},
-		{"(up) > 0", "position 1: parentheses"},
-		{"{a=\"b\"} > 0", "position 1: selectors without a metric"},
-		{"0 == up", "position 1: numbers on the left"},
-		{"up == down", "position 7: a metric on the right"},
-		{"up + 1 > 0", "position 4: arithmetic"},
-		{"up atan2 1", "position 4: arithmetic"},
-		{"up offset 5m > 0", "position 4: offset"},
-		{"up @ 3 > 0", "position 4: the @ modifier"},
-		{"up > bool 0", "position 6: the bool modifier"},
-		{"up > on(a) 0", "position 6: vector matching"},
-		{"up > 0 > 1", "position 8: more than one comparison"},
-		{"up > 0 AND up < 1", "position 8: set operators"},
-		{"up > 0 + 1", "position 8: arithmetic"},
-		{"up > 0)", "position 7: unexpected here"},
-		{"up > \"x\"", "position 6: strings"},
-		{"up > --------------------1", "position 22: too many signs"},
-		{"up = 0", "position 4: comparison expected"},
-		{"up ! 0", "position 4: unexpected character"},
-		{"up & 0", "position 4: unexpected character"},
-		{"up{a} > 0", "position 5: =, !=, =~ or !~ expected"},
-		{"up{a==\"b\"} > 0", "position 5: =, !=, =~ or !~ expected"},
-		{"up{a=b} > 0", "position 6: quoted value expected"},
-		{"up{,} > 0", "position 4: label name expected"},
-		{"up{a=\"b\" c=\"d\"} > 0", "position 10: comma or } expected"},
-		{"up{a=\"b\"", "position 9: comma or } expected"},
-		{"up{a=\"b} > 0", "position 6: a string without its closing quote"},
-		{"up{a=\"b\n\"} > 0", "position 6: a string without its closing quote"},
-		{"up{a=\"ü\", b=\"\\q\"} > 0", "position 14: unknown escape"},
-		{"up{a:b=\"c\"} > 0", "position 4: \"a:b\" is not a label name"},
-		{"up{a=~\"(\"} > 0", "position 4: regular expression: missing ) at byte 2"},
-		{"inf > 0", "position 1: numbers on the left"},
-		{"\xff > 0", "position 1: the expression is not UTF-8"},
-	};
-
-	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+	for (size_t i = 0; i < ELEMENTS(refusals); i++) {
 		_cleanup_free_ char *why = NULL;
 		struct promql *p = NULL;
 
-		assert_int_equal(promql_parse(cases[i].expr, &p, &why), -EINVAL);
-		if (!text_after(why, cases[i].why))
-			fail_msg("%s: %s instead of %s", cases[i].expr, why, cases[i].why);
+		if (promql_parse(refusals[i].expr, &p, &why) != -EINVAL)
+			fail_msg("%s is taken", refusals[i].expr);
+		if (!text_after(why, refusals[i].why))
+			fail_msg("%s: %s instead of %s", refusals[i].expr, why, refusals[i].why);
 	}
+}
+
+/* COUNT times TEXT. */
+static void repeat(struct buf *b, const char *text, size_t count)
+{
+	while (count-- > 0)
+		buf_add_string(b, text);
 }
 
 static void test_refuses_what_is_too_large(void **state)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT, spaces = BUF_INIT;
-	_cleanup_free_ char *why = NULL, *other = NULL;
-	struct promql *p;
+	static const struct {
+		const char *before, *repeated;
+		size_t most;
+		const char *behind, *why;
+	} cases[] = {
+		{"up{", "a=\"\",", 64, "} > 0", "position 324: too many matchers"},
+		{"up and on(", "a,", 64, ") up", "position 139: too many labels"},
+		{"", " ", 16384 - 2, "up", "position 16384: the expression is too long"},
+		{"up", " or up", 127, "", "position 769: the expression has too many parts"},
+		{"up == 0", " or up == 0", 63, "", "position 705: the expression has too many parts"},
+	};
 
-	buf_add_string(&b, "up{");
-	for (int i = 0; i < 65; i++)
-		buf_printf(&b, "l%d=\"\",", i);
-	buf_add_string(&b, "} > 0");
-	assert_int_equal(promql_parse(b.data, &p, &why), -EINVAL);
-	assert_non_null(strstr(why, "too many matchers"));
-	for (int i = 0; i < 16384; i++)
-		buf_add_char(&spaces, ' ');
-	buf_add_string(&spaces, "up > 0");
-	assert_int_equal(promql_parse(spaces.data, &p, &other), -EINVAL);
-	assert_non_null(strstr(other, "too long"));
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_buf_ struct buf good = BUF_INIT, bad = BUF_INIT;
+		_cleanup_free_ char *why = NULL;
+		struct promql *p;
+
+		buf_add_string(&good, cases[i].before);
+		repeat(&good, cases[i].repeated, cases[i].most);
+		buf_add_string(&good, cases[i].behind);
+		assert_int_equal(promql_parse(good.data, &p, NULL), 0);
+		promql_free(p);
+		buf_add_string(&bad, cases[i].before);
+		repeat(&bad, cases[i].repeated, cases[i].most + 1);
+		buf_add_string(&bad, cases[i].behind);
+		assert_int_equal(promql_parse(bad.data, &p, &why), -EINVAL);
+		assert_string_equal(why, cases[i].why);
+	}
+}
+
+static void test_nested_parentheses(void **state)
+{
+	for (size_t depth = 32; depth <= 33; depth++) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+		_cleanup_free_ char *why = NULL;
+		struct promql *p = NULL;
+		int r;
+
+		repeat(&b, "up or (", depth);
+		buf_add_string(&b, "up");
+		repeat(&b, ")", depth);
+		r = promql_parse(b.data, &p, &why);
+		assert_int_equal(r, depth <= 32 ? 0 : -EINVAL);
+		if (r < 0)
+			assert_string_equal(why, "position 231: parentheses nested too deeply");
+		promql_free(p);
+	}
 }
 
 static void test_strings(void **state)
@@ -395,11 +355,10 @@ static void test_long_patterns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_evaluates),
-		cmocka_unit_test(test_an_error_stops),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_refuses_what_is_too_large),
+		cmocka_unit_test(test_nested_parentheses),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_matchers),

@@ -69,8 +69,8 @@ static void test_refuses(void **state)
 	expect_refused(&cases[0], "the name is empty");
 	cases[1].expr = "rate(up[5m]) > 0";
 	expect_refused(&cases[1], "expr: position 1: functions");
-	cases[2].clear = "up";
-	expect_refused(&cases[2], "clear: position 3: ");
+	cases[2].clear = "up ==";
+	expect_refused(&cases[2], "clear: position 6: ");
 	cases[3].labels = no_value;
 	cases[3].label_count = 1;
 	expect_refused(&cases[3], "label: \"team\" is not NAME=VALUE");

@@ -11,6 +11,7 @@ include daemon/engine/engine.mk
 noinst_LIBRARIES += librole.a
 librole_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(SECCOMP_CFLAGS)
 librole_a_SOURCES = \
+	daemon/journal.c daemon/journal.h daemon/journal.def \
 	daemon/link.c daemon/link.h \
 	daemon/message.c daemon/message.h daemon/messages.def \
 	daemon/role.c daemon/role.h \
@@ -23,9 +24,13 @@ librole_a_SOURCES = \
 if HAVE_CMOCKA
 # A test as the supervisor of a role, or as the roles around the engine.
 ROLE_FIXTURE = tests/unit/role-fixture.c tests/unit/role-fixture.h tests/unit/server.c tests/unit/server.h
-DAEMON_TESTS = tests/unit/test-message tests/unit/test-sandbox
+DAEMON_TESTS = tests/unit/test-journal tests/unit/test-message tests/unit/test-sandbox
 check_PROGRAMS += $(DAEMON_TESTS)
 TESTS += $(DAEMON_TESTS)
+# As the journal itself.
+tests_unit_test_journal_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_journal_LDFLAGS = -Wl,--wrap=sd_journal_sendv
+tests_unit_test_journal_LDADD = librole.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_message_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_message_LDADD = librole.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -12,6 +12,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/grants.h"
+#include "daemon/journal.h"
 
 #define BARRIER_WAIT (5 * USEC_PER_SEC) /* for systemd to have taken them */
 
@@ -23,7 +24,8 @@ static int store(enum grant grant)
 
 	if (fd < 0) {
 		/* The daemon works with less, and `modelwatch doctor` says so. */
-		log_info("cannot open %s: %s", grant_name(grant), strerror(-fd));
+		journal_write(JOURNAL_EVENTS_NOT_OPENED, WITH(.error = fd), "cannot open %s",
+			grant_name(grant));
 		return 0;
 	}
 	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", grant_name(grant));
@@ -42,7 +44,8 @@ int main(void)
 
 	log_open("modelwatch-grant");
 	if (!getenv("NOTIFY_SOCKET")) {
-		log_error("this program is started by systemd, as ExecStartPre= of modelwatchd.service");
+		journal_write(JOURNAL_STARTED_BY_HAND, NULL,
+			"this program is started by systemd, as ExecStartPre= of modelwatchd.service");
 		return EX_USAGE;
 	}
 	for (size_t i = 0; i < GRANTS && r >= 0; i++)
@@ -50,7 +53,8 @@ int main(void)
 	if (r >= 0)
 		r = sd_notify_barrier(0, BARRIER_WAIT);
 	if (r < 0) {
-		log_error_errno(r, "cannot hand over the kernel's event sources");
+		journal_write(JOURNAL_EVENTS_NOT_HANDED_OVER, WITH(.error = r),
+			"cannot hand over the kernel's event sources");
 		return EX_OSERR;
 	}
 	return EXIT_SUCCESS;

@@ -9,9 +9,9 @@
 #include "alerts/outbox.h"
 #include "alerts/signature.h"
 #include "daemon/base/file.h"
-#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/fetch.h"
+#include "daemon/journal.h"
 #include "daemon/role.h"
 #include "daemon/trim.h"
 
@@ -396,7 +396,8 @@ static int keep_authority(struct notify *n, const struct section *webhook)
 		return 0;
 	r = file_read(path, CA_FILE_MAX, &pem);
 	if (r < 0) {
-		log_error_errno(r, "webhook %s: cannot read %s", section_name(webhook), path);
+		journal_write(JOURNAL_WEBHOOK_AUTHORITIES, WITH(.webhook = section_name(webhook), .error = r),
+			"webhook %s: cannot read %s", section_name(webhook), path);
 		return 0;
 	}
 	fd = file_seal("authority", pem.data, pem.size);
@@ -466,17 +467,17 @@ static int start(struct notify *n)
 	int r = limit_stacks();
 
 	if (r < 0)
-		return log_error_errno(r, "cannot limit the stacks of threads");
+		return journal_failure(r, "cannot limit the stacks of threads");
 	r = fetcher_new(event, &n->fetcher);
 	if (r < 0)
-		return log_error_errno(r, "cannot start libcurl");
+		return journal_failure(r, "cannot start libcurl");
 	r = keep_authorities(n);
 	if (r < 0)
-		return log_error_errno(r, "cannot keep certificates");
+		return journal_failure(r, "cannot keep certificates");
 	/* Once for what starting took, then again whenever a burst of deliveries is over. */
 	r = sd_event_add_time_relative(
 		event, &n->idle, CLOCK_MONOTONIC, USEC_PER_SEC, USEC_PER_SEC, on_idle, n);
-	return r < 0 ? log_error_errno(r, "cannot add a timer") : 0;
+	return r < 0 ? journal_failure(r, "cannot add a timer") : 0;
 }
 
 static int notify_start(struct role *role)

@@ -8,6 +8,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/map.h"
 #include "daemon/base/text.h"
+#include "daemon/journal.h"
 #include "daemon/process_services.h"
 #include "daemon/role.h"
 #include "schema/records.h"
@@ -32,6 +33,7 @@ struct process_role {
 	struct buf *declarations; /* packets, by id */
 	uint32_t series_count;
 	struct map *facts; /* topic, subject, key -> packet */
+	bool check_ok; /* the state of what `doctor` is being told */
 	struct waiting_event *events;
 	size_t event_count;
 	uint64_t last_event;
@@ -178,7 +180,7 @@ static bool has_room(void *userdata)
 
 static void failed(void *userdata, int reason)
 {
-	log_error_errno(reason, "cannot go on collecting");
+	journal_failure(reason, "cannot go on collecting");
 }
 
 static void free_fact(void *packet)
@@ -194,6 +196,12 @@ static bool is_limitation(const char *subject)
 	       text_equal(subject, COLLECTOR_SOCKETS) || text_equal(subject, COLLECTOR_STUCK);
 }
 
+/* What the daemon was given no right for, if it is not well. */
+static bool is_right(const char *subject)
+{
+	return text_equal(subject, COLLECTOR_EVENTS) || text_equal(subject, COLLECTOR_DETAILS);
+}
+
 static int take_fact(void *userdata, const char *topic, const char *subject, const char *key,
 	const char *value)
 {
@@ -205,8 +213,12 @@ static int take_fact(void *userdata, const char *topic, const char *subject, con
 
 	if (!packet)
 		return -ENOMEM;
-	if (is_limitation(subject) && text_equal(key, "text") && *value)
-		log_warning("%s", value);
+	if (text_equal(key, "state"))
+		p->check_ok = text_equal(value, check_state_name(CHECK_OK));
+	else if (text_equal(key, "text") && *value && is_limitation(subject))
+		journal_write(JOURNAL_OUTLOOK_LIMITED, NULL, "%s", value);
+	else if (text_equal(key, "text") && *value && !p->check_ok && is_right(subject))
+		journal_write(JOURNAL_RIGHTS_MISSING, NULL, "%s", value);
 	buf_put_string(&name, topic);
 	buf_put_string(&name, subject);
 	buf_put_string(&name, key);
@@ -311,7 +323,7 @@ static int begin(struct process_role *p, const void *bytes, size_t size)
 	if (r == 0)
 		r = tick(p, "process", clock_wall());
 	if (r < 0)
-		log_error_errno(r, "cannot start to collect");
+		journal_failure(r, "cannot start to collect");
 	return r;
 }
 
@@ -389,7 +401,7 @@ static int start(struct role *role)
 	r = prepare(p);
 	if (r < 0) {
 		process_role_free(p);
-		return log_error_errno(r, "cannot prepare the process collector");
+		return journal_failure(r, "cannot prepare the process collector");
 	}
 	return 0;
 }

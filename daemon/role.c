@@ -10,6 +10,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/journal.h"
 #include "daemon/roles.h"
 #include "daemon/sandbox.h"
 #include "daemon/trim.h"
@@ -159,7 +160,7 @@ static int start(struct role *r)
 		return e;
 	e = sandbox_enter(r->row, r->state_directory);
 	if (e < 0)
-		return log_error_errno(e, "cannot enter the sandbox");
+		return journal_failure(e, "cannot enter the sandbox");
 	e = sd_event_add_time_relative(r->event, &r->heartbeat, CLOCK_MONOTONIC, HEARTBEAT_EVERY,
 		HEARTBEAT_EVERY / 4, on_heartbeat, r);
 	if (e >= 0)
@@ -180,7 +181,7 @@ static int take_configuration(struct role *r, struct message *m)
 	int e = config_unslice(slice, size, &config);
 
 	if (e < 0)
-		return log_error_errno(e, "cannot read the configuration slice");
+		return journal_failure(e, "cannot read the configuration slice");
 	r->config = config;
 	if (r->started) {
 		e = r->program->reconfigure ? r->program->reconfigure(r, old) : 0;
@@ -204,7 +205,7 @@ static int on_engine_message(struct link *l, struct message *m, void *userdata)
 
 static void engine_failed(struct role *r, int reason)
 {
-	log_error_errno(reason, "the link to the engine failed");
+	journal_failure(reason, "the link to the engine failed");
 	role_exit(r, EX_SOFTWARE);
 }
 
@@ -233,7 +234,7 @@ static int connect_peer(struct role *r, struct message *m)
 	r->engine = link_free(r->engine);
 	e = link_new(r->event, TAKE_FD(m->fd), r->program->engine_says, &engine_ops, r, &r->engine);
 	if (e < 0)
-		return log_error_errno(e, "cannot use the link to the engine");
+		return journal_failure(e, "cannot use the link to the engine");
 	return r->program->connected ? r->program->connected(r) : 0;
 }
 
@@ -345,7 +346,7 @@ int role_run(const struct role_program *program)
 	if (level && log_level_parse(level) >= 0)
 		log_set_level(log_level_parse(level));
 	if (fcntl(SUPERVISOR_FD, F_GETFD) < 0 || !r.row) {
-		log_error("this program is started by modelwatchd alone");
+		journal_write(JOURNAL_STARTED_BY_HAND, NULL, "this program is started by modelwatchd alone");
 		return EX_USAGE;
 	}
 	e = prepare(&r);

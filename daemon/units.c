@@ -6,6 +6,7 @@
 #include "collectors/units/units.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/journal.h"
 #include "daemon/role.h"
 #include "schema/records.h"
 
@@ -133,9 +134,9 @@ static int tell_lost(struct units_role *p, int why)
 	if (buf_error(&text) < 0)
 		return -ENOMEM;
 	if (!p->lost && (why == -ENOENT || why == -EHOSTUNREACH))
-		log_info("%s", text.data);
+		journal_write(JOURNAL_SYSTEMD_SILENT, WITH(.level = LOG_INFO), "%s", text.data);
 	else if (!p->lost)
-		log_warning("%s", text.data);
+		journal_write(JOURNAL_SYSTEMD_SILENT, NULL, "%s", text.data);
 	if (i < ELEMENTS(obstacles))
 		return put_check(p, CHECK, check_state_name(obstacles[i].state), text.data,
 			obstacles[i].remedy);
@@ -157,7 +158,7 @@ static int on_known(void *userdata, bool known, int why)
 				    "systemd tells what becomes of the units of services.", "")
 			  : tell_lost(p, why);
 	if (known && p->lost)
-		log_info("systemd tells of units again");
+		journal_write(JOURNAL_SYSTEMD_TELLS, NULL, "systemd tells of units again");
 	p->lost = !known;
 	return r;
 }
@@ -171,7 +172,7 @@ static void on_crowded(void *userdata, const char *name)
 		UNITS_MAX, name);
 	if (buf_error(&text) < 0)
 		return;
-	log_warning("%s", text.data);
+	journal_write(JOURNAL_LIMIT, NULL, "%s", text.data);
 	put_check(p, "units", check_state_name(CHECK_LIMITED), text.data,
 		"Let the globs of 'unit' mean fewer units; then reload.");
 }
@@ -180,7 +181,7 @@ static void on_failed(void *userdata, int reason)
 {
 	const struct units_role *p = userdata;
 
-	log_error_errno(reason, "cannot go on watching units");
+	journal_failure(reason, "cannot go on watching units");
 	role_exit(p->role, EXIT_FAILURE);
 }
 
@@ -252,7 +253,7 @@ static int start(struct role *role)
 	r = prepare(p);
 	if (r < 0) {
 		units_role_free(p);
-		return log_error_errno(r, "cannot prepare to watch units");
+		return journal_failure(r, "cannot prepare to watch units");
 	}
 	return 0;
 }

@@ -14,6 +14,8 @@
 #include "schema/known.h"
 #include "schema/sink.h"
 
+#define COLLECTOR_EVENTS    "process-events"  /* what `doctor` says of the rights to hear of processes */
+#define COLLECTOR_DETAILS   "process-details" /* ...and to look into them */
 #define COLLECTOR_DISCOVERY "discovery" /* what `doctor` says of discovery, where it is limited */
 #define COLLECTOR_MAINS	    "main-processes" /* ...and of main processes */
 #define COLLECTOR_SOCKETS   "listening-sockets" /* ...and of sockets */

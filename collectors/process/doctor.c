@@ -55,7 +55,7 @@ static void tell_events(struct collector *c)
 	size_t i = 0;
 
 	if (c->options.connector >= 0) {
-		put_check(c, "process-events", CHECK_OK,
+		put_check(c, COLLECTOR_EVENTS, CHECK_OK,
 			"The kernel tells of every process that starts or ends.", "");
 		return;
 	}
@@ -64,7 +64,7 @@ static void tell_events(struct collector *c)
 	buf_printf(&text, "%s Why a process ended may stay unknown, and a new one is found at the "
 			  "next interval.",
 		obstacles[i].text);
-	put_check(c, "process-events", CHECK_MISSING,
+	put_check(c, COLLECTOR_EVENTS, CHECK_MISSING,
 		text.data ? text.data : obstacles[i].text, obstacles[i].remedy);
 }
 
@@ -86,7 +86,7 @@ void doctor_denied(struct collector *c)
 	if (c->told_denied)
 		return;
 	c->told_denied = true;
-	put_check(c, "process-details", CHECK_LIMITED,
+	put_check(c, COLLECTOR_DETAILS, CHECK_LIMITED,
 		"Executable, open files, I/O and memory of other users' processes cannot be read.",
 		"Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does.");
 }

@@ -15,7 +15,9 @@
 #include "daemon/base/file.h"
 #include "daemon/base/text.h"
 
-#define FIELDS_MAX 16 /* structured fields of one message, ours included */
+#define FIELDS_MAX 16   /* structured fields of one message, ours included */
+#define VALUE_MAX  1024 /* bytes of a field's value */
+#define TEXT_MAX   8192 /* of a message: it goes to the journal in one datagram, without further calls */
 
 /* The one process-wide state of the program: where its messages go. */
 static struct {
@@ -78,10 +80,21 @@ int log_level_parse(const char *name)
 	return -EINVAL;
 }
 
-static void add_iovec(struct iovec *io, struct buf *b, const char *name, const char *value)
+/* In the form that sd_journal_sendv() takes, which sends a value with line breaks by its length. */
+static void add_field(struct iovec *io, struct buf *b, const char *name, const char *value)
 {
 	buf_printf(b, "%s=%s", name, value);
 	*io = (struct iovec){b->data, b->size};
+}
+
+/* A field of which strangers may have written the value. */
+static void add_foreign_field(struct iovec *io, struct buf *b, const struct log_field *field)
+{
+	_cleanup_free_ char *value = text_printable(field->value, strnlen(field->value, VALUE_MAX + 1));
+
+	if (value)
+		text_truncate(value, VALUE_MAX);
+	add_field(io, b, field->name, value ? value : "");
 }
 
 static void write_journal(
@@ -92,14 +105,14 @@ static void write_journal(
 	char priority[] = {(char) ('0' + level), '\0'};
 	size_t n = 0;
 
-	add_iovec(&io[n], &bytes[n], "MESSAGE", message);
+	add_field(&io[n], &bytes[n], "MESSAGE", message);
 	n++;
-	add_iovec(&io[n], &bytes[n], "PRIORITY", priority);
+	add_field(&io[n], &bytes[n], "PRIORITY", priority);
 	n++;
-	add_iovec(&io[n], &bytes[n], "SYSLOG_IDENTIFIER", log_state.program);
+	add_field(&io[n], &bytes[n], "SYSLOG_IDENTIFIER", log_state.program);
 	n++;
 	for (size_t i = 0; i < count && n < FIELDS_MAX; i++, n++)
-		add_iovec(&io[n], &bytes[n], fields[i].name, fields[i].value);
+		add_foreign_field(&io[n], &bytes[n], &fields[i]);
 	sd_journal_sendv(io, (int) n);
 	for (size_t i = 0; i < n; i++)
 		buf_done(&bytes[i]);
@@ -121,45 +134,35 @@ static void write_stderr(int level, const char *message)
 		file_write_all(STDERR_FILENO, line.data, line.size);
 }
 
-static void log_text(int level, const struct log_field fields[], size_t count, const char *text)
+bool log_takes(int level)
+{
+	return level <= log_state.level;
+}
+
+void log_write(int level, const struct log_field fields[], size_t count, const char *text)
 {
 	/* What is logged may quote strangers: one message is one line without control characters. */
-	_cleanup_free_ char *message = text_printable(text, strlen(text));
+	_cleanup_free_ char *message = log_takes(level) ? text_printable(text, strlen(text)) : NULL;
 
 	if (!message)
 		return;
+	text_truncate(message, TEXT_MAX);
 	if (log_state.journal)
 		write_journal(level, fields, count, message);
 	else
 		write_stderr(level, message);
 }
 
-void log_fields(int level, const struct log_field fields[], size_t count, const char *format, ...)
+void log_debug(const char *format, ...)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	va_list arguments;
 
-	if (level > log_state.level)
+	if (!log_takes(LOG_DEBUG))
 		return;
 	va_start(arguments, format);
 	buf_vprintf(&text, format, arguments);
 	va_end(arguments);
 	if (text.data)
-		log_text(level, fields, count, text.data);
-}
-
-int log_failure(int level, int r, const char *format, ...)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	va_list arguments;
-
-	if (level > log_state.level)
-		return r;
-	va_start(arguments, format);
-	buf_vprintf(&text, format, arguments);
-	va_end(arguments);
-	buf_printf(&text, ": %s", strerror(-r));
-	if (text.data)
-		log_text(level, NULL, 0, text.data);
-	return r;
+		log_write(LOG_DEBUG, NULL, 0, text.data);
 }

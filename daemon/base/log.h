@@ -5,10 +5,13 @@
  * Layer: base. Only daemon/ logs above debug; lower layers return errors. Levels are syslog's. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <syslog.h>
 
-/* A journal field, such as {"SERVICE", "llama"}; names as systemd.journal-fields(7) wants them. */
+/* A journal field, such as {"SERVICE", "llama"}; names as systemd.journal-fields(7) wants them. A value may
+ * hold any bytes: none makes another field, control characters become '?', and what is beyond 1024 bytes
+ * is cut off. */
 struct log_field {
 	const char *name;
 	const char *value;
@@ -23,16 +26,12 @@ void log_set_level(int level);
 /* "error" "warning" "notice" "info" "debug" as a level, or -EINVAL. */
 int log_level_parse(const char *name);
 
-void log_fields(int level, const struct log_field fields[], size_t count, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+/* True where messages of LEVEL are written. */
+bool log_takes(int level);
 
-/* Logs the message and what R (a negative errno) means; returns R. */
-int log_failure(int level, int r, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* TEXT as one line of 8 KiB at most; the fields are for the journal alone. Which messages there are, and
+ * with which fields, is for the layer above to say. */
+void log_write(int level, const struct log_field fields[], size_t count, const char *text);
 
-#define log_message(level, ...) log_fields(level, NULL, 0, __VA_ARGS__)
-#define log_error(...)		log_message(LOG_ERR, __VA_ARGS__)
-#define log_warning(...)	log_message(LOG_WARNING, __VA_ARGS__)
-#define log_notice(...)		log_message(LOG_NOTICE, __VA_ARGS__)
-#define log_info(...)		log_message(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)		log_message(LOG_DEBUG, __VA_ARGS__)
-#define log_error_errno(r, ...) log_failure(LOG_ERR, r, __VA_ARGS__)
+/* What only a developer asks for needs no fields. */
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -83,6 +83,7 @@ static int commit_changes(struct engine *e)
 	/* In this order: what is settled makes room, and the changes hold until alerting forgets them. */
 	deliveries_committed(e);
 	adopt_notifications(e, &changes, ids);
+	turns_committed(e, &changes);
 	alerting_committed(e->alerting);
 	for (size_t i = 0; i < ELEMENTS(parts); i++)
 		parts[i].committed(e);

@@ -12,6 +12,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 #define STATUS_MAX 999 /* of HTTP */
 
@@ -74,7 +75,8 @@ int deliveries_add(struct engine *e, const struct notification *n, int64_t age_m
 		return 0;
 	r = has_room(e, w) ? add_entry(e, n, age_ms, waiting) : -ENOBUFS;
 	if (r < 0 && !w->overflowed)
-		log_warning("webhook %s takes nothing: more than %zu notifications wait for it",
+		journal_write(JOURNAL_WEBHOOK_CROWDED, WITH(.webhook = n->webhook),
+			"webhook %s takes nothing: more than %zu notifications wait for it",
 			n->webhook, w->count);
 	w->overflowed = r < 0;
 	if (r < 0)
@@ -232,6 +234,18 @@ int64_t delivery_age(const struct delivery_entry *d)
 	return d->age_ms + usec_to_ms(usec_since(clock_monotonic(), d->since));
 }
 
+static void log_failure(const struct notification *n, const char *why, enum delivery_result outcome)
+{
+	bool waits = n->state == NOTIFICATION_PENDING;
+
+	journal_write(waits ? JOURNAL_NOTIFICATION_DELAYED : JOURNAL_NOTIFICATION_GIVEN_UP,
+		WITH(.webhook = n->webhook, .incident = n->incident), "notification %s to webhook %s: %s; %s",
+		n->message_id, n->webhook, why,
+		outcome == DELIVERY_AGAIN ? "it is tried again"
+		: waits			  ? "it waits for a reload"
+					  : "given up");
+}
+
 static void settle(struct engine *e, struct delivery_entry *d, const struct delivery_answer *result)
 {
 	enum delivery_result outcome;
@@ -251,11 +265,7 @@ static void settle(struct engine *e, struct delivery_entry *d, const struct deli
 	if (outcome == DELIVERY_DONE)
 		log_debug("notification %s delivered to webhook %s", n->message_id, n->webhook);
 	else
-		log_warning("notification %s to webhook %s: %s%s", n->message_id, n->webhook,
-			result->text,
-			outcome == DELIVERY_AGAIN		 ? "; it is tried again"
-			: n->state == NOTIFICATION_PENDING ? "; it waits for a reload"
-							 : "; given up");
+		log_failure(n, result->text, outcome);
 	deliveries_count(e, n->webhook,
 		outcome == DELIVERY_DONE	 ? "delivered"
 		: n->state == NOTIFICATION_PENDING ? "retried"

@@ -18,6 +18,7 @@
  *   role_states.c  what the supervisor says of roles
  *   rules.c        configuration to rules and routes
  *   incidents.c    alerting's rows
+ *   turns.c        the turns of incidents in the log
  *   deliveries.c   the outbox and `notify`
  *   undeliverable.c  notifications that are given up
  *   webhooks.c     how each webhook is
@@ -174,6 +175,9 @@ struct engine {
 	uint64_t samples_total, dropped_samples, store_errors;
 	bool told_series, told_services, told_processes; /* said that there are too many */
 	bool full;	/* the disk is: samples wait in memory until there is room, all else is stored */
+	struct map *severities; /* of the open incidents, by id: as the log has them */
+	usec_t turns_since; /* monotonic: turns are counted; 0 at first */
+	uint64_t turns_logged, turns_left_out;
 	char *trouble;	/* why the database cannot be written, for people; NULL while it can */
 	bool trouble_of_samples; /* ...but all else than samples is stored */
 	usec_t last_room; /* monotonic: room was looked for */
@@ -340,6 +344,13 @@ int incidents_restore(struct engine *e);
 int incidents_recall(struct engine *e, int64_t id);
 /* RET_IDS takes the id of each new notification's row. */
 int incidents_write(struct engine *e, const struct alerting_changes *c, int64_t *ret_ids);
+
+/* turns.c: C is durable. Logs what opened, changed its severity, was acknowledged and resolved. */
+void turns_committed(struct engine *e, const struct alerting_changes *c);
+/* An incident that is known already: what it is now needs no log. */
+void turns_remember(struct engine *e, const struct incident *i);
+/* Says how many turns were too many for the log, when it is known. */
+void turns_tick(struct engine *e);
 
 /* deliveries.c: takes in what is pending, as much as there is room for. -ENOMEM, or errors of the
  * database. */

@@ -23,6 +23,7 @@ libengine_a_SOURCES = \
 	daemon/engine/services.c \
 	daemon/engine/store_clock.h \
 	daemon/engine/trouble.c \
+	daemon/engine/turns.c \
 	daemon/engine/undeliverable.c \
 	daemon/engine/units.c \
 	daemon/engine/values.c daemon/engine/values.h \
@@ -35,8 +36,8 @@ modelwatch_engine_LDADD = libengine.a librole.a libconfig.a libalerts.a libstore
 	$(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
 
 if HAVE_CMOCKA
-ENGINE_TESTS = tests/unit/test-engine tests/unit/test-engine-faults tests/unit/test-engine-limits \
-	tests/unit/test-engine-tell tests/unit/test-engine-trust tests/unit/test-engine-units
+ENGINE_TESTS = tests/unit/test-engine tests/unit/test-engine-faults tests/unit/test-engine-journal \
+	tests/unit/test-engine-limits tests/unit/test-engine-tell tests/unit/test-engine-trust tests/unit/test-engine-units
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -50,6 +51,13 @@ tests_unit_test_engine_faults_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(SQLITE_C
 tests_unit_test_engine_faults_LDADD = libengine.a librole.a libconfigload.a libconfig.a libalerts.a \
 	libstore.a libschema.a libbase.a $(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) \
 	$(CRYPTO_LIBS) $(CMOCKA_LIBS)
+# And what it logs.
+tests_unit_test_engine_journal_SOURCES = tests/unit/test-engine-journal.c \
+	tests/unit/engine-fixture.c tests/unit/engine-fixture.h $(ROLE_FIXTURE) \
+	tests/unit/config-files.c tests/unit/config-files.h
+tests_unit_test_engine_journal_CFLAGS = $(tests_unit_test_engine_faults_CFLAGS)
+tests_unit_test_engine_journal_LDFLAGS = -Wl,--wrap=clock_monotonic -Wl,--wrap=log_write
+tests_unit_test_engine_journal_LDADD = $(tests_unit_test_engine_faults_LDADD)
 tests_unit_test_engine_limits_SOURCES = tests/unit/test-engine-limits.c \
 	tests/unit/engine-fixture.c tests/unit/engine-fixture.h $(ROLE_FIXTURE) \
 	tests/unit/config-files.c tests/unit/config-files.h

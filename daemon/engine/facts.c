@@ -2,9 +2,9 @@
 /* What roles say that is true until they say otherwise: for `doctor`, and of services. */
 #include <string.h>
 
-#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 #define FACTS_MAX 10000 /* of one role */
 
@@ -67,7 +67,8 @@ static bool has_room(struct role_facts *facts, const char *role)
 	if (facts->count < FACTS_MAX)
 		return true;
 	if (!facts->overflowed)
-		log_warning("role %s says more than %d things at once: the others are not kept",
+		journal_write(JOURNAL_LIMIT, NULL,
+			"role %s says more than %d things at once: the others are not kept",
 			role, FACTS_MAX);
 	facts->overflowed = true;
 	return false;

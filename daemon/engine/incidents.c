@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What alerting decided, to the database and back: it goes on where it was when the daemon ended. */
-#include "daemon/base/log.h"
 #include "daemon/engine/engine.h"
 
 #define OPEN_MAX     10000 /* open incidents that are gone on with */
@@ -67,6 +66,7 @@ static int restore_incident(struct engine *e, const struct incident *incident)
 {
 	int r = alerting_restore_incident(e->alerting, incident);
 
+	turns_remember(e, incident);
 	if (r == 0)
 		r = restore_alerts(e, incident->id);
 	if (r == 0)

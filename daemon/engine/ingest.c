@@ -8,6 +8,7 @@
 #include "daemon/base/text.h"
 #include "daemon/config/form.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 #define PEER_SERIES_MAX 100000	/* series ids of one collector */
 #define FACT_VALUE_MAX	8192	/* bytes */
@@ -67,7 +68,8 @@ static int declare(struct peer *p, struct message *m)
 		r = values_find(p->engine->values, &series, &value);
 	if (r == -E2BIG) {
 		if (!p->engine->told_series)
-			log_warning("more series than max-series: %s and others are not kept",
+			journal_write(JOURNAL_SERIES_LIMIT, NULL,
+				"more series than max-series: %s and others are not kept",
 				series.metric);
 		p->engine->told_series = true;
 		r = 0;

@@ -11,6 +11,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/num.h"
+#include "daemon/journal.h"
 
 #define LOCK	   "lock"	      /* holds the process id of the supervisor whose engine took it */
 #define TIMEOUT	   (5 * USEC_PER_SEC) /* for the engine of a supervisor that was killed to end */
@@ -54,15 +55,17 @@ static int wait_for(const char *directory, int fd)
 	if (r != -EWOULDBLOCK)
 		return r;
 	read_holder(fd, holder);
-	log_notice("another modelwatchd%s uses the state directory %s: waiting %d s for its end", holder,
-		directory, (int) (TIMEOUT / USEC_PER_SEC));
+	journal_write(JOURNAL_DIRECTORY_AWAITED, NULL,
+		"another modelwatchd%s uses the state directory %s: waiting %d s for its end", holder,
+		directory,  (int) (TIMEOUT / USEC_PER_SEC));
 	while (r == -EWOULDBLOCK && clock_monotonic() < until) {
 		usleep(RETRY);
 		r = try(fd);
 	}
 	if (r == -EWOULDBLOCK)
-		log_error("another modelwatchd%s still uses the state directory %s: stop it, or name "
-			  "another directory by --state-directory",
+		journal_write(JOURNAL_DIRECTORY_UNUSABLE, NULL,
+			"another modelwatchd%s still uses the state directory %s: stop it, or name another"
+			" directory by --state-directory",
 			holder, directory);
 	return r;
 }
@@ -75,7 +78,8 @@ int lock_take(const char *directory, int *ret)
 	int r = fd < 0 ? -errno : wait_for(directory, fd);
 
 	if (r < 0 && r != -EWOULDBLOCK)
-		log_error_errno(r, "cannot lock the state directory %s", directory);
+		journal_write(JOURNAL_DIRECTORY_UNUSABLE, WITH(.error = r),
+			"cannot lock the state directory %s", directory);
 	if (r < 0)
 		return r;
 	write_holder(fd);

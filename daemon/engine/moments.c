@@ -2,8 +2,8 @@
 /* Samples on their way to the database: what a moment's series were, until it is written. */
 #include <string.h>
 
-#include "daemon/base/log.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 static struct moment *find_moment(struct engine *e, int64_t time_ms)
 {
@@ -26,8 +26,8 @@ static void drop_oldest(struct engine *e)
 	if (e->moment_count == 0)
 		return;
 	if (e->dropped_samples == 0)
-		log_warning("more than %d samples wait for the database: the oldest are lost",
-			PENDING_MAX);
+		journal_write(JOURNAL_SAMPLES_LOST, NULL,
+			"more than %d samples wait for the database: the oldest are lost", PENDING_MAX);
 	e->dropped_samples += e->moments[0].count;
 	e->pending_samples -= e->moments[0].count;
 	free(e->moments[0].samples);
@@ -90,8 +90,9 @@ static int store_value(struct engine *e, struct value *value)
 static int say_not_stored(struct engine *e, const struct value *value)
 {
 	if (!e->told_series)
-		log_warning("the database knows max-series series, also of what is gone: the history of"
-			    " %s and others is not stored", value->series.metric);
+		journal_write(JOURNAL_SERIES_LIMIT, NULL,
+			"the database knows max-series series, also of what is gone: the history of %s and"
+			" others is not stored", value->series.metric);
 	e->told_series = true;
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "daemon/base/log.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 /* Asks the supervisor to end a role that broke the protocol or does not read. */
 static void complain(struct peer *p, const char *why)
@@ -60,15 +60,15 @@ static void on_closed(struct link *l, int reason, void *userdata)
 	const struct role_row *row = p->row;
 
 	if (reason < 0) {
-		log_error_errno(reason, "role %s (pid %" PRIi64 ") broke its link", p->row->name,
-			p->pid);
+		journal_write(JOURNAL_ROLE_UNREACHABLE, WITH(.role = p->row->name, .error = reason),
+			"role %s (pid %" PRIi64 ") broke its link", p->row->name, p->pid);
 		complain(p, reason == -EBADMSG ? "it sent what it may not send"
 					       : "what it sent could not be taken");
 	}
 	remove_peer(p);
 	/* What a predecessor said after a reload of services that are no longer configured. */
 	if (row->sender == FROM_COLLECTOR && services_configure(e) < 0)
-		log_error("out of memory: services that are no longer configured may stay");
+		journal_failure(-ENOMEM, "services that are no longer configured may stay");
 	if (row->sender == FROM_UNITS && !peers_newest(e, ROLE_UNITS))
 		units_lost(e);
 }
@@ -120,7 +120,8 @@ static void greet(struct peer *p)
 		units_lost(e);
 	}
 	if (r < 0 && r != -EPIPE) {
-		log_error_errno(r, "cannot tell role %s what is known", p->row->name);
+		journal_write(JOURNAL_ROLE_UNREACHABLE, WITH(.role = p->row->name, .error = r),
+			"cannot tell role %s what is known", p->row->name);
 		complain(p, "it could not be told what is known");
 	}
 	if (r < 0)
@@ -141,7 +142,7 @@ int peers_add(struct engine *e, const char *name, int64_t pid, int fd)
 
 	role_pids_add(e, pid);
 	if (!row || row->sender == FROM_ENGINE || e->peer_count == PEERS_MAX) {
-		log_error("cannot speak to role %s: %s", name,
+		journal_write(JOURNAL_FAILURE, NULL, "cannot speak to role %s: %s", name,
 			row ? "too many roles" : "there is no such role");
 		return 0;
 	}

@@ -3,9 +3,9 @@
  * known what was told before. */
 #include <string.h>
 
-#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 #define PROCESSES_MAX 10000 /* of all services */
 
@@ -120,7 +120,8 @@ static bool has_room(struct engine *e, const struct event *event)
 	if (e->process_count < PROCESSES_MAX)
 		return true;
 	if (!e->told_processes)
-		log_warning("more than %d main processes: some of %s and others are not kept",
+		journal_write(JOURNAL_LIMIT, NULL,
+			"more than %d main processes: some of %s and others are not kept",
 			PROCESSES_MAX, event->service);
 	e->told_processes = true;
 	return false;

@@ -7,10 +7,10 @@
 #include <sysexits.h>
 
 #include "daemon/base/file.h"
-#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/lock.h"
+#include "daemon/journal.h"
 #include "schema/reserve.h"
 
 #define DATABASE	"modelwatch.db"
@@ -33,11 +33,11 @@ void engine_evaluate(struct engine *e, const char *const metrics[])
 	int r = alerting_evaluate(e->alerting, &source, metrics, engine_now(e));
 
 	if (r < 0)
-		log_error_errno(r, "cannot evaluate the rules");
+		journal_failure(r, "cannot evaluate the rules");
 	if (refused == 0 && alerting_refused(e->alerting) > 0)
-		log_warning("a rule found an alert that cannot be made: too many at one time, too many "
-			    "labels, or a fingerprint that another has; "
-			    "modelwatch_alerts_refused_total counts them");
+		journal_write(JOURNAL_ALERTS_REFUSED, NULL,
+			"a rule found an alert that cannot be made: too many at one time, too many labels, or"
+			" a fingerprint that another has; modelwatch_alerts_refused_total counts them");
 	e->evaluation_seconds =
 		(double) usec_since(clock_monotonic(), begin) / (double) USEC_PER_SEC;
 }
@@ -98,14 +98,16 @@ static int on_tick(sd_event_source *source, uint64_t now, void *userdata)
 	int64_t now_ms = engine_now(e);
 
 	if (is_lost(e)) {
-		log_error("the database %s was deleted or moved away: the engine ends, and the next"
-			  " one makes another",
+		journal_write(JOURNAL_DATABASE_LOST, NULL,
+			"the database %s was deleted or moved away: the engine ends, and the next one makes"
+			" another",
 			e->database);
 		role_exit(e->role, EX_UNAVAILABLE);
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	}
 	services_tick(e, now_ms);
 	webhooks_tick(e);
+	turns_tick(e);
 	engine_evaluate(e, NULL);
 	measure(e, now_ms);
 	full_disk_look_for_room(e);
@@ -125,7 +127,7 @@ static int on_upkeep(sd_event_source *source, uint64_t now, void *userdata)
 
 	/* What keeps everything from being written is told of once. */
 	if (more < 0 && !e->trouble)
-		log_failure(LOG_WARNING, more, "cannot expire old samples");
+		journal_write(JOURNAL_SAMPLES_NOT_EXPIRED, WITH(.error = more), "cannot expire old samples");
 	if (more <= 0)
 		store_checkpoint(e->store);
 	if (!e->full)
@@ -188,14 +190,16 @@ static int open_database(struct engine *e)
 	}
 	if (r < 0) {
 		if (why)
-			log_error("%s", why);
+			journal_write(JOURNAL_DATABASE_UNUSABLE, NULL, "%s", why);
 		else
-			log_error("cannot open the database %s: %s", e->database, strerror(-r));
+			journal_write(JOURNAL_DATABASE_UNUSABLE, WITH(.error = r),
+				"cannot open the database %s", e->database);
 		role_exit(e->role, EX_UNAVAILABLE);
 		return r;
 	}
 	if (stat(e->database, &e->opened) < 0)
-		return log_error_errno(-errno, "cannot look at the database %s", e->database);
+		return journal_write(JOURNAL_DATABASE_UNUSABLE, WITH(.error = -errno),
+			"cannot look at the database %s", e->database);
 	return 0;
 }
 
@@ -289,6 +293,7 @@ static void engine_free(struct engine *e)
 	units_done(e);
 	role_states_done(e);
 	alerting_free(e->alerting);
+	map_free(e->severities, NULL);
 	values_free(e->values);
 	store_close(e->store);
 	free(e->database);
@@ -322,7 +327,9 @@ static int start_engine(struct engine *e)
 	e->facts = map_new();
 	e->webhooks = map_new();
 	e->units = map_new();
-	if (!e->units || !e->alerting || !e->values || !e->services || !e->facts || !e->webhooks)
+	e->severities = map_new();
+	if (!e->units || !e->severities || !e->alerting || !e->values || !e->services || !e->facts ||
+		!e->webhooks)
 		return -ENOMEM;
 	e->users = fopen("/etc/passwd", "re");
 	r = open_database(e);
@@ -345,7 +352,7 @@ static int start_engine(struct engine *e)
 	if (r >= 0)
 		r = add_timers(e);
 	if (r < 0)
-		log_error_errno(r, "cannot start from the database");
+		journal_failure(r, "cannot start from the database");
 	return r;
 }
 
@@ -375,7 +382,7 @@ static int reconfigure(struct role *role, const struct config *old)
 	if (r >= 0)
 		r = services_configure(e);
 	if (r < 0)
-		return log_error_errno(r, "cannot take the new configuration");
+		return journal_failure(r, "cannot take the new configuration");
 	webhooks_reconfigured(e);
 	engine_commit(e);
 	return 0;

@@ -3,10 +3,10 @@
  * here anyway is said and left out. */
 #include <string.h>
 
-#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/config/rule.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 static int compile_rule(const struct section *s, struct rule **ret)
 {
@@ -17,7 +17,8 @@ static int compile_rule(const struct section *s, struct rule **ret)
 	if (r == 0)
 		r = rule_new(&source, ret, &why);
 	if (r < 0)
-		log_error("rule %s is not used: %s", section_name(s), why ? why : strerror(-r));
+		journal_write(JOURNAL_RULE_NOT_USED, WITH(.rule = section_name(s)), "rule %s is not used: %s",
+			section_name(s), why ? why : strerror(-r));
 	return r;
 }
 
@@ -61,8 +62,8 @@ static int make_route(const struct section *s, struct route *ret)
 		if (r == 0)
 			route.matcher_count++;
 		else
-			log_error("webhook %s is not used: %s", section_name(s),
-				why ? why : strerror(-r));
+			journal_write(JOURNAL_WEBHOOK_NOT_USED, WITH(.webhook = section_name(s)),
+				"webhook %s is not used: %s", section_name(s), why ? why : strerror(-r));
 	}
 	if (r < 0) {
 		route_done(&route);

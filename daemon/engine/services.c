@@ -2,9 +2,9 @@
 /* What the page calls a service: derived from the values, events and facts of the collectors. */
 #include <string.h>
 
-#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 #define UP "modelwatch_service_up"
 
@@ -29,8 +29,8 @@ static bool has_room(struct engine *e, const char *name)
 		config_find(role_config(e->role), SECTION_SERVICE, name))
 		return true;
 	if (!e->told_services)
-		log_warning("more than %d services: %s and others are not kept", SERVICES_MAX,
-			name);
+		journal_write(JOURNAL_LIMIT, NULL, "more than %d services: %s and others are not kept",
+			SERVICES_MAX, name);
 	e->told_services = true;
 	return false;
 }

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 void trouble_report(struct engine *e, int r)
 {
@@ -20,9 +20,9 @@ void trouble_report(struct engine *e, int r)
 	if (buf_error(&text) < 0 || text_equal(before, text.data ? text.data : ""))
 		return;
 	if (text.data)
-		log_error("%s", text.data);
+		journal_write(JOURNAL_DATABASE_NOT_WRITTEN, NULL, "%s", text.data);
 	else
-		log_notice("the database can be written again");
+		journal_write(JOURNAL_DATABASE_WRITTEN, NULL, "the database can be written again");
 	free(e->trouble);
 	e->trouble = buf_take(&text);
 	e->trouble_of_samples = r == 0;

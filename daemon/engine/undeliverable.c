@@ -3,9 +3,9 @@
  * told of its end. */
 #include <string.h>
 
-#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 static bool is_end(const struct notification *n)
 {
@@ -152,8 +152,8 @@ static void give_up(struct engine *e, struct delivery_entry *d, const char *why)
 	fail(d, why);
 	if (!has_failed(d))
 		return;
-	log_warning("notification %s to webhook %s: %s; given up", n->message_id, n->webhook,
-		n->last_error);
+	journal_write(JOURNAL_NOTIFICATION_GIVEN_UP, WITH(.webhook = n->webhook, .incident = n->incident),
+		"notification %s to webhook %s: %s; given up", n->message_id, n->webhook, n->last_error);
 	answer.text = n->last_error;
 	if (!config_find(role_config(e->role), SECTION_WEBHOOK, n->webhook))
 		return;

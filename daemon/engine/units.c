@@ -2,8 +2,8 @@
 /* What systemd knows of units, as `units` tells it: kept for every `process` that begins. */
 #include <string.h>
 
-#include "daemon/base/log.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 #include "schema/unit.h"
 
 #define UNITS_KEPT_MAX 1024 /* more than `units` watches at one time */
@@ -145,7 +145,7 @@ int units_message(struct peer *p, struct message *m)
 void units_lost(struct engine *e)
 {
 	if (take_known(e, 0) < 0)
-		log_error("out of memory: what systemd knows of units may be old");
+		journal_failure(-ENOMEM, "what systemd knows of units may be old");
 }
 
 int units_send(struct peer *process)

@@ -2,9 +2,9 @@
 /* How each webhook is: how much waits for it, whether it takes anything, and what `doctor` says of it. */
 #include <string.h>
 
-#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/engine/engine.h"
+#include "daemon/journal.h"
 
 #define SHARE_MIN 16 /* of memory's notifications, however many webhooks there are */
 #define NOTIFY_AWAITED (15 * USEC_PER_SEC) /* a new `notify`, after a reload */
@@ -45,7 +45,7 @@ static void name_check(const char *name, struct buf *subject)
 
 static void log_ignorance(const char *name)
 {
-	log_warning("out of memory: doctor does not know how webhook %s is", name);
+	journal_failure(-ENOMEM, "doctor does not know how webhook %s is", name);
 }
 
 /* What `doctor` says of the webhook. */
@@ -163,7 +163,8 @@ void webhook_settled(struct engine *e, const char *name, const struct delivery_a
 	if (w->failed_ms == 0)
 		w->failed_ms = engine_now(e);
 	if (outcome == DELIVERY_DISABLED && !w->disabled) {
-		log_error("webhook %s answered 410: it is disabled until the next reload", name);
+		journal_write(JOURNAL_WEBHOOK_DISABLED, WITH(.webhook = name),
+			"webhook %s answered 410: it is disabled until the next reload", name);
 		w->failed_ms = engine_now(e);
 		w->disabled = true;
 	}

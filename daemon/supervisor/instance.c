@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "daemon/base/log.h"
+#include "daemon/journal.h"
 #include "daemon/sandbox.h"
 
 #define CHANNEL_FD 3
@@ -194,7 +195,8 @@ static void on_closed(struct link *l, int reason, void *userdata)
 	i->link = link_free(i->link);
 	/* A role without its channel is of no use: its end is handled when the process is gone. */
 	if (reason < 0) {
-		log_error_errno(reason, "the channel to role %s failed", i->row->name);
+		journal_write(JOURNAL_ROLE_UNREACHABLE, WITH(.role = i->row->name, .error = reason),
+			"the channel to role %s failed", i->row->name);
 		instance_kill(i, INSTANCE_STOPPING);
 	}
 }
@@ -243,7 +245,8 @@ void instance_send(struct instance *i, struct buf *packet, int fd)
 	if (r >= 0 && i->link)
 		r = link_send(i->link, packet, fd);
 	if (r < 0 && r != -EPIPE) {
-		log_error_errno(r, "cannot speak to role %s", i->row->name);
+		journal_write(JOURNAL_ROLE_UNREACHABLE, WITH(.role = i->row->name, .error = r),
+			"cannot speak to role %s", i->row->name);
 		instance_kill(i, INSTANCE_STOPPING);
 	}
 }

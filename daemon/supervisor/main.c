@@ -9,6 +9,7 @@
 #include "daemon/supervisor/arguments.h"
 #include "daemon/base/log.h"
 #include "daemon/config/config.h"
+#include "daemon/journal.h"
 #include "daemon/paths.h"
 #include "daemon/supervisor/supervisor.h"
 
@@ -20,7 +21,8 @@ static void report(void *userdata, int level, const char *text)
 	if (arguments->check_config)
 		fprintf(stderr, "%s\n", text);
 	else
-		log_message(level, "%s", text);
+		journal_write(level <= LOG_ERR ? JOURNAL_CONFIGURATION_ERROR : JOURNAL_CONFIGURATION_WARNING,
+			NULL, "%s", text);
 }
 
 /* Returns an exit status. */
@@ -35,7 +37,8 @@ static int run(const struct arguments *a, const struct config_paths *paths, stru
 		r = paths_directory(
 			a->runtime_directory, "RUNTIME_DIRECTORY", MW_RUNDIR, &runtime, &why);
 	if (r < 0) {
-		log_error("%s; --state-directory and --runtime-directory name others",
+		journal_write(JOURNAL_START_REFUSED, NULL,
+			"%s; --state-directory and --runtime-directory name others",
 			why ? why : strerror(-r));
 		config_free(config);
 		return EX_UNAVAILABLE;
@@ -69,12 +72,12 @@ int main(int argc, char **argv)
 		return status;
 	r = hide_memory();
 	if (r < 0) {
-		log_error_errno(r, "cannot keep secrets");
+		journal_failure(r, "cannot keep secrets");
 		return EX_SOFTWARE;
 	}
 	r = paths_vendor_rules(&rules);
 	if (r < 0) {
-		log_error_errno(r, "cannot find the vendor rules");
+		journal_failure(r, "cannot find the vendor rules");
 		return EX_SOFTWARE;
 	}
 	paths.file = arguments.config;

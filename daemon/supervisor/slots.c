@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The places of the roles: who starts, takes over, is restarted and ends. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 
 #include "daemon/base/log.h"
+#include "daemon/journal.h"
 #include "daemon/paths.h"
 #include "daemon/supervisor/private.h"
 
@@ -143,24 +145,24 @@ static void on_complained(struct instance *i, int64_t pid, const char *why, void
 
 	if (slot != engine_slot(slot->supervisor) || !other || other == i)
 		return;
-	log_error("role %s (pid %" PRIi64 ") is ended: %s", instance_row(other)->name, pid, why);
+	journal_write(JOURNAL_ROLE_MISBEHAVED, WITH(.role = instance_row(other)->name),
+		"role %s (pid %" PRIi64 ") is ended: %s", instance_row(other)->name, pid, why);
 	instance_kill(other, INSTANCE_STOPPING);
 }
 
 static void log_exit(const struct slot *slot, const struct instance *i, int code, int status)
 {
-	const struct log_field fields[] = {{"MODELWATCH_ROLE", slot->row->name}};
 	const char *signal_name = code == CLD_EXITED ? NULL : sigabbrev_np(status);
+	char how[64];
 
 	if (code == CLD_EXITED)
-		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) exited with status %d",
-			slot->row->name, instance_pid(i), status);
+		snprintf(how, sizeof(how), "exited with status %d", status);
 	else if (signal_name)
-		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) was killed by SIG%s",
-			slot->row->name, instance_pid(i), signal_name);
+		snprintf(how, sizeof(how), "was killed by SIG%s", signal_name);
 	else
-		log_fields(LOG_ERR, fields, 1, "role %s (pid %d) was killed by signal %d",
-			slot->row->name, instance_pid(i), status);
+		snprintf(how, sizeof(how), "was killed by signal %d", status);
+	journal_write(JOURNAL_ROLE_ENDED, WITH(.role = slot->row->name), "role %s (pid %d) %s",
+		slot->row->name, instance_pid(i), how);
 }
 
 static int on_delay(sd_event_source *source, uint64_t now, void *userdata)
@@ -184,7 +186,8 @@ static void restart_later(struct slot *slot, usec_t started)
 		start_slot(slot);
 		return;
 	}
-	log_warning("role %s failed %u times in a row; it is started again in %" PRIu64 " ms",
+	journal_write(JOURNAL_ROLE_DELAYED, WITH(.role = slot->row->name),
+		"role %s failed %u times in a row; it is started again in %" PRIu64 " ms",
 		slot->row->name, slot->restart.failures, delay / USEC_PER_MSEC);
 	r = sd_event_add_time_relative(slot->supervisor->event, &slot->delayed, CLOCK_MONOTONIC,
 		delay, 0, on_delay, slot);
@@ -209,7 +212,8 @@ static void on_exited(struct instance *i, int code, int status, void *userdata)
 	if (!expected || code != CLD_EXITED || status != EXIT_SUCCESS)
 		log_exit(slot, i, code, status);
 	if (i == slot->next) {
-		log_error("the replacement of role %s failed%s", slot->row->name,
+		journal_write(JOURNAL_ROLE_NOT_REPLACED, WITH(.role = slot->row->name),
+			"the replacement of role %s failed%s", slot->row->name,
 			slot->current ? ": the one in force stays until the next reload" : "");
 		keep_current(slot);
 		expected |= slot->current || slot->delayed;
@@ -233,7 +237,8 @@ static int start_instance(struct slot *slot, struct instance **ret)
 	int r = instance_new(slot->supervisor->event, slot->row, slot->program, &ops, slot, &i);
 
 	if (r < 0)
-		return log_error_errno(r, "cannot start role %s", slot->row->name);
+		return journal_write(JOURNAL_ROLE_UNREACHABLE, WITH(.role = slot->row->name, .error = r),
+			"cannot start role %s", slot->row->name);
 	*ret = i;
 	tell_descriptors(slot, i);
 	tell_configuration(slot, i);
@@ -345,7 +350,8 @@ static void check_slot(struct slot *slot, usec_t now)
 	for (size_t p = 0; p < PLACES; p++) {
 		if (!all[p] || !is_overdue(slot, all[p], now))
 			continue;
-		log_error("role %s (pid %d) does not answer: it is killed", slot->row->name,
+		journal_write(JOURNAL_ROLE_HUNG, WITH(.role = slot->row->name),
+			"role %s (pid %d) does not answer: it is killed", slot->row->name,
 			instance_pid(all[p]));
 		instance_kill(all[p], INSTANCE_HUNG);
 		tell_role(slot);

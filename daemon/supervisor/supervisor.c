@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/base/log.h"
+#include "daemon/journal.h"
 #include "daemon/paths.h"
 #include "daemon/sandbox.h"
 #include "daemon/supervisor/private.h"
@@ -22,7 +23,7 @@ static void announce(struct supervisor *s)
 	if (!s->stopping && slots_all_running(s)) {
 		sd_notify(0, "READY=1\nSTATUS=Watching.");
 		if (!s->announced)
-			log_info("ready");
+			journal_write(JOURNAL_READY, NULL, "ready");
 		s->announced = true;
 	}
 }
@@ -40,7 +41,7 @@ void supervisor_changed(struct supervisor *s)
 /* Nothing holds the end up any more, not even what cannot be killed now. */
 static void give_up(struct supervisor *s)
 {
-	log_warning("not everything stopped in time: it is killed");
+	journal_write(JOURNAL_STOP_FORCED, NULL, "not everything stopped in time: it is killed");
 	slots_kill(s);
 	sd_event_exit(s->event, s->status);
 }
@@ -100,7 +101,7 @@ static int on_stop_signal(
 {
 	struct supervisor *s = userdata;
 
-	log_info("stopping");
+	journal_write(JOURNAL_STOPPING, NULL, "stopping");
 	stop(s, EXIT_SUCCESS);
 	return 0;
 }
@@ -110,7 +111,8 @@ static void report_reload(void *userdata, int level, const char *text)
 {
 	struct supervisor *s = userdata;
 
-	log_message(level, "%s", text);
+	journal_write(level <= LOG_ERR ? JOURNAL_CONFIGURATION_ERROR : JOURNAL_CONFIGURATION_WARNING,
+		NULL, "%s", text);
 	if (level <= LOG_ERR && !s->refusal)
 		s->refusal = strdup(text);
 }
@@ -193,9 +195,10 @@ static int on_reload_signal(
 	s->refusal = NULL;
 	r = reload(s);
 	if (r < 0)
-		log_error("the configuration was not reloaded: the old one stays in force");
+		journal_write(JOURNAL_RELOAD_REFUSED, NULL,
+			"the configuration was not reloaded: the old one stays in force");
 	else
-		log_info("configuration reloaded");
+		journal_write(JOURNAL_RELOADED, NULL, "configuration reloaded");
 	keep_result(s, r);
 	announce(s);
 	return 0;
@@ -271,7 +274,7 @@ static int take_resources(struct supervisor *s)
 	r = listeners_open(s->config, s->options->runtime_directory, s->group, NULL, &s->listeners,
 		&why);
 	if (r < 0) {
-		log_error("%s", why ? why : strerror(-r));
+		journal_write(JOURNAL_START_REFUSED, NULL, "%s", why ? why : strerror(-r));
 		return r;
 	}
 	/* Without them the process role sees less, and says so in `modelwatch doctor`. */
@@ -280,7 +283,7 @@ static int take_resources(struct supervisor *s)
 		handed_on |= role_rows[i].capabilities;
 	r = sandbox_limit_capabilities(handed_on);
 	if (r < 0)
-		return log_error_errno(r, "cannot give up capabilities");
+		return journal_failure(r, "cannot give up capabilities");
 	return 0;
 }
 
@@ -315,7 +318,7 @@ int supervisor_run(const struct supervisor_options *options, struct config *conf
 			r = sd_event_loop(s.event);
 		}
 		if (r < 0)
-			log_error_errno(r, "cannot run");
+			journal_failure(r, "cannot run");
 		else
 			status = r;
 	}

@@ -23,7 +23,7 @@ GRANTS_LIBS = libgrants.a libconnector.a libprocfs.a libbase.a
 pkglibexec_PROGRAMS += modelwatch-grant
 modelwatch_grant_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 modelwatch_grant_SOURCES = daemon/grant.c
-modelwatch_grant_LDADD = $(GRANTS_LIBS) $(SYSTEMD_LIBS)
+modelwatch_grant_LDADD = librole.a $(GRANTS_LIBS) $(SYSTEMD_LIBS)
 
 sbin_PROGRAMS += modelwatchd
 modelwatchd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)

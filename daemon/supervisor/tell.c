@@ -2,7 +2,7 @@
 /* What the supervisor tells its roles, and passes to them. */
 #include <sys/socket.h>
 
-#include "daemon/base/log.h"
+#include "daemon/journal.h"
 #include "daemon/supervisor/private.h"
 #include "daemon/supervisor/usage.h"
 
@@ -77,7 +77,8 @@ void tell_connection(struct supervisor *s, struct instance *i)
 	if (!instance_is_running(engine) || !instance_is_running(i) || i == engine)
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-		log_error_errno(-errno, "cannot connect role %s", instance_row(i)->name);
+		journal_write(JOURNAL_ROLE_UNREACHABLE, WITH(.role = instance_row(i)->name, .error = -errno),
+			"cannot connect role %s", instance_row(i)->name);
 		instance_kill(i, INSTANCE_STOPPING);
 		return;
 	}

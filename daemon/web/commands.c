@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "daemon/base/log.h"
+#include "daemon/journal.h"
 
 #define PENDING_MAX   32 /* requests that wait for the engine */
 #define LEAVE_TIMEOUT (CONNECTIONS_LEAVE_TIMEOUT - 200 * USEC_PER_MSEC) /* leaves time to say so */
@@ -112,7 +112,7 @@ void commands_send(
 	if (r < 0) {
 		p->timer = sd_event_source_disable_unref(p->timer);
 		if (r != -ENOTCONN)
-			log_error_errno(r, "cannot hand %s to the engine", q->verb);
+			journal_failure(r, "cannot hand %s to the engine", q->verb);
 		done(userdata, 503, NULL, 0);
 		return;
 	}

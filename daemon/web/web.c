@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/base/log.h"
+#include "daemon/journal.h"
 #include "daemon/trim.h"
 #include "daemon/web/dispatch.h"
 
@@ -64,11 +64,11 @@ static int listen_to_all(struct web *w)
 	while ((fd = role_take_next_descriptor(w->role, "listen:")) >= 0) {
 		r = http_server_listen(w->server, fd);
 		if (r < 0)
-			return log_error_errno(r, "cannot serve a listening socket");
+			return journal_failure(r, "cannot serve a listening socket");
 	}
 	r = sd_event_add_time_relative(role_event(w->role), &w->begin, CLOCK_MONOTONIC, ENGINE_WAIT,
 		USEC_PER_MSEC, on_begin, w);
-	return r < 0 ? log_error_errno(r, "cannot wait for the engine") : 0;
+	return r < 0 ? journal_failure(r, "cannot wait for the engine") : 0;
 }
 
 /* How long it takes at most until what a collector saw can be read. */
@@ -116,7 +116,7 @@ static int start(struct web *w)
 	int r = pages_new(&w->pages, &why);
 
 	if (r < 0)
-		return log_error_errno(r, "cannot read the template %s", why ? why : "");
+		return journal_failure(r, "cannot read the template %s", why ? why : "");
 	r = read_configuration(w);
 	if (r == 0)
 		r = commands_new(w->role, &w->commands);
@@ -127,7 +127,7 @@ static int start(struct web *w)
 			IDLE_AFTER, USEC_PER_SEC, on_idle, w);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(w->idle, SD_EVENT_OFF);
-	return r < 0 ? log_error_errno(r, "cannot start") : listen_to_all(w);
+	return r < 0 ? journal_failure(r, "cannot start") : listen_to_all(w);
 }
 
 static int web_start(struct role *role)

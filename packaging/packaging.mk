@@ -24,6 +24,13 @@ uninstall-local:
 	rm -f '$(DESTDIR)$(systemdsystemunitdir)/modelwatchd.service'
 endif
 
+# What journalctl -x says of our messages. The database that it reads is made anew by
+# `journalctl --update-catalog`: by the packages, or by who installs by hand.
+EXTRA_DIST += packaging/modelwatch.catalog
+if WITH_SYSTEMD_CATALOG
+systemdcatalog_DATA = packaging/modelwatch.catalog
+endif
+
 EXTRA_DIST += packaging/quickstart
 
 # What the quickstart starts on a host without a model server. Run from the source tree, not installed.

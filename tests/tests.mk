@@ -41,7 +41,7 @@ packaging-tests: packages-to-test
 	/usr/bin/python3 -m pytest -p no:cacheprovider -q -rs tests/packaging $(PYTEST_ARGS)
 
 EXTRA_DIST += \
-	tests/run tests/check-layers tests/check-files tests/check-exports tests/fuzz/run \
+	tests/run tests/check-layers tests/check-files tests/check-exports tests/check-journal tests/fuzz/run \
 	tests/unit/random.h \
 	tests/bench/footprint tests/bench/measure.py tests/bench/search-ports tests/bench/time-to-page \
 	tests/browser/chromium.py tests/browser/conftest.py tests/browser/test_pages.py \

@@ -35,10 +35,23 @@ integration: all $(check_PROGRAMS)
 # stand on: the packages, the machines' file systems, and the watched process.
 .PHONY: packages-to-test packaging-tests
 packages-to-test: deb rpm tests/integration/served
+	$(MAKE) -C deb/$(distdir)/build probed-programs
 	'$(srcdir)/tests/packaging/roots' deb/modelwatch_*.deb roots
 packaging-tests: packages-to-test
 	cd '$(abs_top_srcdir)' && BUILD='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 \
 	/usr/bin/python3 -m pytest -p no:cacheprovider -q -rs tests/packaging $(PYTEST_ARGS)
+
+# NAME-probed: what makes NAME and has a sandbox, linked with calls that this has to refuse.
+.PHONY: probed-programs only-programs
+PROBE = tests/packaging/probe.$(OBJEXT)
+probed-programs: $(PROBE)
+	rm -f *-probed
+	$(MAKE) EXEEXT=-probed only-programs \
+		LDFLAGS='$(LDFLAGS) $(PROBE) -Wl,--wrap=sandbox_enter,--wrap=sd_event_loop'
+only-programs: $(sbin_PROGRAMS) $(filter-out modelwatch-grant%,$(pkglibexec_PROGRAMS))
+$(PROBE): $(srcdir)/tests/packaging/probe.c
+	$(MKDIR_P) tests/packaging
+	$(COMPILE) $(SYSTEMD_CFLAGS) -c -o $@ $(srcdir)/tests/packaging/probe.c
 
 EXTRA_DIST += \
 	tests/run tests/check-layers tests/check-files tests/check-exports tests/check-journal tests/fuzz/run \
@@ -61,6 +74,6 @@ EXTRA_DIST += \
 	tests/integration/test_reload.py \
 	tests/integration/test_road.py tests/integration/test_roles.py \
 	tests/integration/test_start_stop.py tests/integration/test_stuck.py tests/integration/test_webhooks.py \
-	tests/packaging/conftest.py tests/packaging/machine.py tests/packaging/roots \
+	tests/packaging/conftest.py tests/packaging/machine.py tests/packaging/probe.c tests/packaging/roots \
 	tests/packaging/test_install.py tests/packaging/test_persons.py \
-	tests/packaging/test_service.py tests/packaging/test_upgrade.py
+	tests/packaging/test_sandbox.py tests/packaging/test_service.py tests/packaging/test_upgrade.py

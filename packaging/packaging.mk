@@ -50,7 +50,7 @@ EXTRA_DIST += packaging/page.png
 
 # Packages of what `make dist` makes, in the folders deb and rpm. PACKAGE_RELEASE tells builds of one
 # version apart.
-EXTRA_DIST += packaging/modelwatch.spec packaging/modelwatch.sysusers packaging/modelwatch.tmpfiles \
+EXTRA_DIST += packaging/modelwatch.spec packaging/rpmlint.toml packaging/modelwatch.sysusers packaging/modelwatch.tmpfiles \
 	packaging/debian/changelog packaging/debian/control packaging/debian/copyright \
 	packaging/debian/modelwatch.postrm packaging/debian/rules packaging/debian/source/format
 PACKAGE_RELEASE = 1

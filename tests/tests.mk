@@ -76,4 +76,4 @@ EXTRA_DIST += \
 	tests/integration/test_start_stop.py tests/integration/test_stuck.py tests/integration/test_webhooks.py \
 	tests/packaging/conftest.py tests/packaging/machine.py tests/packaging/probe.c tests/packaging/roots \
 	tests/packaging/test_install.py tests/packaging/test_persons.py \
-	tests/packaging/test_sandbox.py tests/packaging/test_service.py tests/packaging/test_upgrade.py
+	tests/packaging/test_rpm.py tests/packaging/test_sandbox.py tests/packaging/test_service.py tests/packaging/test_upgrade.py

@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -29,6 +30,19 @@ _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 _CLONE_FS = 0x200  # sched.h
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def later_build(folder, files=()):
+    """The package of a later build, made in FOLDER, with some more (empty) files. Returns its path."""
+    tree, deb = folder / "tree", folder / "modelwatch.deb"
+    subprocess.run(["dpkg-deb", "--raw-extract", str(DEB), str(tree)], check=True)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(re.sub(r"^(Version: .*)$", r"\1+later", control.read_text(), flags=re.M))
+    for file in files:
+        pathlib.Path(f"{tree}{file}").touch()
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(deb)], check=True,
+                   capture_output=True)
+    return deb
 
 
 class CommandFailed(AssertionError):

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From one build to the next, away, back and away for good: what stays and what does not."""
-import pathlib
-import subprocess
-
 import pytest
-from machine import DEB, SERVICE
+from machine import DEB, SERVICE, later_build
 
 from harness.wait import eventually
 
@@ -17,17 +14,7 @@ MARKER = "/usr/share/modelwatch/marker"
 @pytest.fixture(scope="session")
 def successor(tmp_path_factory):
     """The package of a later build, with one more file."""
-    folder = tmp_path_factory.mktemp("successor")
-    tree, deb = folder / "tree", folder / "modelwatch.deb"
-    subprocess.run(["dpkg-deb", "--raw-extract", str(DEB), str(tree)], check=True)
-    control = tree / "DEBIAN" / "control"
-    version = subprocess.run(["dpkg-deb", "-f", str(DEB), "Version"], check=True, capture_output=True,
-                             text=True).stdout.strip()
-    control.write_text(control.read_text().replace(f"Version: {version}\n", f"Version: {version}+later\n"))
-    pathlib.Path(f"{tree}{MARKER}").touch()
-    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(deb)], check=True,
-                   capture_output=True)
-    return deb
+    return later_build(tmp_path_factory.mktemp("successor"), [MARKER])
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ probed-programs: $(PROBE)
 	rm -f *-probed
 	$(MAKE) EXEEXT=-probed only-programs \
 		LDFLAGS='$(LDFLAGS) $(PROBE) -Wl,--wrap=sandbox_enter,--wrap=sd_event_loop'
+CLEANFILES += $(PROBE) *-probed
 only-programs: $(sbin_PROGRAMS) $(filter-out modelwatch-grant%,$(pkglibexec_PROGRAMS))
 $(PROBE): $(srcdir)/tests/packaging/probe.c
 	$(MKDIR_P) tests/packaging

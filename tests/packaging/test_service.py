@@ -68,3 +68,19 @@ def test_crash_is_survived(machine):
     assert machine.wait_incident("llama")["id"] == number
     assert len(machine.incidents()) == 1
     assert "NRestarts=1" in machine.run(f"systemctl show {SERVICE}").stdout
+
+
+def test_journal_explains(bare):
+    """dpkg itself has taken the catalogue in; each message of ours that is explained names its manual page."""
+    bare.run("dpkg -i /root/modelwatch.deb")
+    bare.configure("[service llama]\npid-fiel = /run/llama.pid")
+    bare.run(f"systemctl reload {SERVICE}", check=False)
+    eventually(lambda: "conf:6: " in bare.journal(), "the complaint in the journal")
+    bare.run(f"systemctl stop {SERVICE}")
+    ids = set(bare.run("journalctl --output cat --output-fields MESSAGE_ID -t modelwatchd").stdout.split())
+    known = bare.run("journalctl --list-catalog").stdout
+    assert len(ids) >= 3 and all(i in known for i in ids), ids
+    explained = bare.journal(f"--catalog --unit {SERVICE}")
+    for line in ("Subject: The monitoring of model servers has begun", "Documentation: man:modelwatchd(8)",
+                 "Subject: The configuration has an error", "Documentation: man:modelwatch.conf(5)"):
+        assert f"\u2591\u2591 {line}\n" in explained, explained

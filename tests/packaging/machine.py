@@ -82,7 +82,11 @@ class Machine:
             top = pathlib.Path("/sys/fs/cgroup", hierarchy)
             if (top / "cgroup.procs").exists():
                 cgroup = top / f"modelwatch-test-{os.getpid()}-{id(self):x}"
-                cgroup.mkdir()
+                try:
+                    cgroup.mkdir()
+                except OSError as error:
+                    raise RuntimeError(f"systemd takes a cgroup of its own; root may make none here: {error}"
+                                       ) from error
                 self._cgroups.append(cgroup)
 
     def _enter_cgroups(self):

@@ -18,7 +18,10 @@ noinst_LIBRARIES += libprocess.a
 libprocess_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 libprocess_a_SOURCES = \
 	collectors/process/bounded_read.c collectors/process/bounded_read.h \
+	collectors/process/cgroup.c collectors/process/cgroup.h \
 	collectors/process/collector.c collectors/process/collector.h \
+	collectors/process/container.c collectors/process/container.h \
+	collectors/process/container_names.c collectors/process/container_names.h \
 	collectors/process/doctor.c collectors/process/doctor.h \
 	collectors/process/events.c collectors/process/events.h \
 	collectors/process/exits.c collectors/process/exits.h \
@@ -38,8 +41,12 @@ libprocess_a_SOURCES = \
 	collectors/process/search_servers.c \
 	collectors/process/series.def \
 	collectors/process/service.c collectors/process/service.h \
+	collectors/process/stops.c collectors/process/stops.h \
 	collectors/process/stuck.c collectors/process/stuck.h \
 	collectors/process/tell.c collectors/process/tell.h \
+	collectors/process/unit_search.c collectors/process/unit_search.h \
+	collectors/process/unit_words.c collectors/process/unit_words.h \
+	collectors/process/units.c collectors/process/units.h \
 	collectors/process/unseen.c collectors/process/unseen.h \
 	collectors/process/wanted.c collectors/process/wanted.h \
 	collectors/process/watch.c collectors/process/watch.h
@@ -66,6 +73,8 @@ COLLECTOR_TESTS = \
 	tests/unit/test-collector-ports \
 	tests/unit/test-collector-search \
 	tests/unit/test-collector-stuck \
+	tests/unit/test-collector-units \
+	tests/unit/test-container \
 	tests/unit/test-connector \
 	tests/unit/test-discovery \
 	tests/unit/test-exits \
@@ -106,6 +115,14 @@ tests_unit_test_collector_search_SOURCES = \
 	tests/unit/test-collector-search.c tests/unit/collector-fixture.c
 tests_unit_test_collector_search_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_search_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_units_SOURCES = \
+	tests/unit/test-collector-units.c tests/unit/collector-fixture.c
+tests_unit_test_collector_units_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_units_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_container_SOURCES = \
+	tests/unit/test-container.c tests/unit/collector-fixture.c
+tests_unit_test_container_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_container_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_stuck_SOURCES = \
 	tests/unit/test-collector-stuck.c tests/unit/collector-fixture.c
 tests_unit_test_collector_stuck_CFLAGS = $(tests_unit_test_collector_CFLAGS)

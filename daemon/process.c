@@ -327,6 +327,20 @@ static int begin(struct process_role *p, const void *bytes, size_t size)
 	return r;
 }
 
+static int take_unit(struct process_role *p, struct message *m)
+{
+	size_t size;
+	const void *bytes = message_bytes(m, &size);
+	struct unit_state u;
+	int r = unit_state_read(bytes, size, &u);
+
+	if (r < 0)
+		return r;
+	r = collector_take_unit(p->collector, &u);
+	unit_state_done(&u);
+	return r;
+}
+
 static int on_message(struct role *role, struct message *m)
 {
 	struct process_role *p = role_userdata(role);
@@ -337,6 +351,11 @@ static int on_message(struct role *role, struct message *m)
 	case MESSAGE_KNOWN:
 		bytes = message_bytes(m, &size);
 		return p->started ? repeat(p) : begin(p, bytes, size);
+	case MESSAGE_UNIT:
+		return take_unit(p, m);
+	case MESSAGE_UNITS:
+		collector_take_units(p->collector, message_u64(m) > 0);
+		return 0;
 	case MESSAGE_DONE:
 		acknowledge(p, message_u64(m));
 		return 0;

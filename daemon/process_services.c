@@ -7,6 +7,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/num.h"
+#include "schema/unit.h"
 
 /* "a or b" */
 static char *write_names(const char *const *names, size_t count)
@@ -40,7 +41,7 @@ static int read_users(const struct section *s, struct service_match *m, char **r
 	}
 	if (count == 0 || m->user_count > 0)
 		return 0;
-	m->unsupported = true;
+	m->impossible = true;
 	*ret_none = write_names(names, count);
 	return *ret_none ? 0 : -ENOMEM;
 }
@@ -63,20 +64,41 @@ static int read_ports(const struct section *s, struct service_match *m)
 	return 0;
 }
 
+static int read_units(const struct section *s, struct service_match *m)
+{
+	size_t count;
+	const char *const *given = section_list(s, OPTION_SERVICE_UNIT, &count);
+	const char **units = calloc(count + 1, sizeof(*units));
+
+	if (!units)
+		return -ENOMEM;
+	m->units = units;
+	while (m->unit_count < count) {
+		units[m->unit_count] = unit_name_complete(given[m->unit_count]);
+		if (!units[m->unit_count++])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int read_service(const struct section *s, struct service_match *m, char **ret_no_users)
 {
 	int r;
 
 	*m = (struct service_match){.name = section_name(s),
 		.expected = section_bool(s, OPTION_SERVICE_EXPECTED),
-		.unsupported = section_has(s, OPTION_SERVICE_UNIT) ||
-			       section_has(s, OPTION_SERVICE_CONTAINER)};
+		.expected_by_unit = section_has(s, OPTION_SERVICE_UNIT) &&
+				    !section_has(s, OPTION_SERVICE_EXPECTED),
+		.stop_grace = section_duration(s, OPTION_SERVICE_STOP_GRACE)};
 	m->executables = section_list(s, OPTION_SERVICE_EXECUTABLE, &m->executable_count);
 	m->command_lines = section_list(s, OPTION_SERVICE_COMMAND_LINE, &m->command_line_count);
 	m->cgroups = section_list(s, OPTION_SERVICE_CGROUP, &m->cgroup_count);
+	m->containers = section_list(s, OPTION_SERVICE_CONTAINER, &m->container_count);
 	m->pid_files = section_list(s, OPTION_SERVICE_PID_FILE, &m->pid_file_count);
 	r = read_users(s, m, ret_no_users);
-	return r < 0 ? r : read_ports(s, m);
+	if (r == 0)
+		r = read_ports(s, m);
+	return r < 0 ? r : read_units(s, m);
 }
 
 int watched_services_read(const struct config *c, struct watched_services *ret)
@@ -103,6 +125,9 @@ void watched_services_done(struct watched_services *w)
 	for (size_t i = 0; i < w->count; i++) {
 		free((uid_t *) (uintptr_t) w->items[i].users);
 		free((uint16_t *) (uintptr_t) w->items[i].ports);
+		for (size_t n = 0; n < w->items[i].unit_count; n++)
+			free((char *) (uintptr_t) w->items[i].units[n]);
+		free((char **) (uintptr_t) w->items[i].units);
 		free(w->no_users[i]);
 	}
 	free(w->items);

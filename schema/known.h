@@ -17,7 +17,7 @@ struct known_process {
 	char *command_line; /* as in struct event */
 };
 struct known_value {
-	struct series series; /* a modelwatch_service_* counter, or modelwatch_service_up */
+	struct series series; /* a modelwatch_service_* counter, modelwatch_service_up or _stopped */
 	double value;
 };
 struct known {

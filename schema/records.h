@@ -127,6 +127,10 @@ struct role_record {
 	int64_t restarts;
 };
 
+/* Of the topic "service", under the key SERVICE_ABSENCE: that it is not there is no trouble. */
+#define SERVICE_ABSENCE	      "absence"
+#define SERVICE_NOT_EXPECTED  "not expected"
+#define SERVICE_ASKED_TO_STOP "asked for" /* of systemd, a short time ago */
 struct fact {
 	char *role, *topic, *subject, *key, *value;
 };

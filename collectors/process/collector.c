@@ -177,7 +177,7 @@ static unsigned wanted_identity(const struct collector_options *o)
 
 		parts |= (m->executable_count > 0 ? IDENTITY_EXECUTABLE : 0U) |
 			 (m->command_line_count > 0 ? IDENTITY_ARGUMENTS : 0U) |
-			 (m->cgroup_count > 0 ? IDENTITY_CGROUPS : 0U) |
+			 (m->cgroup_count > 0 || m->container_count > 0 ? IDENTITY_CGROUPS : 0U) |
 			 (m->user_count > 0 ? IDENTITY_USER : 0U) |
 			 (m->port_count > 0 ? IDENTITY_FILES : 0U);
 	}
@@ -215,9 +215,13 @@ int collector_new(sd_event *event, const struct sink *sink, const struct collect
 	c->processes = map_new();
 	c->services = map_new();
 	c->names = map_new();
+	c->units = map_new();
+	c->container_names = map_new();
 	r = c->root < 0 ? -errno : bounded_reader_new(c->root, &c->reader);
 	if (r == 0)
-		r = c->processes && c->services && c->names ? 0 : -ENOMEM;
+		r = c->processes && c->services && c->names && c->units && c->container_names
+			    ? 0
+			    : -ENOMEM;
 	if (r == 0)
 		r = read_boot(c);
 	if (r < 0) {
@@ -240,6 +244,8 @@ struct collector *collector_free(struct collector *c)
 	map_free(c->processes, process_free);
 	map_free(c->services, service_free);
 	map_free(c->names, NULL);
+	map_free(c->units, known_unit_free);
+	map_free(c->container_names, free);
 	bounded_reader_free(c->reader);
 	free(c->told_stuck);
 	close_fd(&c->root);
@@ -297,6 +303,7 @@ int collector_start(struct collector *c, const struct known *known)
 		r = resume_discovered(c, known);
 	if (r < 0)
 		return r;
+	c->started = true;
 	doctor_rights(c);
 	if (c->sees_all)
 		c->identity &= ~(unsigned) IDENTITY_FILES;

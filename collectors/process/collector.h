@@ -13,6 +13,7 @@
 #include "daemon/base/clock.h"
 #include "schema/known.h"
 #include "schema/sink.h"
+#include "schema/unit.h"
 
 #define COLLECTOR_EVENTS    "process-events"  /* what `doctor` says of the rights to hear of processes */
 #define COLLECTOR_DETAILS   "process-details" /* ...and to look into them */
@@ -41,6 +42,11 @@ struct collector *collector_free(struct collector *c);
 
 /* Goes on from what the engine remembers, and collects from now on. 0 or -errno. */
 int collector_start(struct collector *c, const struct known *known);
+
+/* What systemd says of a unit that services are; also before collector_start(). 0 or -ENOMEM. */
+int collector_take_unit(struct collector *c, const struct unit_state *u);
+/* KNOWN: all units were told as they are. Else what was told may be old. */
+void collector_take_units(struct collector *c, bool known);
 
 /* Repeats every main process as started, for an engine that lost its memory; one that knows them
  * ignores it. */

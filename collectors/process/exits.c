@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "collectors/process/unit_words.h"
 #include "daemon/base/text.h"
 
 static const char *const names[EXIT_REASONS] = {
@@ -38,6 +39,8 @@ enum exit_reason exit_classify(const struct exit_facts *f)
 		return EXIT_UNOBSERVED;
 	if (!f->has_status)
 		return EXIT_UNKNOWN;
+	if (f->stopped)
+		return EXIT_STOPPED;
 	if (WIFEXITED(f->status))
 		return EXIT_EXITED;
 	if (WCOREDUMP(f->status))
@@ -57,11 +60,30 @@ static void put_signal(struct buf *b, int number)
 		buf_printf(b, "signal %d", number);
 }
 
+static void put_exit(const struct exit_facts *f, struct buf *b)
+{
+	buf_add_string(b, "exited with ");
+	if (f->of_unit)
+		unit_put_status(WEXITSTATUS(f->status), b);
+	else
+		buf_printf(b, "status %d", WEXITSTATUS(f->status));
+}
+
+static void put_stop(const struct exit_facts *f, struct buf *b)
+{
+	if (WIFEXITED(f->status)) {
+		buf_printf(b, "stopped by systemd with status %d", WEXITSTATUS(f->status));
+		return;
+	}
+	buf_add_string(b, "stopped by systemd by ");
+	put_signal(b, WTERMSIG(f->status));
+}
+
 void exit_phrase(const struct exit_facts *f, struct buf *b)
 {
 	switch (exit_classify(f)) {
 	case EXIT_EXITED:
-		buf_printf(b, "exited with status %d", WEXITSTATUS(f->status));
+		put_exit(f, b);
 		break;
 	case EXIT_CORE_DUMPED:
 		buf_add_string(b, "dumped core on ");
@@ -71,6 +93,9 @@ void exit_phrase(const struct exit_facts *f, struct buf *b)
 		buf_add_string(b, f->out_of_memory == MEMORY_OUT
 					  ? "killed by SIGKILL (out of memory)"
 					  : "killed by SIGKILL (most likely out of memory)");
+		break;
+	case EXIT_STOPPED:
+		put_stop(f, b);
 		break;
 	case EXIT_UNOBSERVED:
 		buf_add_string(b, "gone while nobody was looking");

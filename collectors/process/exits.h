@@ -35,6 +35,8 @@ enum out_of_memory {
 /* What is known of an end. */
 struct exit_facts {
 	bool observed;	/* we were there */
+	bool of_unit;	/* systemd started it, */
+	bool stopped;	/* and was asked to stop it */
 	bool has_status;
 	int status;	/* as wait(2) gives it */
 	enum out_of_memory out_of_memory;

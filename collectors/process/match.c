@@ -72,6 +72,14 @@ static bool match_cgroups(const struct service_match *m, const struct match_subj
 	return false;
 }
 
+static bool match_containers(const struct service_match *m, const struct match_subject *p)
+{
+	for (size_t i = 0; i < m->container_count; i++)
+		if (p->is_in(p->userdata, m->containers[i], p))
+			return true;
+	return m->container_count == 0;
+}
+
 static bool match_user(const struct service_match *m, uid_t user)
 {
 	for (size_t i = 0; i < m->user_count; i++)
@@ -83,15 +91,17 @@ static bool match_user(const struct service_match *m, uid_t user)
 static bool has_key(const struct service_match *m)
 {
 	return m->executable_count > 0 || m->command_line_count > 0 || m->cgroup_count > 0 ||
-	       m->user_count > 0 || m->port_count > 0 || m->pid_file_count > 0;
+	       m->user_count > 0 || m->port_count > 0 || m->pid_file_count > 0 ||
+	       m->unit_count > 0 || m->container_count > 0;
 }
 
 enum match_answer match_process(const struct service_match *m, const struct match_subject *p)
 {
 	bool executable = match_executable(m, p->executable);
 
-	if (m->unsupported || !has_key(m) || !match_user(m, p->user) || !match_cgroups(m, p) ||
-		!match_globs(m->command_lines, m->command_line_count, p->command_line))
+	if (m->impossible || !has_key(m) || !match_user(m, p->user) || !match_cgroups(m, p) ||
+		!match_globs(m->command_lines, m->command_line_count, p->command_line) ||
+		!match_containers(m, p))
 		return MATCH_NO;
 	if (!executable && !p->executable_denied)
 		return MATCH_NO;

@@ -10,25 +10,33 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/base/clock.h"
+
 #define MATCH_PATH_MAX	4096 /* bytes of a path of an executable */
 
 /* A configured service. The strings belong to the configuration. */
 struct service_match {
 	const char *name;
 	bool expected;
+	bool expected_by_unit; /* unless its units are known to be not enabled */
+	const char *const *units; /* complete names, and globs (schema/unit.h) */
+	size_t unit_count;
+	usec_t stop_grace; /* how long it may be down that systemd was asked to stop */
 	const char *const *executables;
 	size_t executable_count;
 	const char *const *command_lines;
 	size_t command_line_count;
 	const char *const *cgroups;
 	size_t cgroup_count;
+	const char *const *containers; /* names, and beginnings of ids (container.h) */
+	size_t container_count;
 	const char *const *pid_files;
 	size_t pid_file_count;
 	const uint16_t *ports;
 	size_t port_count;
 	const uid_t *users;
 	size_t user_count;
-	bool unsupported; /* unit or container: nothing here can tell */
+	bool impossible; /* there is nobody that it could be */
 };
 
 /* What a process shows of itself. */
@@ -40,6 +48,9 @@ struct match_subject {
 	const char *command_line; /* arguments joined by blanks */
 	const char *cgroups;	  /* the text of /proc/PID/cgroup */
 	size_t cgroups_size;
+	/* True where it is in the container. */
+	bool (*is_in)(void *userdata, const char *container, const struct match_subject *p);
+	void *userdata;
 };
 
 enum match_answer {
@@ -48,7 +59,7 @@ enum match_answer {
 	MATCH_UNSEEN, /* every key that can be judged holds, but there is one that we lack the right for */
 };
 
-/* Whether every key but listen-port and pid-file holds. Without any key nothing matches. */
+/* Whether every key but unit, listen-port and pid-file holds. Without any key nothing matches. */
 enum match_answer match_process(const struct service_match *m, const struct match_subject *p);
 
 /* True where the cgroup PATH, which begins with a slash, is PREFIX or lies beneath it, by whole

@@ -11,6 +11,7 @@
 #include "collectors/process/search.h"
 #include "collectors/process/service.h"
 #include "collectors/process/tell.h"
+#include "collectors/process/unit_search.h"
 
 #define LOOK_EVERY   (5 * USEC_PER_SEC)
 #define TURN_MAX     (20 * USEC_PER_MSEC)
@@ -27,6 +28,13 @@ void missing_begin(struct service *s)
 	s->absence = (struct absence){0};
 	if (!s->collector->missing_going)
 		s->collector->missing_due = 0;
+}
+
+void missing_begin_because(struct service *s, const char *why)
+{
+	s->missing = true;
+	s->absence = (struct absence){.tellings = 1};
+	tell_missing_because(s, why);
 }
 
 /* The configured service of that number, if the round looks for a reason and it is missing still. */
@@ -86,8 +94,8 @@ static void look_at_ports(struct process *p, struct socket_tables *tables)
 /* True where its ports are to be looked at. */
 static bool judge(struct service *s, const struct process *p, const struct identity *i)
 {
-	if (!is_taken(s, p) || s->match->pid_file_count > 0 ||
-		search_judge(s->match, i) != MATCH_YES)
+	if (!is_taken(s, p) || s->match->pid_file_count > 0 || units_has(s) ||
+		search_judge(s->collector, s->match, i) != MATCH_YES)
 		return false;
 	if (s->match->port_count > 0)
 		s->absence.judged = p->pid;
@@ -132,13 +140,39 @@ static void look_by_pid_file(struct service *s)
 	}
 }
 
-static size_t count_overlooked(const struct service *s)
+static void look_at_named(void *userdata, pid_t pid)
+{
+	struct service *s = userdata;
+	struct process *p = scan_find(s->collector, pid);
+
+	if (p && is_taken(s, p) && search_matches(s, p, false))
+		note_taken(s, p);
+}
+
+static void count_named(void *userdata, pid_t pid)
+{
+	struct service *s = userdata;
+	const struct process *p = scan_find(s->collector, pid);
+
+	s->absence.unread += p && !p->service && p->unread;
+}
+
+static size_t count_unread_of_units(struct service *s)
+{
+	s->absence.unread = 0;
+	unit_search_each(s, count_named, s);
+	return s->absence.unread;
+}
+
+static size_t count_overlooked(struct service *s)
 {
 	const struct service_match *m = s->match;
 	const struct process *p;
 	size_t position = 0, count = 0;
 	pid_t pid;
 
+	if (units_has(s))
+		return count_unread_of_units(s);
 	for (size_t i = 0; i < m->pid_file_count; i++) {
 		if (search_read_pid_file(m->pid_files[i], &pid) < 0)
 			continue;
@@ -205,7 +239,10 @@ static void end_round(struct collector *c, usec_t now)
 		struct service *s = asked(c, i);
 
 		if (s) {
-			look_by_pid_file(s);
+			if (units_has(s))
+				unit_search_each(s, look_at_named, s);
+			else
+				look_by_pid_file(s);
 			tell_if_news(s, now);
 		} else if (service_get(c, c->options.services[i].name)->missing)
 			c->missing_due = now;

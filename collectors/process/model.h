@@ -14,6 +14,7 @@
 #include "collectors/process/exits.h"
 #include "collectors/process/proc_reader.h"
 #include "collectors/process/proc_sockets.h"
+#include "collectors/process/units.h"
 #include "daemon/base/map.h"
 
 #define TABLE_PROCESSES_MAX 65536 /* processes of the host that are kept in mind */
@@ -51,6 +52,7 @@ enum network {
 struct absence {
 	bool asked;		    /* the round under way looks for a reason */
 	pid_t judged;		    /* it matches, but for its port, which is looked at just now */
+	size_t unread;		    /* named by its units, and could not be looked at */
 	pid_t found;		    /* in this round: it matches, but is another service's; 0 for none */
 	unsigned tellings;	    /* since it is missing */
 	const struct service *taken; /* as told: a process of that one matches. Configured: it stays */
@@ -72,6 +74,10 @@ struct service {
 	bool ended;	    /* told to be over; up has no value */
 	bool missing;	    /* it should be there; nobody was seen since that was found out */
 	struct absence absence;
+	bool stopped;	    /* it is down because systemd was asked to stop or restart it, */
+	usec_t stopped_at;  /* monotonic: since then */
+	struct unit_telling units; /* what was told of its units */
+	const char *told_absence; /* static; NULL for nothing */
 	bool unseen;	    /* told to be perhaps there, where we lack the rights to see */
 	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
 	usec_t down_since;  /* monotonic */
@@ -110,6 +116,8 @@ struct process_watch {
 	int status;
 	bool permitted; /* its exit status will be shown to us when it is a zombie */
 	uint64_t lived; /* clock ticks since boot: when it lived for sure */
+	sd_event_source *word; /* it ended: systemd may yet say that it was asked to stop it, */
+	int end_status;	       /* and so it ended */
 };
 
 /* Of memory.c: what its cgroup says of kills for lack of memory. */
@@ -189,6 +197,11 @@ struct collector {
 	struct bounded_reader *reader;
 	struct map *processes; /* pid -> struct process */
 	struct map *services;  /* name -> struct service */
+	struct map *units;     /* name -> struct known_unit */
+	bool units_known;      /* all were told as they are */
+	unsigned ends_waiting; /* ends of main processes that wait for systemd's word */
+	bool started;	       /* collector_start() was called */
+	struct map *container_names; /* id -> name, of those that were asked for */
 	struct map *names;     /* that discovered services ever had, to themselves */
 	unsigned identity;     /* enum identity_part: what services and discovery look at */
 	pid_t *executed;       /* told by the connector, not looked at yet */

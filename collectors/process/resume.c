@@ -27,7 +27,10 @@ void resume_value(struct collector *c, const struct known_value *v)
 	if (!s || !metric || !(v->value >= 0 && v->value < COUNTER_MAX))
 		return;
 	count = (uint64_t) v->value;
-	if (text_equal(metric, "up")) {
+	if (text_equal(metric, "stopped")) {
+		s->stopped = v->value > 0;
+		s->stopped_at = clock_monotonic();
+	} else if (text_equal(metric, "up")) {
 		s->was_up = true;
 		if (v->value <= 0)
 			s->down_since = clock_monotonic();
@@ -58,7 +61,7 @@ void resume_owed(struct collector *c)
 		uint64_t exits = 0;
 
 		for (size_t i = 0; i < EXIT_REASONS; i++)
-			exits += s->exits[i];
+			exits += i == EXIT_STOPPED ? 0 : s->exits[i];
 		/* How many ended together is not known any more. */
 		s->owed = s->down_since > 0 && exits > s->restarts;
 	}
@@ -225,7 +228,7 @@ static bool is_found_by(struct service *s, pid_t pid, const struct identity *i)
  * that the process shows. */
 static bool shows_title(struct service *s, pid_t pid, const char *command_line, struct identity *i)
 {
-	return search_judge(s->match, i) == MATCH_NO &&
+	return search_judge(s->collector, s->match, i) == MATCH_NO &&
 	       text_replace(&i->command_line, command_line) == 0 && is_found_by(s, pid, i);
 }
 
@@ -250,12 +253,22 @@ static bool resume_titled(struct service *s, const struct known_process *known,
 	return true;
 }
 
+/* Until systemd can be asked what was a unit's is. */
+static void resume_unit(
+	struct service *s, const struct known_process *known, const struct proc_stat *stat)
+{
+	if (keep(s, known, stat))
+		set_unjudged(s->collector, stat->pid, true);
+}
+
 void resume_judge(struct process *p)
 {
 	struct service *s = p->service;
 	struct identity i;
 	bool stays;
 
+	if (units_has(s) && !s->collector->units_known)
+		return;
 	if (proc_read_identity(s->collector->reader, p->pid, s->collector->identity, &i) < 0)
 		return;
 	p->unjudged = false;
@@ -288,7 +301,9 @@ void resume_living(struct collector *c)
 			continue;
 		if (s->match) {
 			s->survivors++;
-			if (may_show_title(&known->processes[i], &stat))
+			if (units_has(s))
+				resume_unit(s, &known->processes[i], &stat);
+			else if (may_show_title(&known->processes[i], &stat))
 				resume_titled(s, &known->processes[i], &stat, false);
 		} else if (!resume_server(s, &known->processes[i], &stat)) {
 			if (s->mains == 0)

@@ -8,6 +8,7 @@
 
 #include "collectors/process/doctor.h"
 #include "collectors/process/scan.h"
+#include "collectors/process/stops.h"
 #include "collectors/process/tell.h"
 
 #define PSS_EVERY  USEC_PER_MIN /* reading it holds the server's memory lock: at most so often */
@@ -356,6 +357,9 @@ static void sample_service(struct service *s, const struct sums *sums, bool slow
 		return;
 	if (!s->ended)
 		tell(s, SERIES_UP, s->mains > 0);
+	if (units_has(s))
+		tell(s, SERIES_STOPPED, stops_hold(s, clock_monotonic()));
+	tell_absence(s);
 	tell(s, SERIES_PROCESSES, s->members);
 	tell_counters(s, sums);
 	tell_gauges(s, sums, slow);

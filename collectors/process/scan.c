@@ -74,7 +74,7 @@ struct service *scan_find_service(struct collector *c, const struct identity *i)
 	for (size_t n = 0; n < c->options.service_count; n++) {
 		const struct service_match *m = &c->options.services[n];
 
-		if (!search_is_needed(m) && search_judge(m, i) == MATCH_YES)
+		if (!search_is_needed(m) && search_judge(c, m, i) == MATCH_YES)
 			return service_get(c, m->name);
 	}
 	return NULL;
@@ -150,7 +150,7 @@ static bool has_changed(struct process *p, bool told)
 	if (!is_alive(p, &stat) || !has_executed(p, &stat, told) ||
 		proc_read_identity(c->reader, p->pid, c->identity | TOLD_IDENTITY, &i) < 0)
 		return false;
-	answer = search_judge(p->service->match, &i);
+	answer = search_judge(c, p->service->match, &i);
 	changed = answer == MATCH_NO &&
 		  (!(c->identity & IDENTITY_EXECUTABLE) || *i.executable) &&
 		  (!(c->identity & IDENTITY_ARGUMENTS) || *i.command_line) && is_alive(p, &after);

@@ -10,11 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collectors/process/container_names.h"
 #include "collectors/process/doctor.h"
 #include "collectors/process/pace.h"
 #include "collectors/process/proc_sockets.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/service.h"
+#include "collectors/process/unit_search.h"
 #include "daemon/base/file.h"
 #include "daemon/base/num.h"
 #include "daemon/base/text.h"
@@ -29,10 +31,16 @@
 
 bool search_is_needed(const struct service_match *m)
 {
-	return m->port_count > 0 || m->pid_file_count > 0;
+	return m->port_count > 0 || m->pid_file_count > 0 || m->unit_count > 0;
 }
 
-enum match_answer search_judge(const struct service_match *m, const struct identity *i)
+static bool is_in(void *userdata, const char *container, const struct match_subject *p)
+{
+	return container_names_match(userdata, container, p->cgroups, p->cgroups_size);
+}
+
+enum match_answer search_judge(
+	struct collector *c, const struct service_match *m, const struct identity *i)
 {
 	struct match_subject subject = {.user = i->user,
 		.executable = i->executable,
@@ -40,7 +48,9 @@ enum match_answer search_judge(const struct service_match *m, const struct ident
 		.files_denied = i->files_denied,
 		.command_line = i->command_line,
 		.cgroups = i->cgroups.data ? i->cgroups.data : "",
-		.cgroups_size = i->cgroups.size};
+		.cgroups_size = i->cgroups.size,
+		.is_in = is_in,
+		.userdata = c};
 
 	return match_process(m, &subject);
 }
@@ -143,7 +153,7 @@ bool search_matches(struct service *s, struct process *p, bool listening)
 
 	if (proc_read_identity(p->collector->reader, p->pid, p->collector->identity, &i) < 0)
 		return false;
-	matching = search_judge(s->match, &i) == MATCH_YES &&
+	matching = search_judge(s->collector, s->match, &i) == MATCH_YES &&
 		   (listening || s->match->port_count == 0 ||
 			   listens(p->collector, p->pid, s->match));
 	identity_done(&i);
@@ -164,7 +174,8 @@ bool search_finds(struct service *s, pid_t pid, const struct identity *i)
 {
 	const struct service_match *m = s->match;
 
-	return search_is_needed(m) && search_judge(m, i) == MATCH_YES && is_in_pid_file(m, pid) &&
+	return search_is_needed(m) && search_judge(s->collector, m, i) == MATCH_YES &&
+	       (!units_has(s) || unit_search_names(s, pid)) && is_in_pid_file(m, pid) &&
 	       (m->port_count == 0 || listens(s->collector, pid, m));
 }
 
@@ -207,7 +218,7 @@ static void search_pid_files(struct service *s)
 
 bool search_by_port(const struct service *s)
 {
-	return s->match && !s->match->unsupported && s->match->pid_file_count == 0 &&
+	return s->match && !s->match->impossible && s->match->pid_file_count == 0 && !units_has(s) &&
 	       s->match->port_count > 0;
 }
 
@@ -220,7 +231,9 @@ static struct turn turn_begin(struct collector *c, usec_t length)
 
 void search_service(struct service *s)
 {
-	if (s->match->pid_file_count > 0 && !s->match->unsupported)
+	if (units_has(s) && !s->match->impossible)
+		unit_search(s);
+	else if (s->match->pid_file_count > 0 && !s->match->impossible)
 		search_pid_files(s);
 	else if (search_by_port(s)) {
 		struct turn t = turn_begin(s->collector, TURN_AT_ONCE);
@@ -275,7 +288,7 @@ void search_all(struct collector *c)
 	size_t position = 0;
 
 	while ((s = map_next(c->services, &position, NULL, NULL)))
-		if (s->match && s->match->pid_file_count > 0)
+		if (s->match && (s->match->pid_file_count > 0 || units_has(s)))
 			search_service(s);
 	if (c->search_due == 0)
 		search_turn(c, TURN_FIRST);

@@ -7,8 +7,9 @@
 
 #include "collectors/process/model.h"
 
-/* Whether all keys of a service but listen-port and pid-file tell about a process. */
-enum match_answer search_judge(const struct service_match *m, const struct identity *i);
+/* Whether all keys of a service but unit, listen-port and pid-file tell about a process. */
+enum match_answer search_judge(
+	struct collector *c, const struct service_match *m, const struct identity *i);
 /* A pid file may be anything that its service made of it, a pipe without a writer too: 0, -errno of opening
  * or reading it, or -EBADMSG where it is no regular file with a number in it. */
 int search_read_pid_file(const char *path, pid_t *ret);

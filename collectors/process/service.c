@@ -14,6 +14,7 @@
 #include "collectors/process/sample.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
+#include "collectors/process/stops.h"
 #include "collectors/process/tell.h"
 #include "collectors/process/unseen.h"
 #include "collectors/process/watch.h"
@@ -68,8 +69,16 @@ void service_free(void *service)
 {
 	struct service *s = service;
 
+	unit_telling_done(&s->units);
 	free(s->name);
 	free(s);
+}
+
+bool service_is_expected(const struct service *s)
+{
+	if (!s->match)
+		return false;
+	return s->match->expected && (!s->match->expected_by_unit || units_are_enabled(s));
 }
 
 static usec_t running_for(const struct process *p)
@@ -96,7 +105,7 @@ static void begin_main(struct service *s, struct process *p)
 		s->restarts++;
 	}
 	s->was_up = true;
-	s->ended = s->missing = false;
+	s->ended = s->missing = s->stopped = false;
 	s->fresh = true;
 	s->down_since = 0;
 	if (s->unseen)
@@ -182,6 +191,12 @@ void service_confirm(struct process *p)
 		begin_main(s, p);
 }
 
+void service_promote(struct process *p)
+{
+	p->matched = true;
+	begin_main(p->service, p);
+}
+
 /* What was found some time ago may not hold any more. */
 static void search_anew(struct service *s)
 {
@@ -253,32 +268,27 @@ static bool adopt_successors(struct service *s)
 	return s->mains > before;
 }
 
-/* Whoever takes the place of P. The children of one that failed most often die with it: only those that
- * live on for a while are the service now, but another one may have come to take its place before. */
-static void find_successor(struct service *s, const struct process *p, const int *status)
+/* Whoever takes the place of P: true where somebody has by now. The children of one that failed most often
+ * die with it: only those that live on for a while are the service now, but another one may have come to take
+ * its place before. */
+static bool find_successor(struct service *s, const struct process *p, const int *status)
 {
 	unsigned before = s->mains;
 
-	if (status && *status == 0) {
-		if (!adopt_successors(s))
-			s->owed++;
-		return;
-	}
+	if (status && *status == 0)
+		return adopt_successors(s);
 	s->crash = (struct crash){p->pid, p->parent, p->group, p->session, p->watch.lived};
 	s->orphans_due = clock_monotonic() + s->collector->options.orphan_wait;
 	if (s->match)
 		search_service(s);
-	if (s->mains == before)
-		s->owed++;
+	return s->mains > before;
 }
 
 /* True where nobody needs to know that it is down: it was not expected and ended in order. */
 static bool ends_quietly(const struct service *s, const struct exit_facts *f)
 {
-	bool expected = s->match && s->match->expected;
-
-	return !expected && s->mains == 0 && f->has_status && WIFEXITED(f->status) &&
-	       WEXITSTATUS(f->status) == 0;
+	return !service_is_expected(s) && !f->stopped && s->mains == 0 && f->has_status &&
+	       WIFEXITED(f->status) && WEXITSTATUS(f->status) == 0;
 }
 
 static void count_exit(struct service *s, const struct exit_facts *f)
@@ -287,6 +297,8 @@ static void count_exit(struct service *s, const struct exit_facts *f)
 
 	s->exits[reason]++;
 	s->oom_kills += reason == EXIT_OOM;
+	s->stopped = f->stopped && s->mains == 0;
+	s->stopped_at = clock_monotonic();
 	/* A discovered one that was taken over meanwhile is over for good. */
 	s->ended = (!s->match && s->ended) || ends_quietly(s, f);
 	if (s->mains == 0)
@@ -306,8 +318,16 @@ static usec_t since_measured(const struct process *p)
 
 void service_exited(struct process *p, const int *status)
 {
+	if (!status || !stops_await(p, *status))
+		service_end_main(p, status);
+}
+
+void service_end_main(struct process *p, const int *status)
+{
 	struct service *s = p->service;
 	struct exit_facts facts = {.observed = true,
+		.of_unit = units_has(s),
+		.stopped = status && stops_was_asked(p, *status),
 		.has_status = status != NULL,
 		.status = status ? *status : 0,
 		.pid = p->pid,
@@ -324,7 +344,9 @@ void service_exited(struct process *p, const int *status)
 	s->mains--;
 	service_leave(p, false);
 	s->ending++;
-	find_successor(s, p, status);
+	/* What comes after a stop that was asked for is a start, or a restart that was. */
+	if (!find_successor(s, p, status) && !facts.stopped)
+		s->owed++;
 	s->ending--;
 	count_exit(s, &facts);
 	tell_exited(s, p, NULL, &facts);
@@ -382,7 +404,7 @@ void service_release(struct process *p)
 	promote_orphans(s);
 	if (s->mains == 0)
 		s->down_since = clock_monotonic();
-	s->ended = s->mains == 0 && !(s->match && s->match->expected);
+	s->ended = s->mains == 0 && !service_is_expected(s);
 	tell_released(s, &who);
 	if (s->mains == 0 && !s->ended)
 		tell_absent(s);
@@ -390,9 +412,19 @@ void service_release(struct process *p)
 
 void service_check_missing(struct service *s)
 {
-	if (s->mains > 0 || s->was_up || !s->match || !s->match->expected || s->match->unsupported)
+	if (s->mains > 0 || s->was_up || !service_is_expected(s) || s->match->impossible ||
+		(units_has(s) && units_are_moving(s)))
 		return;
 	tell_absent(s);
+}
+
+void service_failed(struct service *s, const char *why)
+{
+	s->was_up = true;
+	s->ended = s->stopped = false;
+	if (s->down_since == 0)
+		s->down_since = clock_monotonic();
+	missing_begin_because(s, why);
 }
 
 /* They are anybody's again: a later look may find whose. */

@@ -26,8 +26,17 @@ bool service_has_left(const struct process *p);
 /* A member that is no main process was found to match by itself. Where there is none, it is one now,
  * unless a crash was too short a time ago. */
 void service_confirm(struct process *p);
-/* A main process is gone; its row is freed, and perhaps its service. STATUS may be NULL. */
+/* A main process is gone; its row is freed, and perhaps its service, now or when it is known whether systemd
+ * was asked for it (stops.h). STATUS may be NULL. */
 void service_exited(struct process *p, const int *status);
+/* The same, now in any case. */
+void service_end_main(struct process *p, const int *status);
+/* True where somebody is to be told that it is not there. */
+bool service_is_expected(const struct service *s);
+/* A member is what the service's unit calls its main process. */
+void service_promote(struct process *p);
+/* A service without a process could not begin, as systemd says. */
+void service_failed(struct service *s, const char *why);
 /* Takes on what crashes left and what still lives and matches now. */
 void service_take_orphans(struct collector *c);
 /* A main process that the engine knew is not there any more. STATUS may be NULL. */

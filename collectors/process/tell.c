@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "collectors/process/service.h"
+#include "collectors/process/stops.h"
 #include "daemon/base/text.h"
+#include "schema/records.h"
 
 #define EVIDENCE_MAX	 8
 #define COMMAND_LINE_MAX 512 /* bytes of it in evidence and facts */
@@ -54,6 +57,25 @@ int tell_series(struct service *s, enum series_number number, uint32_t *ret_id)
 	return r;
 }
 
+static const char *absence(const struct service *s)
+{
+	if (!s->match || s->mains > 0)
+		return "";
+	if (!service_is_expected(s))
+		return SERVICE_NOT_EXPECTED;
+	return stops_hold(s, clock_monotonic()) ? SERVICE_ASKED_TO_STOP : "";
+}
+
+void tell_absence(struct service *s)
+{
+	const char *now = absence(s), *told = s->told_absence ? s->told_absence : "";
+
+	if (text_equal(now, told))
+		return;
+	tell_fact(s, SERVICE_ABSENCE, now);
+	s->told_absence = now;
+}
+
 /* An event under construction: its evidence and the values that it changes. */
 struct draft {
 	struct service *service;
@@ -97,6 +119,13 @@ static void draft_sample(struct draft *d, enum series_number number, double valu
 	d->event.sample_count++;
 }
 
+/* Whether systemd was asked to stop it, of one that has units. */
+static void draft_stopped(struct draft *d)
+{
+	if (units_has(d->service))
+		draft_sample(d, SERIES_STOPPED, stops_hold(d->service, clock_monotonic()));
+}
+
 static void draft_send(struct draft *d)
 {
 	struct collector *c = d->service->collector;
@@ -104,6 +133,7 @@ static void draft_send(struct draft *d)
 
 	if (r < 0)
 		collector_fail(c, r);
+	tell_absence(d->service);
 }
 
 /* Who the process was or is. */
@@ -125,6 +155,7 @@ void tell_started(struct service *s, const struct process *p)
 	d.event.stack = p->found_by ? p->stack : 0;
 	d.event.command_line = p->found_by ? p->found_by : "";
 	draft_sample(&d, SERIES_UP, 1);
+	draft_stopped(&d);
 	draft_sample(&d, SERIES_PROCESSES, s->members);
 	draft_sample(&d, SERIES_RESTARTS, (double) s->restarts);
 	draft_send(&d);
@@ -242,6 +273,7 @@ void tell_exited(struct service *s, const struct process *p, const struct known_
 		draft_sample(&d, SERIES_OOM_KILLS, (double) s->oom_kills);
 	draft_sample(&d, SERIES_UP,
 		s->ended ? sample_stale() : s->mains > 0 || s->survivors > 0);
+	draft_stopped(&d);
 	draft_send(&d);
 }
 
@@ -256,10 +288,20 @@ void tell_released(struct service *s, const struct known_process *known)
 	draft_send(&d);
 }
 
+void tell_missing_because(struct service *s, const char *why)
+{
+	struct draft d;
+
+	draft_begin(&d, s, EVENT_SERVICE_MISSING);
+	draft_evidence(&d, "reason", why);
+	draft_sample(&d, SERIES_UP, 0);
+	draft_stopped(&d);
+	draft_send(&d);
+}
+
 void tell_missing(struct service *s, const struct process *taken, size_t overlooked)
 {
 	_cleanup_buf_ struct buf reason = BUF_INIT;
-	struct draft d;
 
 	if (taken)
 		buf_printf(&reason, "process %d matches it, but belongs to service %s", taken->pid,
@@ -267,10 +309,9 @@ void tell_missing(struct service *s, const struct process *taken, size_t overloo
 	else if (overlooked > 0)
 		buf_printf(&reason, "no process matches it, but %zu %s could not be looked at",
 			overlooked, overlooked == 1 ? "process" : "processes");
-	draft_begin(&d, s, EVENT_SERVICE_MISSING);
-	draft_evidence(&d, "reason", reason.data ? reason.data : "no process matches it");
-	draft_sample(&d, SERIES_UP, 0);
-	draft_send(&d);
+	else if (units_has(s))
+		units_explain(s, &reason);
+	tell_missing_because(s, reason.data ? reason.data : "no process matches it");
 }
 
 void tell_ended(struct service *s)

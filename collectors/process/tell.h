@@ -24,6 +24,9 @@ void tell_released(struct service *s, const struct known_process *known);
 /* TAKEN: a process that matches it, but is another service's; NULL for none. OVERLOOKED: how many processes
  * could not be looked at. */
 void tell_missing(struct service *s, const struct process *taken, size_t overlooked);
+/* Why it is no trouble that it is not there, where that is news. */
+void tell_absence(struct service *s);
+void tell_missing_because(struct service *s, const char *why);
 void tell_ended(struct service *s);
 /* One that was told to be missing is neither up nor down. */
 void tell_not_missing(struct service *s);

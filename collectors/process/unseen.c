@@ -8,6 +8,7 @@
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
 #include "collectors/process/service.h"
+#include "collectors/process/unit_search.h"
 
 #define LOOK_EVERY (5 * USEC_PER_SEC) /* it may take a look at every process */
 
@@ -20,7 +21,7 @@ static bool may_be_of(struct process *p, const struct service_match *m)
 
 	if (!p->hidden || p->service || proc_read_identity(c->reader, p->pid, c->identity, &i) < 0)
 		return false;
-	may = search_judge(m, &i) == MATCH_UNSEEN;
+	may = search_judge(c, m, &i) == MATCH_UNSEEN;
 	identity_done(&i);
 	return may;
 }
@@ -48,10 +49,34 @@ static bool may_be_of_pid_file(struct service *s, const char *path)
 	return p && may_be_of(p, s->match);
 }
 
+struct named {
+	struct collector *collector;
+	const struct service_match *match;
+	bool may_be;
+};
+
+static void look_at_named(void *userdata, pid_t pid)
+{
+	struct named *n = userdata;
+	struct process *p = scan_find(n->collector, pid);
+
+	n->may_be |= p && may_be_of(p, n->match);
+}
+
+static bool may_be_of_units(struct service *s)
+{
+	struct named n = {s->collector, s->match, false};
+
+	unit_search_each(s, look_at_named, &n);
+	return n.may_be;
+}
+
 bool unseen_may_run(struct service *s)
 {
 	const struct service_match *m = s->match;
 
+	if (units_has(s))
+		return may_be_of_units(s);
 	for (size_t i = 0; i < m->pid_file_count; i++)
 		if (may_be_of_pid_file(s, m->pid_files[i]))
 			return true;

@@ -155,5 +155,8 @@ void watch_end(struct process *p)
 	memory_end(p);
 	p->watch.death = sd_event_source_disable_unref(p->watch.death);
 	p->watch.patience = sd_event_source_disable_unref(p->watch.patience);
+	if (p->watch.word)
+		p->collector->ends_waiting--;
+	p->watch.word = sd_event_source_disable_unref(p->watch.word);
 	close_fd(&p->watch.pidfd);
 }

@@ -48,7 +48,8 @@ static int gather_value(void *userdata, struct value *value)
 	const char *name = text_after(value->series.metric, "modelwatch_service_");
 
 	if (!name || value->time_ms == 0 || sample_is_stale(value->current) ||
-		!(text_ends_with(name, "_total") || text_equal(name, "up")))
+		!(text_ends_with(name, "_total") || text_equal(name, "up") ||
+			text_equal(name, "stopped")))
 		return 0;
 	if (!fits(g, known_value_size(&value->series)))
 		return 0;

@@ -16,7 +16,8 @@ struct rows {
 	struct process_record *processes;
 	struct role_record *roles;
 	struct incident *incidents;
-	size_t service_count, process_count, role_count, incident_count;
+	struct fact *facts; /* of services */
+	size_t service_count, process_count, role_count, incident_count, fact_count;
 };
 
 static void rows_done(struct rows *r)
@@ -25,6 +26,7 @@ static void rows_done(struct rows *r)
 	process_list_free(r->processes, r->process_count);
 	role_list_free(r->roles, r->role_count);
 	incident_list_free(r->incidents, r->incident_count);
+	fact_list_free(r->facts, r->fact_count);
 }
 
 static int rows_read(struct reader *reader, struct rows *rows)
@@ -38,18 +40,21 @@ static int rows_read(struct reader *reader, struct rows *rows)
 	if (r == 0)
 		r = reader_incidents(reader, INCIDENTS_OPEN, INCIDENTS_MAX, &rows->incidents,
 			&rows->incident_count);
+	if (r == 0)
+		r = reader_facts(reader, "service", &rows->facts, &rows->fact_count);
 	return r;
 }
 
 /* True where S should be there, and nobody has known whether it is for longer than its collector needs
  * to begin. */
-static bool is_missed(
-	struct documents *d, const struct document_request *q, const struct service_record *s)
+static bool is_missed(struct documents *d, const struct document_request *q, const struct overview *o,
+	const struct service_record *s)
 {
 	const struct section *section = config_find(d->config, SECTION_SERVICE, s->name);
 
 	if (s->state != SERVICE_UNKNOWN || !section ||
-		!section_bool(section, OPTION_SERVICE_EXPECTED))
+		!section_bool(section, OPTION_SERVICE_EXPECTED) ||
+		service_has_fact(o, s->name, SERVICE_ABSENCE, SERVICE_NOT_EXPECTED))
 		return false;
 	return s->since_ms > 0 ? health_is_late(s->since_ms, d->interval_ms, q->now_ms)
 			       : health_is_late(0, d->interval_ms, q->running_ms);
@@ -58,18 +63,22 @@ static bool is_missed(
 static const char *rollup(struct documents *d, const struct document_request *q,
 	const struct rows *rows, bool limited)
 {
-	for (size_t i = 0; i < rows->service_count && !limited; i++)
-		limited = is_missed(d, q, &rows->services[i]);
-	return status_rollup(&(struct overview){
+	struct overview overview = {
 		.services = rows->services,
 		.service_count = rows->service_count,
 		.incidents = rows->incidents,
 		.incident_count = rows->incident_count,
 		.roles = rows->roles,
 		.role_count = rows->role_count,
+		.facts = rows->facts,
+		.fact_count = rows->fact_count,
 		.engine = q->engine,
 		.limited = limited,
-	});
+	};
+
+	for (size_t i = 0; i < rows->service_count && !overview.limited; i++)
+		overview.limited = is_missed(d, q, &overview, &rows->services[i]);
+	return status_rollup(&overview);
 }
 
 int document_status(struct documents *d, const struct document_request *q, json_t **ret)

@@ -96,13 +96,33 @@ static enum severity worst_incident(const struct overview *o)
 	return worst;
 }
 
+bool service_has_fact(const struct overview *o, const char *service, const char *key, const char *value)
+{
+	for (size_t i = 0; i < o->fact_count; i++)
+		if (text_equal(o->facts[i].subject, service) && text_equal(o->facts[i].key, key) &&
+			text_equal(o->facts[i].value, value))
+			return true;
+	return false;
+}
+
+static enum severity severity_of_absence(const struct overview *o, const struct service_record *s)
+{
+	if (s->state != SERVICE_DOWN ||
+		service_has_fact(o, s->name, SERVICE_ABSENCE, SERVICE_NOT_EXPECTED))
+		return SEVERITY_INFO;
+	return service_has_fact(o, s->name, SERVICE_ABSENCE, SERVICE_ASKED_TO_STOP) ? SEVERITY_WARNING
+										    : SEVERITY_CRITICAL;
+}
+
 const char *status_rollup(const struct overview *o)
 {
 	enum severity worst = worst_incident(o);
 
-	for (size_t i = 0; i < o->service_count; i++)
-		if (o->services[i].state == SERVICE_DOWN)
-			worst = SEVERITY_CRITICAL;
+	for (size_t i = 0; i < o->service_count; i++) {
+		enum severity severity = severity_of_absence(o, &o->services[i]);
+
+		worst = severity > worst ? severity : worst;
+	}
 	if (o->limited && worst < SEVERITY_WARNING)
 		worst = SEVERITY_WARNING;
 	for (size_t i = 0; i < o->role_count && worst < SEVERITY_WARNING; i++)

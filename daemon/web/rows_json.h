@@ -27,14 +27,19 @@ struct overview {
 	const struct service_record *services;
 	const struct incident *incidents;
 	const struct role_record *roles;
-	size_t service_count, incident_count, role_count;
+	const struct fact *facts; /* of the topic "service" */
+	size_t service_count, incident_count, role_count, fact_count;
 	bool engine;  /* we are connected to it */
 	bool limited; /* what is shown may be over, or is not all there should be to see; or somebody may not
 			 be told: a collector is late, a service is missed, a webhook takes nothing, the
 			 configuration on disk is refused, the database cannot be written */
 };
 
+/* True where that fact of the service has that value. */
+bool service_has_fact(const struct overview *o, const char *service, const char *key, const char *value);
+
 /* "ok", "warning" or "critical": the worst of the open incidents, of a service that is down (critical,
- * whatever became of its incident), of roles in trouble (a warning, but one that starts is none), and
+ * whatever became of its incident; a warning where systemd was asked for it; nothing where nobody expects
+ * it), of roles in trouble (a warning, but one that starts is none), and
  * of being limited (a warning). */
 const char *status_rollup(const struct overview *o);

@@ -224,12 +224,12 @@ def test_child_that_goes_on_with_the_port(site):
 
 
 def test_keys_that_come_later_are_named(site):
-    site.section("service", "llama", unit="vllm.service")
+    site.section("service", "llama", command_line="*vllm*", health="http://127.0.0.1:8000/health")
     site.configure()
     result = site.run("--check-config")
     assert result.returncode == 0
     site.start()
-    assert any("unit" in line and "conf:" in line for line in site.daemon.log_lines)
+    assert any("health" in line and "conf:" in line for line in site.daemon.log_lines)
 
 
 def test_samples(site):

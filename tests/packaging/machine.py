@@ -185,6 +185,15 @@ class Machine:
         """A property of a unit, as systemd shows it."""
         return self.run(f"systemctl show --property={name} --value {unit}").stdout.strip()
 
+    def outer_pid(self, pid):
+        """The number that a process of the machine has here."""
+        for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+            with contextlib.suppress(OSError):
+                numbers = next((x for x in status.read_text().splitlines() if x.startswith("NSpid:")), "").split()
+                if numbers[-1:] == [pid] and _namespace(numbers[1]) == _namespace(self._leader):
+                    return numbers[1]
+        raise LookupError(f"the machine has no process {pid}")
+
     def wait_successor(self, pid, unit=SERVICE):
         """Waits until a unit runs again, and by another main process; returns its pid."""
         def successor():

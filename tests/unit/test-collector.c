@@ -282,7 +282,7 @@ static void test_missing(void **state)
 	other = fixture_service(f, "not expected");
 	other->expected = false;
 	other = fixture_service(f, "of a unit");
-	other->unsupported = true;
+	other->impossible = true;
 	fixture_begin(f, NULL);
 	e = fixture_await(f, MISSING, "llama", 1);
 	assert_true(event_value(f, e, UP) == 0);

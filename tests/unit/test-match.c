@@ -110,10 +110,15 @@ static void test_cgroup(void **state)
 /* The keys of a section, each a list that ends with NULL (users: with 0). */
 struct match_case {
 	bool matches;
-	const char *executables[3], *command_lines[3], *cgroups[3];
+	const char *executables[3], *command_lines[3], *cgroups[3], *containers[3];
 	uid_t users[3];
-	bool port, pid_file, unsupported;
+	bool port, pid_file, impossible;
 };
+
+static bool is_in(void *userdata, const char *container, const struct match_subject *p)
+{
+	return strcmp(container, "llama") == 0;
+}
 
 static const struct match_subject subject = {
 	.user = 1000,
@@ -121,6 +126,7 @@ static const struct match_subject subject = {
 	.command_line = "python3 -m vllm --port 8000",
 	.cgroups = "4:memory:/old\n0::/system.slice/vllm.service\n",
 	.cgroups_size = sizeof("4:memory:/old\n0::/system.slice/vllm.service\n") - 1,
+	.is_in = is_in,
 };
 
 static const struct match_case matches[] = {
@@ -146,10 +152,14 @@ static const struct match_case matches[] = {
 	{.matches = false, .executables = {"*sh"}, .command_lines = {"*vllm*"}},
 	{.matches = false, .command_lines = {"*vllm*"}, .cgroups = {"/other"}},
 	{.matches = false, .command_lines = {"*vllm*"}, .users = {5}},
+	{.matches = true, .containers = {"llama"}},
+	{.matches = true, .containers = {"other", "llama"}},
+	{.matches = false, .containers = {"other"}},
+	{.matches = false, .containers = {"llama"}, .users = {5}},
 	{.matches = true, .port = true},
 	{.matches = true, .pid_file = true, .users = {1000}},
 	{.matches = false, .pid_file = true, .users = {5}},
-	{.matches = false, .executables = {"*python*"}, .unsupported = true},
+	{.matches = false, .executables = {"*python*"}, .impossible = true},
 };
 
 static size_t count_of(const char *const *list)
@@ -175,12 +185,14 @@ static void test_keys(void **state)
 			.command_line_count = count_of(c->command_lines),
 			.cgroups = c->cgroups,
 			.cgroup_count = count_of(c->cgroups),
+			.containers = c->containers,
+			.container_count = count_of(c->containers),
 			.users = c->users,
 			.ports = port,
 			.port_count = c->port,
 			.pid_files = file,
 			.pid_file_count = c->pid_file,
-			.unsupported = c->unsupported};
+			.impossible = c->impossible};
 
 		while (m.user_count < 3 && c->users[m.user_count])
 			m.user_count++;
@@ -211,7 +223,7 @@ struct denied_case {
 	bool files; /* only these */
 	const char *executables[2], *command_lines[2], *cgroups[2];
 	uid_t user;
-	bool port, unsupported;
+	bool port, impossible;
 };
 
 static void test_denied(void **state)
@@ -226,7 +238,7 @@ static void test_denied(void **state)
 		{MATCH_UNSEEN, .executables = {"/opt/llama"}, .user = 1000},
 		{MATCH_NO, .executables = {"/opt/llama"}, .user = 5},
 		{MATCH_NO, .executables = {"/opt/llama"}, .cgroups = {"/other"}},
-		{MATCH_NO, .executables = {"/opt/llama"}, .unsupported = true},
+		{MATCH_NO, .executables = {"/opt/llama"}, .impossible = true},
 		{MATCH_UNSEEN, .port = true},
 		{MATCH_UNSEEN, .executables = {"/opt/llama"}, .port = true},
 		{MATCH_UNSEEN, .files = true, .port = true},
@@ -252,7 +264,7 @@ static void test_denied(void **state)
 			.user_count = c->user > 0,
 			.ports = port,
 			.port_count = c->port,
-			.unsupported = c->unsupported};
+			.impossible = c->impossible};
 
 		p.files_denied = true;
 		p.executable_denied = !c->files;

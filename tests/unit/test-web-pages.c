@@ -104,8 +104,9 @@ static void test_rollup(void **state)
 	struct incident warning = {.severity = SEVERITY_WARNING};
 	struct incident critical = {.severity = SEVERITY_CRITICAL};
 	struct incident over = {.severity = SEVERITY_CRITICAL, .state = INCIDENT_RESOLVED};
-	struct service_record up = {.state = SERVICE_UP}, down = {.state = SERVICE_DOWN};
-	struct service_record unknown = {.state = SERVICE_UNKNOWN};
+	struct service_record up = {.name = TEXT("a"), .state = SERVICE_UP};
+	struct service_record down = {.name = TEXT("a"), .state = SERVICE_DOWN};
+	struct service_record unknown = {.name = TEXT("a"), .state = SERVICE_UNKNOWN};
 	const struct {
 		const struct service_record *service;
 		const struct incident *incident;
@@ -147,6 +148,43 @@ static void test_rollup(void **state)
 					    .limited = cases[i].limited,
 				    }),
 			cases[i].expected);
+}
+
+/* A service that is down, and what the collector says of its absence. */
+static void test_rollup_of_absence(void **state)
+{
+	struct service_record down = {.name = TEXT("a"), .state = SERVICE_DOWN};
+	struct incident warning = {.severity = SEVERITY_WARNING};
+	struct incident critical = {.severity = SEVERITY_CRITICAL};
+	struct fact facts[] = {
+		{.subject = TEXT("b"), .key = TEXT("absence"), .value = TEXT("not expected")},
+		{.subject = TEXT("a"), .key = TEXT("absence")},
+		{.subject = TEXT("a"), .key = TEXT("unit-state"), .value = TEXT("not expected")},
+	};
+	const struct {
+		const char *absence;
+		const struct incident *incident;
+		const char *expected;
+	} cases[] = {
+		{"", NULL, "critical"},
+		{"asked for", NULL, "warning"},
+		{"asked for", &critical, "critical"},
+		{"not expected", NULL, "ok"},
+		{"not expected", &warning, "warning"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		facts[1].value = (char *) (uintptr_t) cases[i].absence;
+		assert_string_equal(status_rollup(&(struct overview){
+					    .services = &down,
+					    .service_count = 1,
+					    .incidents = cases[i].incident,
+					    .incident_count = cases[i].incident != NULL,
+					    .facts = facts,
+					    .fact_count = ELEMENTS(facts),
+				    }),
+			cases[i].expected);
+	}
 }
 
 static void test_health(void **state)
@@ -477,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_service_mark_unknown),
 		cmocka_unit_test(test_rollup),
+		cmocka_unit_test(test_rollup_of_absence),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_headlines),

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known of the units that services are, and what follows when systemd says something new. */
+#include "collectors/process/units.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collectors/process/glob.h"
+#include "collectors/process/missing.h"
+#include "collectors/process/service.h"
+#include "collectors/process/stops.h"
+#include "collectors/process/tell.h"
+#include "collectors/process/unit_search.h"
+#include "collectors/process/unit_words.h"
+#include "daemon/base/text.h"
+
+static const char *const fact_keys[UNIT_FACTS] = {
+	[UNIT_FACT_STATE] = "unit-state",
+	[UNIT_FACT_RESULT] = "unit-result",
+	[UNIT_FACT_RESTARTS] = "unit-restarts",
+	[UNIT_FACT_FILE] = "unit-file",
+};
+
+void unit_telling_done(struct unit_telling *t)
+{
+	for (size_t i = 0; i < UNIT_FACTS; i++)
+		free(t->facts[i]);
+	free(t->failure);
+}
+
+void known_unit_free(void *unit)
+{
+	struct known_unit *u = unit;
+
+	unit_state_done(&u->state);
+	free(u);
+}
+
+bool units_has(const struct service *s)
+{
+	return s->match && s->match->unit_count > 0;
+}
+
+static bool is_of(const struct service_match *m, const char *name)
+{
+	for (size_t i = 0; i < m->unit_count; i++)
+		if (unit_name_is_glob(m->units[i]) ? glob_match(m->units[i], name)
+						   : text_equal(m->units[i], name))
+			return true;
+	return false;
+}
+
+struct known_unit *units_next(const struct service *s, size_t *position)
+{
+	struct known_unit *u;
+
+	while ((u = map_next(s->collector->units, position, NULL, NULL)))
+		if (is_of(s->match, u->state.name))
+			return u;
+	return NULL;
+}
+
+bool units_are_moving(const struct service *s)
+{
+	const struct known_unit *u;
+	size_t position = 0;
+
+	if (!s->collector->units_known)
+		return true;
+	while ((u = units_next(s, &position)))
+		if (!unit_has_failed(&u->state) && (unit_is_starting(&u->state) || *u->state.job ||
+						      text_equal(u->state.active, "deactivating")))
+			return true;
+	return false;
+}
+
+bool units_are_enabled(const struct service *s)
+{
+	const struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = units_next(s, &position)))
+		if (unit_is_enabled(&u->state))
+			return true;
+	/* Of a glob that nothing is loaded of. A name is told of even where there is no such unit. */
+	return !s->collector->units_known;
+}
+
+void units_explain(const struct service *s, struct buf *b)
+{
+	const struct known_unit *u;
+	size_t position = 0, before = b->size;
+
+	while ((u = units_next(s, &position))) {
+		buf_add_string(b, b->size > before ? "; " : "");
+		unit_explain(&u->state, b);
+	}
+	if (b->size == before)
+		buf_add_string(b, "no such unit is loaded");
+}
+
+static void write_fact(enum unit_fact fact, const struct unit_state *u, struct buf *b)
+{
+	switch (fact) {
+	case UNIT_FACT_STATE:
+		buf_printf(b, "%s (%s)", u->active, u->sub);
+		if (*u->job)
+			buf_printf(b, ", %s", u->job);
+		break;
+	case UNIT_FACT_RESULT:
+		buf_add_string(b, u->result);
+		break;
+	case UNIT_FACT_RESTARTS:
+		buf_printf(b, "%" PRIu64, u->restarts);
+		break;
+	default:
+		buf_add_string(b, u->file);
+	}
+}
+
+/* Where there are several, each comes with its name. */
+static void tell_fact_of_units(struct service *s, enum unit_fact fact, bool several)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	char **told = &s->units.facts[fact];
+	const struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = units_next(s, &position))) {
+		_cleanup_buf_ struct buf value = BUF_INIT;
+
+		write_fact(fact, &u->state, &value);
+		if (several && value.size > 0)
+			buf_printf(&text, "%s%s: ", text.size > 0 ? ", " : "", u->state.name);
+		buf_add(&text, value.data, value.size);
+	}
+	if (buf_error(&text) < 0) {
+		collector_fail(s->collector, buf_error(&text));
+		return;
+	}
+	if (text_equal(*told ? *told : "", text.data ? text.data : ""))
+		return;
+	tell_fact(s, fact_keys[fact], text.data ? text.data : "");
+	if (text_replace(told, text.data ? text.data : "") < 0)
+		collector_fail(s->collector, -ENOMEM);
+}
+
+static void tell_facts(struct service *s)
+{
+	size_t position = 0;
+	bool several = units_next(s, &position) && units_next(s, &position);
+
+	for (enum unit_fact fact = 0; fact < UNIT_FACTS; fact++)
+		tell_fact_of_units(s, fact, several);
+}
+
+/* A unit that failed without a main process that anybody saw: nobody told yet that it is down. */
+static void tell_failure(struct service *s)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	const struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = units_next(s, &position)))
+		if (unit_has_failed(&u->state) && !u->seen)
+			break;
+	if (!u || s->mains > 0) {
+		if (s->mains > 0)
+			free(TAKE_POINTER(s->units.failure));
+		return;
+	}
+	unit_explain_failure(&u->state, &text);
+	if (buf_error(&text) < 0) {
+		collector_fail(s->collector, buf_error(&text));
+		return;
+	}
+	if (s->units.failure && text_equal(s->units.failure, text.data))
+		return;
+	if (text_replace(&s->units.failure, text.data) < 0)
+		collector_fail(s->collector, -ENOMEM);
+	service_failed(s, text.data);
+}
+
+static void look_again(struct service *s)
+{
+	tell_facts(s);
+	unit_search(s);
+	if (!s->collector->units_known)
+		return;
+	tell_failure(s);
+	service_check_missing(s);
+	tell_absence(s);
+}
+
+static void look_at_services(struct collector *c, const char *unit)
+{
+	for (size_t i = 0; c->started && i < c->options.service_count; i++) {
+		struct service *s = service_get(c, c->options.services[i].name);
+
+		if (units_has(s) && (!unit || is_of(s->match, unit)))
+			look_again(s);
+	}
+}
+
+static bool runs(const struct unit_state *u)
+{
+	return !unit_waits_to_restart(u) && (text_equal(u->active, "activating") || unit_is_active(u));
+}
+
+/* A run begins that is not told yet. Of a unit that was not known, and does not run, nobody knows whether its
+ * last run is. */
+static bool begins(const struct known_unit *u, const struct unit_state *now)
+{
+	if (now->main_pid > 0 && now->main_pid != u->main)
+		return true;
+	return runs(now) &&
+	       (!u->state.name || unit_waits_to_restart(&u->state) ||
+		       text_equal(u->state.active, "inactive") || text_equal(u->state.active, "failed"));
+}
+
+static void note_run(struct known_unit *u, const struct unit_state *now)
+{
+	if (begins(u, now)) {
+		u->seen = u->stopping = false;
+		u->main = 0;
+	}
+	if (now->main_pid > 0)
+		u->main = (pid_t) now->main_pid;
+	if (unit_is_asked_to_stop(now)) {
+		u->stopping = true;
+		u->asked = u->main;
+	} else if (unit_is_active(now)) {
+		u->stopping = false;
+		u->asked = u->asked == u->main ? 0 : u->asked;
+	}
+}
+
+static int copy_state(const struct unit_state *from, struct unit_state *ret)
+{
+	_cleanup_buf_ struct buf bytes = BUF_INIT;
+
+	unit_state_write(from, &bytes);
+	return buf_error(&bytes) < 0 ? buf_error(&bytes)
+				     : unit_state_read(bytes.data, bytes.size, ret);
+}
+
+static struct known_unit *add(struct collector *c, const char *name)
+{
+	struct known_unit *u = calloc(1, sizeof(*u));
+
+	if (!u || map_put_string(c->units, name, u, NULL) < 0) {
+		free(u);
+		return NULL;
+	}
+	u->seen = true;
+	return u;
+}
+
+static int keep(struct collector *c, const struct unit_state *state)
+{
+	struct known_unit *u = map_get_string(c->units, state->name);
+	struct unit_state copy;
+	int r = copy_state(state, &copy);
+
+	if (r < 0)
+		return r;
+	if (!u)
+		u = add(c, state->name);
+	if (!u) {
+		unit_state_done(&copy);
+		return -ENOMEM;
+	}
+	note_run(u, &copy);
+	unit_state_done(&u->state);
+	u->state = copy;
+	u->fresh = true;
+	return 0;
+}
+
+int collector_take_unit(struct collector *c, const struct unit_state *u)
+{
+	struct known_unit *gone;
+	int r = 0;
+
+	if (*u->load)
+		r = keep(c, u);
+	else if ((gone = map_remove_string(c->units, u->name)))
+		known_unit_free(gone);
+	if (r < 0)
+		return r;
+	if (c->started)
+		stops_take_word(c);
+	look_at_services(c, u->name);
+	return 0;
+}
+
+void collector_take_units(struct collector *c, bool known)
+{
+	struct known_unit *u;
+	size_t position = 0;
+
+	c->units_known = known;
+	if (known)
+		look_at_services(c, NULL);
+	while (!known && (u = map_next(c->units, &position, NULL, NULL)))
+		u->fresh = false;
+}

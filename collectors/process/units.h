@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known of the units that services are: the last word of systemd of each.
+ *
+ * Layer: collectors; of this folder alone. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "collectors/process/match.h"
+#include "daemon/base/map.h"
+#include "schema/unit.h"
+
+#define UNITS_OF_SERVICE_MAX 256 /* units that one service has; others are none of it */
+
+struct collector;
+struct service;
+
+struct known_unit {
+	struct unit_state state;
+	bool fresh;    /* it was told since the bus is there */
+	bool stopping; /* it is asked to stop, or was and did not begin anew */
+	pid_t asked;   /* the last main process that was asked to stop; 0 for none */
+	bool seen;     /* its last main process was watched: how it ended is told already */
+	pid_t main;    /* its last main process; 0 where it had none since it began */
+};
+
+/* What was told of a service's units, so that only news are. */
+enum unit_fact { UNIT_FACT_STATE, UNIT_FACT_RESULT, UNIT_FACT_RESTARTS, UNIT_FACT_FILE, UNIT_FACTS };
+struct unit_telling {
+	char *facts[UNIT_FACTS]; /* NULL for nothing */
+	char *failure;		 /* why it could not begin; NULL for nothing */
+};
+void unit_telling_done(struct unit_telling *t);
+
+/* For map_free(). */
+void known_unit_free(void *unit);
+/* True for a service that is found by its units. */
+bool units_has(const struct service *s);
+/* The next unit of the service, from *POSITION (0 first) on; NULL behind the last. */
+struct known_unit *units_next(const struct service *s, size_t *position);
+/* True while nobody can tell whether it should have a process now: units were not told yet, or one begins,
+ * ends or waits for that. */
+bool units_are_moving(const struct service *s);
+/* True where it should be there by what its units are: at least one is enabled, or cannot be. */
+bool units_are_enabled(const struct service *s);
+/* Why there is no main process: "vllm.service is inactive (dead)". */
+void units_explain(const struct service *s, struct buf *b);

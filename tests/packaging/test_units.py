@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services that are units of a real systemd: what ends them, who asked for it, and what is told of it."""
+import contextlib
+import pathlib
+
+import pytest
+
+from harness.wait import eventually
+
+LLAMA = "[service llama]\nunit = llama.service"
+# Dies when it is told to, and says that it runs when a signal would be caught.
+SERVER = "/bin/sh -c 'trap \"exit 0\" TERM; /opt/llama infinity & wait'"
+UNIT = """[Unit]
+Description=stands for a model server
+[Service]
+ExecStart={start}
+{more}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _unit(machine, start="/opt/llama infinity", more="", name="llama.service"):
+    machine.unit(name, UNIT.format(start=start, more=more))
+
+
+@pytest.fixture(name="server")
+def _server(machine):
+    """A machine with an enabled llama.service that does not run yet."""
+    machine.copy("/bin/sleep", "/opt/llama")
+    _unit(machine)
+    machine.run("systemctl enable llama.service")
+    return machine
+
+
+@pytest.fixture(name="running")
+def _running(server):
+    """...that runs, and is watched."""
+    server.run("systemctl start llama.service")
+    server.hook = server.told(LLAMA)
+    server.main = server.show("MainPID", "llama.service")
+    assert server.wait_service("llama")["processes"] == [int(server.main)]
+    return server
+
+
+def _opened(machine):
+    post, = machine.hook.wait("incident.opened", service="llama")
+    return post.json["incident"]
+
+
+def _reason(machine):
+    return machine.wait_service("llama", "down")["reason"]
+
+
+def _incidents_of_llama(machine):
+    return [i for i in machine.incidents() if i["service"] == "llama"]
+
+
+def _is_left_alone(machine):
+    """Once a later death was told, nothing is on its way that an earlier one should not have caused."""
+    machine.run("systemd-run --unit=mark /opt/llama infinity")
+    machine.configure(LLAMA, "[service mark]\nunit = mark.service\nexpected = yes",
+                      f"[webhook oncall]\nurl = {machine.hook.url}")
+    machine.run("systemctl reload modelwatchd.service")
+    machine.wait_service("mark")
+    machine.run("systemctl kill -s KILL mark.service")
+    machine.hook.wait("incident.opened", service="mark")
+    assert _incidents_of_llama(machine) == []
+    assert [(p.type, p.service) for p in machine.hook.posts] == [("incident.opened", "mark")]
+
+
+def test_killed(running):
+    running.run("systemctl kill -s KILL llama.service")
+    assert _opened(running)["title"] == "llama is down: killed by SIGKILL"
+    running.run("systemctl start llama.service")
+    running.hook.wait("incident.resolved", service="llama")
+    assert running.wait_service("llama")["processes"] == [int(running.show("MainPID", "llama.service"))]
+
+
+@pytest.mark.parametrize("signal", ["TERM", "INT"])
+def test_ended_by_somebody_else(running, signal):
+    """What ends in order, but systemd was not asked for it."""
+    running.run(f"kill -{signal} {running.main}")
+    assert _opened(running)["title"] == f"llama is down: killed by SIG{signal}"
+
+
+def test_crashes(server):
+    _unit(server, "/bin/sh -c 'read x </run/go; kill -SEGV $$$$'", "ExecStartPre=/usr/bin/mkfifo /run/go")
+    server.run("systemctl start llama.service")
+    server.hook = server.told(LLAMA)
+    server.wait_service("llama")
+    server.run("echo >/run/go")
+    assert "SIGSEGV" in _opened(server)["title"]
+    assert server.show("ActiveState", "llama.service") == "failed"
+
+
+def test_exits_with_a_status(server):
+    _unit(server, "/bin/sh -c 'read x </run/go; exit 3'", "ExecStartPre=/usr/bin/mkfifo /run/go")
+    server.run("systemctl start llama.service")
+    server.hook = server.told(LLAMA)
+    server.wait_service("llama")
+    server.run("echo >/run/go")
+    assert _opened(server)["title"] == "llama is down: exited with status 3"
+
+
+@contextlib.contextmanager
+def _limited_memory(machine, unit, size):
+    """A limit of a unit's memory, also on a host whose memory is with cgroups of version 1."""
+    if "memory" in machine.path("/sys/fs/cgroup/cgroup.controllers").read_text().split():
+        machine.run(f"systemctl set-property --runtime {unit} MemoryMax={size} MemorySwapMax=0")
+        yield
+        return
+    group = pathlib.Path("/sys/fs/cgroup/memory") / f"modelwatch-test-oom-{id(machine):x}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(size))
+        (group / "cgroup.procs").write_text(machine.outer_pid(machine.show("MainPID", unit)))
+        yield
+    finally:
+        eventually(lambda: not (group / "cgroup.procs").read_text(), "an empty cgroup")
+        group.rmdir()
+
+
+def test_out_of_memory(server):
+    # A shell that reads all of it into a variable.
+    _unit(server, "/bin/sh -c 'read x </run/go; x=$(tr \"\\\\0\" x </dev/zero)'",
+          "ExecStartPre=/usr/bin/mkfifo /run/go")
+    server.run("systemctl start llama.service")
+    server.hook = server.told(LLAMA)
+    server.wait_service("llama")
+    with _limited_memory(server, "llama.service", 16 << 20):
+        server.run("echo >/run/go")
+        assert "out of memory" in _opened(server)["title"]
+        server.run("systemctl stop llama.service")
+
+
+def test_fails_at_start(server):
+    _unit(server, "/opt/missing")
+    server.run("systemctl disable llama.service")
+    server.hook = server.told(LLAMA)
+    server.run("systemctl start llama.service", check=False)
+    # systemd's own process, which could not become the program, may have been seen or not.
+    assert _opened(server)["title"].removeprefix("llama is down: ") in (
+        "llama.service failed: exit-code, status 203/EXEC", "exited with status 203/EXEC")
+
+
+def test_fails_before_it_starts(running):
+    """A restart that does not come to its program."""
+    _unit(running, more="ExecStartPre=/bin/false")
+    running.run("systemctl restart llama.service", check=False)
+    assert _opened(running)["title"] == "llama is down: llama.service failed: exit-code"
+
+
+def test_stopped_on_purpose(running):
+    running.run("systemctl stop llama.service")
+    assert _reason(running) == "stopped by systemd by SIGTERM"
+    eventually(lambda: running.run("modelwatch status", check=False).returncode == 1, "a warning")
+    _is_left_alone(running)
+    running.run("systemctl start llama.service")
+    running.wait_service("llama")
+    assert running.service_state("llama")["restarts"] == 0
+
+
+def test_stopped_with_a_status(server):
+    _unit(server, SERVER)
+    server.run("systemctl start llama.service")
+    server.hook = server.told(LLAMA)
+    server.wait_service("llama")
+    server.run("systemctl stop llama.service")
+    assert _reason(server) == "stopped by systemd with status 0"
+    _is_left_alone(server)
+
+
+def test_restarted_on_purpose(running):
+    for _ in range(4):
+        running.run("systemctl restart llama.service")
+    pid = int(running.show("MainPID", "llama.service"))
+    eventually(lambda: running.service_state("llama")["processes"] == [pid], "its successor")
+    _is_left_alone(running)
+
+
+def test_stop_that_fails(server):
+    """It does not heed the request and is killed: no stop in order."""
+    _unit(server, "/bin/sh -c 'trap \"\" TERM; /opt/llama infinity & while :; do wait; done'",
+          "TimeoutStopSec=1\nSendSIGKILL=yes")
+    server.run("systemctl start llama.service")
+    server.hook = server.told(LLAMA)
+    server.wait_service("llama")
+    server.run("systemctl stop llama.service")
+    assert _opened(server)["title"] == "llama is down: killed by SIGKILL"
+
+
+def test_stopped_for_too_long(server):
+    server.run("systemctl start llama.service")
+    server.hook = server.told(LLAMA + "\nstop-grace = 1s")
+    server.wait_service("llama")
+    server.run("systemctl stop llama.service")
+    assert _opened(server)["title"] == "llama is down: stopped by systemd by SIGTERM"
+
+
+def test_stopped_while_nobody_looked(running):
+    """A stop that the daemon sees, and then its own restart."""
+    running.run("systemctl stop llama.service")
+    _reason(running)
+    running.run("systemctl restart modelwatchd.service")
+    running.wait_service("llama", "down")
+    _is_left_alone(running)
+
+
+def test_missing_after_boot(server):
+    server.hook = server.told(LLAMA)
+    assert _opened(server)["title"] == "llama is down: llama.service is inactive (dead)"
+
+
+def test_no_such_unit(machine):
+    machine.hook = machine.told(LLAMA)
+    assert _opened(machine)["title"] == "llama is down: there is no unit llama.service"
+
+
+def test_not_enabled(server):
+    """Nobody expects it: not before it runs, and not after a stop, however long ago."""
+    server.run("systemctl disable llama.service")
+    server.hook = server.told(LLAMA + "\nstop-grace = 0s")
+    server.run("systemctl start llama.service")
+    server.wait_service("llama")
+    server.run("systemctl stop llama.service")
+    server.wait_service("llama", "down")
+    eventually(lambda: server.run("modelwatch status", check=False).returncode == 0, "no trouble")
+    _is_left_alone(server)
+
+
+def test_restarted_by_systemd(server):
+    _unit(server, more="Restart=always\nRestartSec=0")
+    server.run("systemctl start llama.service")
+    server.hook = server.told(LLAMA)
+    server.wait_service("llama")
+    server.run("systemctl kill -s KILL llama.service")
+    server.hook.wait("incident.opened", service="llama")
+    server.hook.wait("incident.resolved", service="llama")
+    assert server.wait_service("llama")["restarts"] == 1
+
+
+def test_template(server):
+    _unit(server, name="llama@.service")
+    server.run("systemctl start llama@1.service llama@2.service")
+    server.hook = server.told("[service llama]\nunit = llama@*.service")
+    pids = sorted(int(server.show("MainPID", f"llama@{i}.service")) for i in (1, 2))
+    eventually(lambda: sorted(server.service_state("llama")["processes"]) == pids, "both")
+    server.run("systemctl kill -s KILL llama@1.service")
+    eventually(lambda: server.service_state("llama")["processes"] == pids[1:], "one")
+    assert server.service_state("llama")["state"] == "up"
+    server.run("systemctl kill -s KILL llama@2.service")
+    assert _opened(server)["title"] == "llama is down: killed by SIGKILL"
+    server.run("systemctl start llama@3.service")
+    server.hook.wait("incident.resolved", service="llama")
+
+
+def test_scope(server):
+    server.run("systemd-run --scope --unit=llama /opt/llama infinity >/dev/null 2>&1 & "
+               "until systemctl is-active --quiet llama.scope; do sleep 0.01; done")
+    server.hook = server.told("[service llama]\nunit = llama.scope")
+    pid, = server.wait_service("llama")["processes"]
+    server.run(f"kill -KILL {pid}")
+    assert _opened(server)["title"] == "llama is down: killed by SIGKILL"
+
+
+def test_forks_into_the_background(server):
+    _unit(server, "/bin/sh -c '/opt/llama infinity & exit 0'", "Type=forking\nGuessMainPID=no")
+    server.run("systemctl start llama.service")
+    assert server.show("MainPID", "llama.service") == "0"
+    server.hook = server.told(LLAMA)
+    server.wait_service("llama")
+    server.run("systemctl stop llama.service")
+    assert _reason(server) == "stopped by systemd by SIGTERM"
+    _is_left_alone(server)
+
+
+def test_without_a_bus(running):
+    """It goes away and comes back: what runs is watched meanwhile, and what happened is known afterwards."""
+    running.run("systemctl stop dbus.socket dbus.service")
+    eventually(lambda: "system bus" in running.run("modelwatch doctor", check=False).stdout, "doctor's word")
+    assert running.service_state("llama")["processes"] == [int(running.main)]
+    running.run("systemctl kill -s KILL llama.service")
+    assert _opened(running)["title"] == "llama is down: killed by SIGKILL"
+    running.run("systemctl start dbus.socket dbus.service")
+    eventually(lambda: "system bus" not in running.run("modelwatch doctor", check=False).stdout, "doctor's word")
+    running.run("systemctl start llama.service")
+    running.hook.wait("incident.resolved", service="llama")
+
+
+def test_what_is_known(running):
+    facts = running.run("curl -s --unix-socket /run/modelwatch/http.sock http://localhost/services/llama").stdout
+    assert "active (running)" in facts and "unit-file" in facts and "enabled" in facts

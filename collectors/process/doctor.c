@@ -91,30 +91,48 @@ void doctor_denied(struct collector *c)
 		"Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does.");
 }
 
-void doctor_unseen(struct service *s, bool unseen)
+/* REMEDY ends with where it is to be found; NULL takes back what was said of the service. */
+static void put_service(struct service *s, const char *text, const char *remedy)
 {
 	struct collector *c = s->collector;
-	_cleanup_buf_ struct buf subject = BUF_INIT, remedy = BUF_INIT;
+	_cleanup_buf_ struct buf subject = BUF_INIT, full = BUF_INIT;
 
-	s->unseen = unseen;
 	buf_printf(&subject, "service %s", s->name);
-	buf_printf(&remedy, "Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does, or "
-			    "find it by nothing but 'command-line', 'user' and 'cgroup' in [service %s].",
-		s->name);
-	if (buf_error(&subject) < 0 || buf_error(&remedy) < 0) {
+	buf_printf(&full, "%s in [service %s].", remedy ? remedy : "", s->name);
+	if (buf_error(&subject) < 0 || buf_error(&full) < 0)
 		collector_fail(c, -ENOMEM);
-		return;
-	}
-	if (!unseen) {
+	else if (remedy)
+		put_check(c, subject.data, CHECK_LIMITED, text, full.data);
+	else
 		put(c, subject.data, "", "", "");
-		return;
-	}
-	put_check(c, subject.data, CHECK_LIMITED,
+}
+
+void doctor_unseen(struct service *s)
+{
+	s->unseen = s->doubted = true;
+	put_service(s,
 		"Whether it runs cannot be seen: it may be a process of another user whose "
 		"executable and open files cannot be read.",
-		remedy.data);
+		"Give the daemon CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, as its unit does, or find it by "
+		"nothing but 'command-line', 'user' and 'cgroup'");
 	if (s->missing)
 		tell_not_missing(s);
+}
+
+void doctor_unnamed(struct service *s)
+{
+	s->doubted = true;
+	put_service(s,
+		"There is no container of that name, as far as can be seen: the names of Docker's "
+		"containers are known to Docker alone.",
+		"Give 12 or more digits of its id (docker inspect --format '{{.Id}}' NAME), or "
+		"'command-line', 'executable' or 'listen-port' instead,");
+}
+
+void doctor_seen(struct service *s)
+{
+	s->unseen = s->doubted = false;
+	put_service(s, NULL, NULL);
 }
 
 void doctor_crowded(struct collector *c)

@@ -6,8 +6,12 @@
 
 #include "collectors/process/model.h"
 
-/* Whether it is there cannot be seen, or (UNSEEN false) it is seen now. */
-void doctor_unseen(struct service *s, bool unseen);
+/* Whether it is there cannot be seen. */
+void doctor_unseen(struct service *s);
+/* It is not there, and is found by names of containers alone, which not every one shows. */
+void doctor_unnamed(struct service *s);
+/* It is seen: nothing of this is so any more. */
+void doctor_seen(struct service *s);
 /* Finds out what the daemon's rights suffice for: facts for `modelwatch doctor`. */
 void doctor_rights(struct collector *c);
 /* Says once that rights do not suffice for everything. */

@@ -6,6 +6,8 @@
  * A round looks at each main process once for all of these services, in as many turns as it takes. */
 #include "collectors/process/missing.h"
 
+#include "collectors/process/container.h"
+#include "collectors/process/doctor.h"
 #include "collectors/process/pace.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
@@ -195,6 +197,15 @@ static usec_t rest_after(unsigned tellings)
 		       : TELL_REST << (doubled < DOUBLED_MAX ? doubled : DOUBLED_MAX);
 }
 
+/* Its containers are given by their names alone. */
+static bool is_by_name(const struct service_match *m)
+{
+	for (size_t i = 0; i < m->container_count; i++)
+		if (container_is_id(m->containers[i]))
+			return false;
+	return m->container_count > 0;
+}
+
 /* That there are some by now that cannot be looked at is no news: who was there when it was told could. */
 static void tell_if_news(struct service *s, usec_t now)
 {
@@ -212,6 +223,8 @@ static void tell_if_news(struct service *s, usec_t now)
 	a->tellings++;
 	a->due = now + rest_after(a->tellings);
 	tell_missing(s, taken, overlooked);
+	if (!taken && is_by_name(s->match))
+		doctor_unnamed(s);
 }
 
 /* False where nobody is missing. */

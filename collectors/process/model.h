@@ -78,6 +78,7 @@ struct service {
 	usec_t stopped_at;  /* monotonic: since then */
 	struct unit_telling units; /* what was told of its units */
 	const char *told_absence; /* static; NULL for nothing */
+	bool doubted;	    /* `doctor` says why it may be there, and not be found */
 	bool unseen;	    /* told to be perhaps there, where we lack the rights to see */
 	bool fresh;	    /* a main process began since the last tick: every gauge is told anew */
 	usec_t down_since;  /* monotonic */

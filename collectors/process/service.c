@@ -108,8 +108,8 @@ static void begin_main(struct service *s, struct process *p)
 	s->ended = s->missing = s->stopped = false;
 	s->fresh = true;
 	s->down_since = 0;
-	if (s->unseen)
-		doctor_unseen(s, false);
+	if (s->doubted)
+		doctor_seen(s);
 	tell_started(s, p);
 }
 
@@ -385,7 +385,7 @@ void service_released(struct service *s, const struct known_process *known)
 static void tell_absent(struct service *s)
 {
 	if (unseen_may_run(s)) {
-		doctor_unseen(s, true);
+		doctor_unseen(s);
 		return;
 	}
 	s->was_up = true;

@@ -96,6 +96,6 @@ void unseen_check_missing(struct collector *c)
 		struct service *s = service_get(c, c->options.services[i].name);
 
 		if (s->missing && unseen_may_run(s))
-			doctor_unseen(s, true);
+			doctor_unseen(s);
 	}
 }

@@ -197,6 +197,42 @@ static void test_other_groups(void **state)
 	}
 }
 
+/* A name that nobody is seen to have may be one of Docker's. */
+static void test_absent_name(void **state)
+{
+	static const char *const given[] = {"llama"};
+	static const char check[] = "doctor service llama state";
+	struct collector_fixture *f = *state;
+	struct service_match *m = fixture_service(f, "llama");
+	struct server *s;
+
+	m->containers = given;
+	m->container_count = 1;
+	fixture_begin(f, NULL);
+	fixture_await(f, MISSING, "llama", 1);
+	fixture_await_fact(f, check, "limited");
+	/* It is found by other means after all. */
+	m->container_count = 0;
+	s = fixture_server(f, NULL);
+	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, s->pid);
+	assert_string_equal(fixture_fact(f, check), "");
+}
+
+/* Of an id there is no doubt. */
+static void test_absent_id(void **state)
+{
+	static const char *const given[] = {"llama", "0123456789ab"};
+	struct collector_fixture *f = *state;
+	struct service_match *m = fixture_service(f, "llama");
+
+	m->containers = given;
+	m->container_count = 2;
+	fixture_begin(f, NULL);
+	fixture_await(f, MISSING, "llama", 1);
+	fixture_ticks(f, 2);
+	assert_string_equal(fixture_fact(f, "doctor service llama state"), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +243,8 @@ int main(void)
 		WITHOUT(test_given),
 		WITHOUT(test_names),
 		WITHOUT(test_other_groups),
+		WITHOUT(test_absent_name),
+		WITHOUT(test_absent_id),
 	};
 
 	return cmocka_run_group_tests_name("container", tests, NULL, NULL);

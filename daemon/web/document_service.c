@@ -4,9 +4,9 @@
 
 #include "alerts/incident_json.h"
 #include "daemon/base/text.h"
+#include "daemon/web/current_services.h"
 #include "daemon/web/document_builders.h"
 #include "daemon/web/figures.h"
-#include "daemon/web/freshness.h"
 #include "daemon/web/health.h"
 #include "daemon/web/rows_json.h"
 #include "daemon/web/service_charts.h"
@@ -67,71 +67,51 @@ static int add_values(struct documents *d, const char *service, int64_t now_ms, 
 	return reader_latest(d->reader, now_ms - CURRENT_MS, take_value, &c);
 }
 
-static int add_facts(struct documents *d, const char *service, json_t *list)
+static int add_facts(const struct current_services *all, const char *service, json_t *list)
 {
-	struct fact *facts;
-	size_t count;
-	int r = reader_facts(d->reader, "service", &facts, &count);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count; i++)
-		if (text_equal(facts[i].subject, service) &&
-			json_array_append_new(list, json_pack("{s:s,s:s}", "key", facts[i].key,
-							    "value", facts[i].value)) < 0)
-			r = -ENOMEM;
-	fact_list_free(facts, count);
-	return r;
+	for (size_t i = 0; i < all->fact_count; i++)
+		if (text_equal(all->facts[i].subject, service) &&
+			json_array_append_new(list, json_pack("{s:s,s:s}", "key", all->facts[i].key,
+							    "value", all->facts[i].value)) < 0)
+			return -ENOMEM;
+	return 0;
 }
 
 /* The service's own object, or -ENOENT. */
-static int find_service(
-	struct documents *d, const struct document_request *q, const char *name, json_t **ret)
+static int find_service(struct documents *d, const struct current_services *all, const char *name,
+	json_t **ret)
 {
-	struct service_record *services = NULL;
 	struct process_record *processes = NULL;
-	size_t count = 0, process_count = 0;
 	json_t *found = NULL;
-	struct freshness freshness;
-	int r = reader_services(d->reader, &services, &count);
+	size_t count = 0, i = 0;
+	int r;
 
+	while (i < all->count && !text_equal(all->items[i].name, name))
+		i++;
+	if (i == all->count)
+		return -ENOENT;
+	r = reader_processes(d->reader, &processes, &count);
 	if (r == 0)
-		r = reader_processes(d->reader, &processes, &process_count);
-	if (r == 0)
-		r = freshness_read(d, q, &freshness);
-	for (size_t i = 0; i < count && r == 0 && !found; i++) {
-		if (!text_equal(services[i].name, name))
-			continue;
-		if (freshness.services_late)
-			r = service_mark_unknown(&services[i], freshness.services_last_ms);
-		if (r == 0)
-			found = service_json(
-				&services[i], processes, process_count, d->external_url);
-		r = found ? 0 : -ENOMEM;
-	}
-	service_list_free(services, count);
-	process_list_free(processes, process_count);
-	if (r == 0 && !found)
-		r = -ENOENT;
-	if (r == 0)
-		*ret = found;
-	return r;
+		found = service_json(&all->items[i], processes, count, d->external_url);
+	process_list_free(processes, count);
+	return r < 0 ? r : document_return(found, ret);
 }
 
 int document_service(struct documents *d, const struct document_request *q, json_t **ret)
 {
-	json_t *service, *document, *incidents;
+	_cleanup_(current_services_done) struct current_services all;
+	json_t *service = NULL, *document, *incidents;
 	json_t *facts = json_array(), *values = json_array(), *charts = json_array();
-	int r = find_service(d, q, q->argument, &service);
+	int r = current_services_read(d, q, &all);
 
-	if (r < 0)
-		service = NULL;
+	if (r == 0)
+		r = find_service(d, &all, q->argument, &service);
 	document = json_pack("{s:o*,s:o,s:o,s:o}", "service", service, "facts", facts, "values",
 		values, "charts", charts);
 	if (r == 0 && !document)
 		return -ENOMEM;
 	if (r == 0)
-		r = add_facts(d, q->argument, facts);
+		r = add_facts(&all, q->argument, facts);
 	if (r == 0)
 		r = add_values(d, q->argument, q->now_ms, values);
 	if (r == 0)

@@ -54,6 +54,16 @@ int service_mark_unknown(struct service_record *s, int64_t last_ms)
 	return 0;
 }
 
+bool service_has_fact(const struct fact *facts, size_t count, const char *service, const char *key,
+	const char *value)
+{
+	for (size_t i = 0; i < count; i++)
+		if (text_equal(facts[i].subject, service) && text_equal(facts[i].key, key) &&
+			text_equal(facts[i].value, value))
+			return true;
+	return false;
+}
+
 static const char *role_state(const struct role_record *r, bool engine)
 {
 	return !engine && text_equal(r->name, "engine") ? "stopped" : r->state;
@@ -96,22 +106,16 @@ static enum severity worst_incident(const struct overview *o)
 	return worst;
 }
 
-bool service_has_fact(const struct overview *o, const char *service, const char *key, const char *value)
+static bool is_absent_for(const struct overview *o, const struct service_record *s, const char *why)
 {
-	for (size_t i = 0; i < o->fact_count; i++)
-		if (text_equal(o->facts[i].subject, service) && text_equal(o->facts[i].key, key) &&
-			text_equal(o->facts[i].value, value))
-			return true;
-	return false;
+	return service_has_fact(o->facts, o->fact_count, s->name, SERVICE_ABSENCE, why);
 }
 
 static enum severity severity_of_absence(const struct overview *o, const struct service_record *s)
 {
-	if (s->state != SERVICE_DOWN ||
-		service_has_fact(o, s->name, SERVICE_ABSENCE, SERVICE_NOT_EXPECTED))
+	if (s->state != SERVICE_DOWN || is_absent_for(o, s, SERVICE_NOT_EXPECTED))
 		return SEVERITY_INFO;
-	return service_has_fact(o, s->name, SERVICE_ABSENCE, SERVICE_ASKED_TO_STOP) ? SEVERITY_WARNING
-										    : SEVERITY_CRITICAL;
+	return is_absent_for(o, s, SERVICE_ASKED_TO_STOP) ? SEVERITY_WARNING : SEVERITY_CRITICAL;
 }
 
 const char *status_rollup(const struct overview *o)

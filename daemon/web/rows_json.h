@@ -17,6 +17,10 @@ json_t *service_json(const struct service_record *s, const struct process_record
  * with the state it had as the reason. -ENOMEM. */
 int service_mark_unknown(struct service_record *s, int64_t last_ms);
 
+/* True where that fact of the service, among FACTS of the topic "service", has that value. */
+bool service_has_fact(const struct fact *facts, size_t count, const char *service, const char *key,
+	const char *value);
+
 /* ENGINE: we are connected to the engine, whose own row may be its last words. */
 json_t *role_json(const struct role_record *r, bool engine);
 json_t *timeline_entry_json(const struct timeline_entry *t);
@@ -34,9 +38,6 @@ struct overview {
 			 be told: a collector is late, a service is missed, a webhook takes nothing, the
 			 configuration on disk is refused, the database cannot be written */
 };
-
-/* True where that fact of the service has that value. */
-bool service_has_fact(const struct overview *o, const char *service, const char *key, const char *value);
 
 /* "ok", "warning" or "critical": the worst of the open incidents, of a service that is down (critical,
  * whatever became of its incident; a warning where systemd was asked for it; nothing where nobody expects

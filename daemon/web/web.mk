@@ -67,6 +67,7 @@ modelwatch_web_SOURCES = \
 	daemon/web/document_service.c \
 	daemon/web/document_status.c \
 	daemon/web/documents.c daemon/web/documents.h \
+	daemon/web/current_services.c daemon/web/current_services.h \
 	daemon/web/freshness.c daemon/web/freshness.h \
 	daemon/web/http_server.c daemon/web/http_server.h \
 	daemon/web/service_charts.c daemon/web/service_charts.h \

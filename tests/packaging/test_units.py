@@ -221,6 +221,8 @@ def test_not_enabled(server):
     """Nobody expects it: not before it runs, and not after a stop, however long ago."""
     server.run("systemctl disable llama.service")
     server.hook = server.told(LLAMA + "\nstop-grace = 0s")
+    assert eventually(lambda: server.service_state("llama")["reason"], "a reason") == "not expected"
+    assert server.service_state("llama")["state"] == "unknown"
     server.run("systemctl start llama.service")
     server.wait_service("llama")
     server.run("systemctl stop llama.service")

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/web/current_services.h"
+
+#include "daemon/base/text.h"
+#include "daemon/web/freshness.h"
+#include "daemon/web/rows_json.h"
+
+/* What nobody expects is not there for no other reason. */
+static int explain(const struct current_services *all, struct service_record *s)
+{
+	if (s->state != SERVICE_UNKNOWN || *s->reason ||
+		!service_has_fact(all->facts, all->fact_count, s->name, SERVICE_ABSENCE,
+			SERVICE_NOT_EXPECTED))
+		return 0;
+	return text_replace(&s->reason, SERVICE_NOT_EXPECTED);
+}
+
+int current_services_read(
+	struct documents *d, const struct document_request *q, struct current_services *ret)
+{
+	struct current_services s = {.items = NULL};
+	struct freshness freshness;
+	int r = reader_services(d->reader, &s.items, &s.count);
+
+	if (r == 0)
+		r = reader_facts(d->reader, "service", &s.facts, &s.fact_count);
+	if (r == 0)
+		r = freshness_read(d, q, &freshness);
+	for (size_t i = 0; i < s.count && r == 0; i++)
+		r = freshness.services_late
+			    ? service_mark_unknown(&s.items[i], freshness.services_last_ms)
+			    : explain(&s, &s.items[i]);
+	if (r == 0)
+		s.late = freshness.collector_late;
+	*ret = s;
+	return r;
+}
+
+void current_services_done(struct current_services *s)
+{
+	service_list_free(s->items, s->count);
+	fact_list_free(s->facts, s->fact_count);
+}

@@ -58,6 +58,7 @@ EXTRA_DIST += \
 	tests/run tests/check-layers tests/check-files tests/check-exports tests/check-journal tests/fuzz/run \
 	tests/unit/random.h \
 	tests/bench/footprint tests/bench/measure.py tests/bench/search-ports tests/bench/time-to-page \
+	tests/bench/units \
 	tests/bench/upgrade \
 	tests/browser/chromium.py tests/browser/conftest.py tests/browser/test_pages.py \
 	tests/integration/conftest.py \

@@ -71,12 +71,12 @@ static void put_exit(const struct exit_facts *f, struct buf *b)
 
 static void put_stop(const struct exit_facts *f, struct buf *b)
 {
-	if (WIFEXITED(f->status)) {
-		buf_printf(b, "stopped by systemd with status %d", WEXITSTATUS(f->status));
-		return;
-	}
-	buf_add_string(b, "stopped by systemd by ");
-	put_signal(b, WTERMSIG(f->status));
+	buf_add_string(b, "stopped by systemd (");
+	if (WIFEXITED(f->status))
+		buf_printf(b, "status %d", WEXITSTATUS(f->status));
+	else
+		put_signal(b, WTERMSIG(f->status));
+	buf_add_string(b, ")");
 }
 
 void exit_phrase(const struct exit_facts *f, struct buf *b)

@@ -208,15 +208,23 @@ static bool runs(const struct unit_state *u)
 	return !unit_waits_to_restart(u) && (text_equal(u->active, "activating") || unit_is_active(u));
 }
 
-/* A run begins that is not told yet. Of a unit that was not known, and does not run, nobody knows whether its
- * last run is. */
+static bool is_over(const struct unit_state *u)
+{
+	return unit_waits_to_restart(u) || text_equal(u->active, "inactive") ||
+	       text_equal(u->active, "failed");
+}
+
+/* A run begins that is not told yet, or began and failed before systemd could be asked how it is. Of a unit
+ * that was not known, and does not run, nobody knows whether its last run is told. */
 static bool begins(const struct known_unit *u, const struct unit_state *now)
 {
+	const struct unit_state *before = &u->state;
+
 	if (now->main_pid > 0 && now->main_pid != u->main)
 		return true;
-	return runs(now) &&
-	       (!u->state.name || unit_waits_to_restart(&u->state) ||
-		       text_equal(u->state.active, "inactive") || text_equal(u->state.active, "failed"));
+	if (!before->name)
+		return runs(now);
+	return is_over(before) && (runs(now) || (unit_has_failed(now) && !unit_has_failed(before)));
 }
 
 static void note_run(struct known_unit *u, const struct unit_state *now)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The services as far as they are known now: what the database says of them may be over, and what is not there
- * need not be.
+/* The services as far as they are known now: what the database says of them may be over, and what is not
+ * there need not be.
  *
  * Layer: daemon/web. */
 #pragma once
@@ -14,7 +14,8 @@ struct current_services {
 	bool late; /* a collector has been silent for too long */
 };
 
-/* Of the open database; *RET is for current_services_done() in any case. Errors as those of documents_get(). */
+/* Of the open database; *RET is for current_services_done() in any case. Errors as those of
+ * documents_get(). */
 int current_services_read(
 	struct documents *d, const struct document_request *q, struct current_services *ret);
 void current_services_done(struct current_services *s);

@@ -151,9 +151,18 @@ def test_fails_before_it_starts(running):
     assert _opened(running)["title"] == "llama is down: llama.service failed: exit-code"
 
 
+def test_fails_at_start_disabled(server):
+    """Nobody expects it, but it was started, and failed."""
+    server.run("systemctl disable llama.service")
+    _unit(server, more="ExecStartPre=/bin/false")
+    server.hook = server.told(LLAMA)
+    server.run("systemctl start llama.service", check=False)
+    assert _opened(server)["title"] == "llama is down: llama.service failed: exit-code"
+
+
 def test_stopped_on_purpose(running):
     running.run("systemctl stop llama.service")
-    assert _reason(running) == "stopped by systemd by SIGTERM"
+    assert _reason(running) == "stopped by systemd (SIGTERM)"
     eventually(lambda: running.run("modelwatch status", check=False).returncode == 1, "a warning")
     _is_left_alone(running)
     running.run("systemctl start llama.service")
@@ -167,7 +176,7 @@ def test_stopped_with_a_status(server):
     server.hook = server.told(LLAMA)
     server.wait_service("llama")
     server.run("systemctl stop llama.service")
-    assert _reason(server) == "stopped by systemd with status 0"
+    assert _reason(server) == "stopped by systemd (status 0)"
     _is_left_alone(server)
 
 
@@ -195,7 +204,7 @@ def test_stopped_for_too_long(server):
     server.hook = server.told(LLAMA + "\nstop-grace = 1s")
     server.wait_service("llama")
     server.run("systemctl stop llama.service")
-    assert _opened(server)["title"] == "llama is down: stopped by systemd by SIGTERM"
+    assert _opened(server)["title"] == "llama is down: stopped by systemd (SIGTERM)"
 
 
 def test_stopped_while_nobody_looked(running):
@@ -273,7 +282,7 @@ def test_forks_into_the_background(server):
     server.hook = server.told(LLAMA)
     server.wait_service("llama")
     server.run("systemctl stop llama.service")
-    assert _reason(server) == "stopped by systemd by SIGTERM"
+    assert _reason(server) == "stopped by systemd (SIGTERM)"
     _is_left_alone(server)
 
 

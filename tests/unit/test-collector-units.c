@@ -327,6 +327,25 @@ static void test_failure_at_start(void **state)
 	assert_int_equal(fixture_events(f, MISSING, "llama"), 1);
 }
 
+/* It may be over before systemd is asked how it is; and nobody need have expected it. */
+static void test_failure_at_once(void **state)
+{
+	struct collector_fixture *f = *state;
+
+	by_unit(f, "llama")->expected_by_unit = true;
+	fixture_begin(f, NULL);
+	say(f, (struct said){.file = "disabled"});
+	collector_take_units(f->collector, true);
+	say(f, (struct said){.file = "disabled", .active = "failed", .sub = "failed", .result = "exit-code"});
+	assert_non_null(strstr(fixture_await(f, MISSING, "llama", 1)->evidence,
+		"reason=vllm.service failed: exit-code\n"));
+	/* Systemd forgets the failure (systemctl reset-failed); the next one is another. */
+	say(f, (struct said){.file = "disabled"});
+	say(f, (struct said){.file = "disabled", .active = "failed", .sub = "failed", .result = "timeout"});
+	assert_non_null(strstr(fixture_await(f, MISSING, "llama", 2)->evidence,
+		"reason=vllm.service failed: timeout\n"));
+}
+
 /* A crash is told once, however often systemd says so. */
 static void test_crash_told_once(void **state)
 {
@@ -459,6 +478,7 @@ int main(void)
 		WITHOUT(test_not_enabled),
 		cmocka_unit_test(test_expected_by_file),
 		WITHOUT(test_failure_at_start),
+		WITHOUT(test_failure_at_once),
 		BOTH(test_crash_told_once),
 		WITHOUT(test_control_group),
 		WITHOUT(test_facts),

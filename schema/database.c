@@ -8,7 +8,8 @@
 
 #define WRITER_WAIT_MS   100 /* for a lock that somebody's tool holds; nobody else of ours writes */
 #define READER_WAIT_MS   250 /* for a writer that recovers the file */
-#define READER_TRIES     100 /* each meets a header of the WAL's index that is being written */
+#define READER_TRIES     100 /* each meets a header of the WAL's index that is being written; */
+#define READER_AT_ONCE   20  /* after so many the writer may have no processor: each waits 1 ms then */
 #define PROGRESS_STEPS   2000 /* of SQLite's virtual machine between two looks at the clock */
 #define PATH_ESCAPED_MAX (4 * 4096)
 
@@ -92,8 +93,11 @@ int database_execute(struct database *d, const char *sql)
 {
 	int code = SQLITE_READONLY_RECOVERY;
 
-	for (int i = 0; i < READER_TRIES && code == SQLITE_READONLY_RECOVERY; i++)
+	for (int i = 0; i < READER_TRIES && code == SQLITE_READONLY_RECOVERY; i++) {
+		if (i >= READER_AT_ONCE)
+			sqlite3_sleep(1);
 		code = sqlite3_exec(d->connection, sql, NULL, NULL, NULL);
+	}
 	return code == SQLITE_OK ? 0 : database_errno(d, code);
 }
 

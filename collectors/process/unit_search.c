@@ -15,6 +15,7 @@
 #include "collectors/process/unit_words.h"
 #include "daemon/base/text.h"
 
+/* Processes, in the order of their numbers once all are there. */
 struct named {
 	pid_t *pids;
 	size_t count;
@@ -43,30 +44,53 @@ static int by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* Of what is in the control group, those without a parent there. */
-static int add_group(struct collector *c, const char *path, struct named *n)
+static bool has(const struct named *n, pid_t pid)
 {
-	_cleanup_(named_done) struct named all = {NULL, 0};
+	return n->count > 0 && bsearch(&pid, n->pids, n->count, sizeof(*n->pids), by_number);
+}
+
+/* What is in the control group, in the order of the numbers. */
+static int read_group(struct collector *c, const char *path, struct named *ret)
+{
+	struct named all = {NULL, 0};
 	int r = cgroup_processes(c->cgroups, path, &all.pids, &all.count);
 
-	if (r == 0 && all.count > 1)
+	if (r == -ENOMEM)
+		return r;
+	if (all.count > 1)
 		qsort(all.pids, all.count, sizeof(*all.pids), by_number);
-	for (size_t i = 0; i < all.count && r == 0; i++) {
-		struct proc_stat stat;
+	*ret = all;
+	return 0;
+}
 
-		if (proc_read_stat(c->root, all.pids[i], &stat) == 0 && !proc_stat_is_dead(&stat) &&
-			!bsearch(&stat.parent, all.pids, all.count, sizeof(*all.pids), by_number))
-			r = add(n, all.pids[i]);
-	}
-	return r == -ENOMEM ? r : 0;
+/* True where it lives and its parent is not in the group. */
+static bool is_first(struct collector *c, const struct named *group, pid_t pid)
+{
+	struct proc_stat stat;
+
+	return proc_read_stat(c->root, pid, &stat) == 0 && !proc_stat_is_dead(&stat) &&
+	       !has(group, stat.parent);
+}
+
+static int add_group(struct collector *c, const char *path, struct named *n)
+{
+	_cleanup_(named_done) struct named group = {NULL, 0};
+	int r = read_group(c, path, &group);
+
+	for (size_t i = 0; i < group.count && r == 0; i++)
+		if (is_first(c, &group, group.pids[i]))
+			r = add(n, group.pids[i]);
+	return r;
 }
 
 /* True where its control group tells whose its processes are. */
 static bool is_found_by_group(const struct service *s, const struct known_unit *u)
 {
-	return u->fresh ? u->main == 0 && unit_is_active(&u->state) : s->mains == 0;
+	return *u->state.cgroup &&
+	       (u->fresh ? u->main == 0 && unit_is_active(&u->state) : s->mains == 0);
 }
 
+/* All that the units name. */
 static int find(struct service *s, struct named *ret)
 {
 	struct named n = {NULL, 0};
@@ -77,12 +101,14 @@ static int find(struct service *s, struct named *ret)
 	while (r == 0 && (u = units_next(s, &position)))
 		if (u->fresh && u->state.main_pid > 0)
 			r = add(&n, (pid_t) u->state.main_pid);
-		else if (is_found_by_group(s, u) && *u->state.cgroup)
+		else if (is_found_by_group(s, u))
 			r = add_group(s->collector, u->state.cgroup, &n);
 	if (r < 0) {
 		named_done(&n);
 		return r;
 	}
+	if (n.count > 1)
+		qsort(n.pids, n.count, sizeof(*n.pids), by_number);
 	*ret = n;
 	return 0;
 }
@@ -98,24 +124,32 @@ void unit_search_each(struct service *s, void (*fn)(void *userdata, pid_t pid), 
 		fn(userdata, n.pids[i]);
 }
 
-struct looked_for {
-	pid_t pid;
-	bool found;
-};
-
-static void compare(void *userdata, pid_t pid)
+static bool is_first_of_group(struct service *s, const char *path, pid_t pid)
 {
-	struct looked_for *l = userdata;
+	_cleanup_(named_done) struct named group = {NULL, 0};
+	int r = read_group(s->collector, path, &group);
 
-	l->found |= l->pid == pid;
+	if (r < 0)
+		collector_fail(s->collector, r);
+	return has(&group, pid) && is_first(s->collector, &group, pid);
+}
+
+static bool is_named_by(struct service *s, const struct known_unit *u, pid_t pid)
+{
+	if (u->fresh && u->state.main_pid > 0)
+		return u->state.main_pid == pid;
+	return is_found_by_group(s, u) && is_first_of_group(s, u->state.cgroup, pid);
 }
 
 bool unit_search_names(struct service *s, pid_t pid)
 {
-	struct looked_for l = {pid, false};
+	const struct known_unit *u;
+	size_t position = 0;
 
-	unit_search_each(s, compare, &l);
-	return l.found;
+	while ((u = units_next(s, &position)))
+		if (is_named_by(s, u, pid))
+			return true;
+	return false;
 }
 
 static bool lives(const struct process *p)
@@ -178,17 +212,23 @@ static bool are_settled(const struct service *s)
 /* A living main process that is not named: another one took its place, or its unit ended without it. */
 static void release_others(struct service *s)
 {
+	_cleanup_(named_done) struct named n = {NULL, 0};
 	struct collector *c = s->collector;
 	size_t position = 0, count = 0;
 	struct process *p;
 	pid_t others[MAINS_MAX];
+	int r = find(s, &n);
 
+	if (r < 0) {
+		collector_fail(c, r);
+		return;
+	}
 	while (count < MAINS_MAX && (p = map_next(c->processes, &position, NULL, NULL)))
-		if (p->service == s && p->main)
+		if (p->service == s && p->main && !has(&n, p->pid))
 			others[count++] = p->pid;
 	for (size_t i = 0; i < count; i++) {
 		p = scan_find(c, others[i]);
-		if (p && p->service == s && p->main && lives(p) && !unit_search_names(s, p->pid))
+		if (p && p->service == s && p->main && lives(p))
 			service_release(p);
 	}
 }

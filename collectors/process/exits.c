@@ -41,6 +41,8 @@ enum exit_reason exit_classify(const struct exit_facts *f)
 		return EXIT_UNKNOWN;
 	if (f->stopped)
 		return EXIT_STOPPED;
+	if (f->out_of_memory == MEMORY_OF_UNIT)
+		return EXIT_OOM;
 	if (WIFEXITED(f->status))
 		return EXIT_EXITED;
 	if (WCOREDUMP(f->status))
@@ -69,6 +71,16 @@ static void put_exit(const struct exit_facts *f, struct buf *b)
 		buf_printf(b, "status %d", WEXITSTATUS(f->status));
 }
 
+static void put_end(const struct exit_facts *f, struct buf *b)
+{
+	if (WIFEXITED(f->status)) {
+		put_exit(f, b);
+		return;
+	}
+	buf_add_string(b, WCOREDUMP(f->status) ? "dumped core on " : "killed by ");
+	put_signal(b, WTERMSIG(f->status));
+}
+
 static void put_stop(const struct exit_facts *f, struct buf *b)
 {
 	buf_add_string(b, "stopped by systemd (");
@@ -82,17 +94,10 @@ static void put_stop(const struct exit_facts *f, struct buf *b)
 void exit_phrase(const struct exit_facts *f, struct buf *b)
 {
 	switch (exit_classify(f)) {
-	case EXIT_EXITED:
-		put_exit(f, b);
-		break;
-	case EXIT_CORE_DUMPED:
-		buf_add_string(b, "dumped core on ");
-		put_signal(b, WTERMSIG(f->status));
-		break;
 	case EXIT_OOM:
-		buf_add_string(b, f->out_of_memory == MEMORY_OUT
-					  ? "killed by SIGKILL (out of memory)"
-					  : "killed by SIGKILL (most likely out of memory)");
+		put_end(f, b);
+		buf_add_string(b, f->out_of_memory == MEMORY_LIKELY ? " (most likely out of memory)"
+								    : " (out of memory)");
 		break;
 	case EXIT_STOPPED:
 		put_stop(f, b);
@@ -104,8 +109,7 @@ void exit_phrase(const struct exit_facts *f, struct buf *b)
 		buf_add_string(b, "ended for an unknown reason");
 		break;
 	default:
-		buf_add_string(b, "killed by ");
-		put_signal(b, WTERMSIG(f->status));
+		put_end(f, b);
 	}
 }
 

@@ -25,11 +25,12 @@ const char *exit_reason_name(enum exit_reason reason);
 /* -EINVAL. */
 int exit_reason_parse(const char *name, enum exit_reason *ret);
 
-/* Whether the kernel killed it for lack of memory. */
+/* Whether it ended for lack of memory: the kernel kills for that. */
 enum out_of_memory {
 	MEMORY_SUFFICED,
 	MEMORY_LIKELY, /* somebody was killed so on the host around that time */
 	MEMORY_OUT,    /* somebody of its cgroup was */
+	MEMORY_OF_UNIT, /* somebody of its unit was, for which systemd ended the rest (OOMPolicy=) */
 };
 
 /* What is known of an end. */

@@ -337,6 +337,8 @@ void service_end_main(struct process *p, const int *status)
 
 	if (status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL)
 		facts.out_of_memory = memory_claim_kill(p);
+	if (facts.out_of_memory == MEMORY_SUFFICED && stops_was_for_memory(p))
+		facts.out_of_memory = MEMORY_OF_UNIT;
 	if (facts.out_of_memory == MEMORY_OUT)
 		facts.cgroup_peak = memory_cgroup_peak(p);
 	/* Out of everybody's way, but alive until its end is told. */

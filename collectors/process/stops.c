@@ -8,6 +8,7 @@
 
 #include "collectors/process/scan.h"
 #include "collectors/process/service.h"
+#include "daemon/base/text.h"
 
 #define WORD_WAIT (100 * USEC_PER_MSEC) /* for systemd's word, after an end as of one that was asked for */
 
@@ -47,6 +48,18 @@ bool stops_was_asked(const struct process *p, int status)
 	return u && is_clean(status) && is_asked(u, p);
 }
 
+static bool is_for_memory(const struct known_unit *u)
+{
+	return text_equal(u->state.result, "oom-kill");
+}
+
+bool stops_was_for_memory(const struct process *p)
+{
+	const struct known_unit *u = units_has(p->service) ? find_unit(p) : NULL;
+
+	return u && is_for_memory(u);
+}
+
 static void end(struct process *p)
 {
 	int status = p->watch.end_status;
@@ -70,7 +83,7 @@ bool stops_await(struct process *p, int status)
 	if (p->watch.word)
 		return true;
 	u = c->units_known && units_has(p->service) ? find_unit(p) : NULL;
-	if (!u || !is_clean(status) || is_asked(u, p) ||
+	if (!u || !is_clean(status) || is_asked(u, p) || is_for_memory(u) ||
 		sd_event_add_time_relative(c->event, &p->watch.word, CLOCK_MONOTONIC, WORD_WAIT, 1,
 			on_silence, p) < 0)
 		return false;
@@ -84,7 +97,7 @@ static bool is_answered(const struct process *p)
 {
 	const struct known_unit *u = find_unit(p);
 
-	return !u || is_asked(u, p) || (u->main > 0 && u->main != p->pid);
+	return !u || is_asked(u, p) || is_for_memory(u) || (u->main > 0 && u->main != p->pid);
 }
 
 void stops_take_word(struct collector *c)

@@ -11,6 +11,8 @@
 bool stops_await(struct process *p, int status);
 /* True where systemd was asked to stop its unit, and it ended as one that stops does. */
 bool stops_was_asked(const struct process *p, int status);
+/* True where systemd stopped the rest of its unit after the kernel killed some of it for lack of memory. */
+bool stops_was_for_memory(const struct process *p);
 /* systemd said something: ends that waited for it. */
 void stops_take_word(struct collector *c);
 /* True where the service is down because systemd was asked for it, and may be. */

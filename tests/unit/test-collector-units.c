@@ -230,6 +230,45 @@ static void test_no_stop(void **state)
 	}
 }
 
+/* A worker was killed for memory, and systemd stops the rest: it says so before the end, or after it. */
+static void test_stop_for_memory(void **state)
+{
+	static const struct {
+		const char *say;
+		int signal;
+		bool late;
+	} cases[] = {
+		{NULL, SIGTERM, false},
+		{"exit 0\n", 0, false},
+		{"exit 1\n", 0, false},
+		{NULL, SIGTERM, true},
+	};
+	struct collector_fixture *f = *state;
+	struct server *s = running(f);
+
+	for (unsigned i = 0; i < ELEMENTS(cases); i++) {
+		const struct said word = {.active = "deactivating", .sub = "stop-sigterm",
+			.result = "oom-kill", .main_pid = cases[i].late ? 0 : s->pid};
+		const struct told_event *e;
+
+		if (!cases[i].late)
+			say(f, word);
+		if (cases[i].say)
+			server_say(s, cases[i].say);
+		server_end(s, cases[i].signal);
+		for (unsigned n = 0; cases[i].late && n < 3; n++)
+			assert_true(sd_event_run(f->event, USEC_PER_MSEC) >= 0);
+		if (cases[i].late)
+			say(f, word);
+		e = fixture_await(f, EXITED, "llama", i + 1);
+		assert_string_equal(e->reason, "oom");
+		assert_true(event_value(f, e, UP) == 0 && event_value(f, e, STOPPED) == 0);
+		say(f, (struct said){.active = "failed", .sub = "failed", .result = "oom-kill"});
+		s = fixture_server(f, NULL);
+		say(f, (struct said){ACTIVE(s->pid)});
+	}
+}
+
 /* A stop that was called off is none. */
 static void test_stop_called_off(void **state)
 {
@@ -473,6 +512,7 @@ int main(void)
 		BOTH(test_stop),
 		BOTH(test_stop_told_late),
 		BOTH(test_no_stop),
+		BOTH(test_stop_for_memory),
 		WITHOUT(test_stop_called_off),
 		WITHOUT(test_grace),
 		WITHOUT(test_not_enabled),

@@ -77,6 +77,9 @@ EXTRA_DIST += \
 	tests/integration/test_reload.py \
 	tests/integration/test_road.py tests/integration/test_roles.py \
 	tests/integration/test_start_stop.py tests/integration/test_stuck.py tests/integration/test_webhooks.py \
-	tests/packaging/conftest.py tests/packaging/machine.py tests/packaging/probe.c tests/packaging/roots \
+	tests/packaging/conftest.py tests/packaging/host.py tests/packaging/machine.py \
+	tests/packaging/probe.c tests/packaging/roots \
 	tests/packaging/test_install.py tests/packaging/test_persons.py \
-	tests/packaging/test_rpm.py tests/packaging/test_sandbox.py tests/packaging/test_service.py tests/packaging/test_upgrade.py
+	tests/packaging/test_rpm.py tests/packaging/test_sandbox.py tests/packaging/test_service.py \
+	tests/packaging/test_units.py tests/packaging/test_upgrade.py tests/packaging/test_vm.py \
+	tests/packaging/vm.py

@@ -11,18 +11,23 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
 from harness.fixtures import pytest_runtest_makereport  # noqa: E402,F401
-from machine import DEB, ROOTS, SERVICE, Machine  # noqa: E402
+from host import SERVICE  # noqa: E402
+from machine import DEB, ROOTS, Machine  # noqa: E402
+from vm import IMAGE, KERNEL  # noqa: E402
+
+_PROGRAMS = {"systemd-nspawn": "systemd-container", "nsenter": "util-linux", "unshare": "util-linux",
+             "qemu-system-x86_64": "qemu-system-x86"}
 
 
 def _lacking():
     """What these tests cannot do without and is not here."""
     if os.getuid() != 0:
         return "they boot systemd in a container, which takes root"
-    if missing := [p for p in ("systemd-nspawn", "nsenter", "unshare") if not shutil.which(p)]:
-        return f"{', '.join(missing)} is missing (Debian: systemd-container, util-linux)"
+    if missing := [p for p in _PROGRAMS if not shutil.which(p)]:
+        return f"{', '.join(missing)} is missing (Debian: {', '.join(_PROGRAMS[p] for p in missing)})"
     if subprocess.run(["unshare", "--mount", "--pid", "--net", "--fork", "true"], check=False).returncode != 0:
         return "this machine allows no namespaces: run them where root may make them"
-    if not DEB or not (ROOTS / "installed").is_dir():
+    if not DEB or not all(made.exists() for made in (ROOTS / "installed", IMAGE, KERNEL)):
         return "there are no packages in the build folder: run `make packaging-tests` there"
     return None
 

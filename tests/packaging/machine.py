@@ -12,6 +12,8 @@ import sqlite3
 import subprocess
 import tempfile
 
+from host import ENVIRONMENT, SERVICE, SOCKET, Host
+
 from harness.client import Client
 from harness.places import BUILD
 from harness.receiver import Receiver
@@ -20,14 +22,9 @@ from harness.wait import DEADLINE, eventually
 ROOTS = BUILD / "roots"
 DEB = next(BUILD.glob("deb/modelwatch_*.deb"), None)
 
-SERVICE = "modelwatchd.service"
-SOCKET = "/run/modelwatch/http.sock"
 DATABASE = "/var/lib/modelwatch/modelwatch.db"
 
 _CGROUPS = ("", "unified", "systemd")  # where a host has them; version 1 has one tree for each controller
-_ENVIRONMENT = {
-    "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", "SYSTEMD_PAGER": "", "DEBIAN_FRONTEND": "noninteractive",
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 _CLONE_FS = 0x200  # sched.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -45,10 +42,6 @@ def later_build(folder, files=()):
     return deb
 
 
-class CommandFailed(AssertionError):
-    """A command that was expected to succeed did not."""
-
-
 def _setns(path):
     with open(path, "rb") as namespace:
         if _libc.setns(namespace.fileno(), 0) != 0:
@@ -59,7 +52,7 @@ def _namespace(pid, kind="pid"):
     return os.readlink(f"/proc/{pid}/ns/{kind}")
 
 
-class Machine:
+class Machine(Host):
     """One machine, from boot to its end. What is changed in it is gone with it."""
 
     def __init__(self, root):
@@ -143,18 +136,10 @@ class Machine:
 
     # What a person does in it.
 
-    def run(self, command, user=None, check=True):
-        """Runs a shell's command line as root, or as USER with the groups that user has."""
+    def execute(self, arguments):
         inside = ["nsenter", "-t", self._leader, "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--"]
-        if user:
-            uid, gid = self.run(f"id -u {user}; id -g {user}").stdout.split()
-            inside += ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups", "--"]
-        done = subprocess.run([*inside, "sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, errors="replace", timeout=DEADLINE, check=False, env=_ENVIRONMENT)
-        done.args = command
-        if check and done.returncode != 0:
-            raise CommandFailed(f"{command!r} ended with {done.returncode}\n{done.stdout}{done.stderr}")
-        return done
+        return subprocess.run([*inside, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              errors="replace", timeout=DEADLINE, check=False, env=ENVIRONMENT)
 
     def path(self, path):
         """That file of the machine, as it is reached from here."""
@@ -172,19 +157,6 @@ class Machine:
         self.path(path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, self.path(path))
 
-    def unit(self, name, text):
-        """Writes a unit file, and tells systemd."""
-        self.write(f"/etc/systemd/system/{name}", text)
-        self.run("systemctl daemon-reload")
-
-    def user(self, name, *groups):
-        """Adds a user."""
-        self.run(f"useradd --create-home {name}" + (f" --groups {','.join(groups)}" if groups else ""))
-
-    def show(self, name, unit=SERVICE):
-        """A property of a unit, as systemd shows it."""
-        return self.run(f"systemctl show --property={name} --value {unit}").stdout.strip()
-
     def outer_pid(self, pid):
         """The number that a process of the machine has here."""
         for status in pathlib.Path("/proc").glob("[0-9]*/status"):
@@ -193,18 +165,6 @@ class Machine:
                 if numbers[-1:] == [pid] and _namespace(numbers[1]) == _namespace(self._leader):
                     return numbers[1]
         raise LookupError(f"the machine has no process {pid}")
-
-    def wait_successor(self, pid, unit=SERVICE):
-        """Waits until a unit runs again, and by another main process; returns its pid."""
-        def successor():
-            found = self.show("MainPID", unit)
-            return found if found not in ("0", pid) and self.show("ActiveState", unit) == "active" else None
-        return eventually(successor, f"a successor of {pid} of {unit}")
-
-    def journal(self, arguments=f"--unit {SERVICE}"):
-        """Messages of the journal."""
-        self.run("journalctl --sync", check=False)
-        return self.run(f"journalctl --no-pager --output short-monotonic {arguments}").stdout
 
     # The network inside it.
 
@@ -227,12 +187,6 @@ class Machine:
 
     # The daemon in it.
 
-    def configure(self, *sections):
-        """Writes /etc/modelwatch/modelwatch.conf. Every machine is quick to notice, and looks for nothing by
-        itself."""
-        self.write("/etc/modelwatch/modelwatch.conf",
-                   "\n".join(("[daemon]\ninterval = 200ms\nevaluate = 200ms\ndiscovery = no", *sections)) + "\n")
-
     def told(self, *sections):
         """Configures these and a webhook, restarts the daemon and returns the webhook's receiver."""
         receiver = self.receiver()
@@ -245,27 +199,8 @@ class Machine:
         """A client of the unix socket, as root."""
         return Client(self.path(SOCKET))
 
-    def service_state(self, name):
-        """The service's object in the API, or None."""
-        services = self.unix.json("/v1/status")["services"]
-        return next((s for s in services if s["name"] == name), None)
-
-    def wait_service(self, name, state="up"):
-        """Waits until the service is in that state; returns its object."""
-        def is_so():
-            service = self.service_state(name)
-            return service if service and service["state"] == state else None
-        return eventually(is_so, f"{name} {state}")
-
-    def incidents(self, state="all"):
-        return self.unix.json(f"/v1/incidents?state={state}")["incidents"]
-
-    def wait_incident(self, service, state="open"):
-        """Waits for an incident of the service in that state; returns it whole."""
-        def is_so():
-            return next((i for i in self.incidents() if i["service"] == service and i["state"] == state), None)
-        number = eventually(is_so, f"{state} incident of {service}")["id"]
-        return self.unix.json(f"/v1/incidents/{number}")
+    def api(self, path):
+        return self.unix.json(path)
 
     def query(self, sql):
         """Rows of the database, read beside the running daemon."""
@@ -285,11 +220,4 @@ class Machine:
         return [fault for receiver in self._receivers for fault in receiver.faults]
 
     def describe(self):
-        """Everything that helps to understand a failure."""
-        parts = [self.run(command, check=False).stdout for command in (
-            "grep -vE '^(#|$)' /etc/modelwatch/modelwatch.conf", "systemctl --failed --no-legend",
-            f"systemctl status --full --lines 0 {SERVICE}",
-            f"journalctl --no-pager --output short-monotonic --lines 100 --unit {SERVICE}",
-            "journalctl --no-pager --output short-monotonic --lines 30 --priority warning")]
-        parts += [repr(receiver.summary()) for receiver in self._receivers]
-        return "\n----\n".join(parts)
+        return "\n----\n".join([super().describe(), *(repr(receiver.summary()) for receiver in self._receivers)])

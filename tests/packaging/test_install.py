@@ -4,7 +4,8 @@ import json
 import re
 import subprocess
 
-from machine import DEB, SERVICE
+from host import SERVICE
+from machine import DEB
 
 
 def test_lintian_finds_no_error():

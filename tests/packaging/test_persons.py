@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from machine import SOCKET
+from host import SOCKET
 
 CURL = f"curl --silent --show-error --unix-socket {SOCKET} http://localhost"
 MISSING = "[service llama]\npid-file = /run/llama.pid"

@@ -6,7 +6,8 @@ import shutil
 import subprocess
 
 import pytest
-from machine import DEB, ROOTS, SERVICE, Machine
+from host import SERVICE
+from machine import DEB, ROOTS, Machine
 
 from harness.places import BUILD, SOURCE
 

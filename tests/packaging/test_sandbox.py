@@ -7,7 +7,7 @@ probe itself works."""
 import re
 
 import pytest
-from machine import SERVICE
+from host import SERVICE
 
 from harness.places import BUILD, SOURCE
 from harness.wait import eventually

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The service as systemctl and the journal show it: reload, stop, start, crash."""
-from machine import SERVICE
+from host import SERVICE
 
 from harness.wait import eventually
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From one build to the next, away, back and away for good: what stays and what does not."""
 import pytest
-from machine import DEB, SERVICE, later_build
+from host import SERVICE
+from machine import DEB, later_build
 
 from harness.wait import eventually
 

@@ -2,6 +2,7 @@
 /* modelwatch-units: the watch of systemd's units behind messages. Nothing is kept here for another engine:
  * the watch tells everything again. */
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include "collectors/units/units.h"
 #include "daemon/base/log.h"
@@ -21,7 +22,9 @@ struct units_role {
 	char **names;
 	bool *missing; /* of each: said that there is no such unit */
 	size_t name_count;
-	bool lost; /* said that the bus is not there */
+	bool booted; /* systemd runs on this host */
+	bool lost;   /* said that systemd cannot be asked */
+	usec_t since; /* when that began; 0 while it can */
 };
 
 /* Why nothing is known, by what went wrong, and what helps. */
@@ -30,21 +33,24 @@ static const struct {
 	enum check_state state;
 	const char *text, *remedy;
 } obstacles[] = {
-	{-ENOENT, CHECK_MISSING, "There is no system bus on this host.",
-		"Find the service by something else than 'unit'; or install dbus and let the daemon "
-		"reach /run/dbus/system_bus_socket."},
-	{-ECONNREFUSED, CHECK_MISSING, "Nobody serves the system bus.", "Start dbus.service."},
-	{-EHOSTUNREACH, CHECK_MISSING, "systemd is not on the system bus.",
-		"Find the service by something else than 'unit' on a host without systemd."},
-	{-ECONNRESET, CHECK_FAILING, "The system bus closed the connection.",
+	{-ENOENT, CHECK_MISSING, "there is no system bus",
+		"Start dbus.service; install dbus where it is missing."},
+	{-ECONNREFUSED, CHECK_MISSING, "nobody serves the system bus", "Start dbus.service."},
+	{-EHOSTUNREACH, CHECK_MISSING, "systemd is not on the system bus",
+		"Let systemd connect to it anew: kill -USR1 1"},
+	{-ECONNRESET, CHECK_FAILING, "the system bus closed the connection",
 		"See what dbus.service says; it may not let the daemon's user in."},
-	{-EACCES, CHECK_FAILING, "The system bus does not let the daemon ask systemd.",
+	{-EACCES, CHECK_FAILING, "the system bus does not let the daemon ask it",
 		"See what the bus' policy and the security module of the host say."},
-	{-ETIMEDOUT, CHECK_FAILING, "systemd does not answer on the system bus.",
+	{-ETIMEDOUT, CHECK_FAILING, "it does not answer on the system bus",
 		"See whether systemctl answers."},
 };
 
-static int send(struct units_role *p, struct buf *packet)
+#define REMEDY_WITHOUT_SYSTEMD                                                                     \
+	"On a host without systemd find the service by something else than 'unit'; in a container " \
+	"let the daemon reach the host's /run/dbus/system_bus_socket."
+
+static int tell(struct units_role *p, struct buf *packet)
 {
 	int r = role_send(p->role, packet, -1);
 
@@ -61,7 +67,7 @@ static int put_fact(struct units_role *p, const char *subject, const char *key, 
 	message_put_string(&packet, subject);
 	message_put_string(&packet, key);
 	message_put_string(&packet, value);
-	return send(p, &packet);
+	return tell(p, &packet);
 }
 
 static int put_check(struct units_role *p, const char *subject, const char *state, const char *text,
@@ -115,33 +121,53 @@ static int on_unit(void *userdata, const struct unit_state *u)
 		return buf_error(&state);
 	message_begin(&packet, MESSAGE_UNIT);
 	message_put_bytes(&packet, state.data, state.size);
-	r = send(p, &packet);
+	r = tell(p, &packet);
 	return r < 0 ? r : tell_missing(p, u);
 }
 
 static int tell_lost(struct units_role *p, int why)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	size_t i = 0;
+	char since[RFC3339_MAX];
+	enum check_state state = CHECK_FAILING;
+	const char *obstacle = strerror(-why), *remedy = "See what dbus.service says.";
+	int r;
 
-	while (i < ELEMENTS(obstacles) && obstacles[i].why != why)
-		i++;
-	if (i < ELEMENTS(obstacles))
-		buf_add_string(&text, obstacles[i].text);
-	else
-		buf_printf(&text, "systemd cannot be asked: %s.", strerror(-why));
-	buf_add_string(&text, " Services with 'unit' are watched as far as they were known.");
+	if (p->since == 0)
+		p->since = clock_wall();
+	for (size_t i = 0; i < ELEMENTS(obstacles); i++)
+		if (obstacles[i].why == why) {
+			state = obstacles[i].state;
+			obstacle = obstacles[i].text;
+			remedy = obstacles[i].remedy;
+		}
+	if (state == CHECK_MISSING && !p->booted)
+		remedy = REMEDY_WITHOUT_SYSTEMD;
+	buf_printf(&text,
+		"systemd cannot be asked since %s: %s. Services with 'unit' are watched as far as they were "
+		"known: a stop on purpose looks like a failure, and a start that fails is not seen.",
+		clock_format(p->since, since), obstacle);
 	if (buf_error(&text) < 0)
 		return -ENOMEM;
 	if (!p->lost && (why == -ENOENT || why == -EHOSTUNREACH))
 		journal_write(JOURNAL_SYSTEMD_SILENT, WITH(.level = LOG_INFO), "%s", text.data);
 	else if (!p->lost)
 		journal_write(JOURNAL_SYSTEMD_SILENT, NULL, "%s", text.data);
-	if (i < ELEMENTS(obstacles))
-		return put_check(p, CHECK, check_state_name(obstacles[i].state), text.data,
-			obstacles[i].remedy);
-	return put_check(p, CHECK, check_state_name(CHECK_FAILING), text.data,
-		"See what dbus.service says.");
+	p->lost = true;
+	r = put_check(p, CHECK, check_state_name(state), text.data, remedy);
+	return r < 0 ? r : put_fact(p, CHECK, "since", since);
+}
+
+static int tell_found(struct units_role *p)
+{
+	int r = put_check(p, CHECK, check_state_name(CHECK_OK),
+		"systemd tells what becomes of the units of services.", "");
+
+	if (p->lost)
+		journal_write(JOURNAL_SYSTEMD_TELLS, NULL, "systemd tells of units again");
+	p->lost = false;
+	p->since = 0;
+	return r < 0 ? r : put_fact(p, CHECK, "since", "");
 }
 
 static int on_known(void *userdata, bool known, int why)
@@ -152,15 +178,10 @@ static int on_known(void *userdata, bool known, int why)
 
 	message_begin(&packet, MESSAGE_UNITS);
 	message_put_u64(&packet, known);
-	r = send(p, &packet);
-	if (r == 0)
-		r = known ? put_check(p, CHECK, check_state_name(CHECK_OK),
-				    "systemd tells what becomes of the units of services.", "")
-			  : tell_lost(p, why);
-	if (known && p->lost)
-		journal_write(JOURNAL_SYSTEMD_TELLS, NULL, "systemd tells of units again");
-	p->lost = !known;
-	return r;
+	r = tell(p, &packet);
+	if (r < 0)
+		return r;
+	return known ? tell_found(p) : tell_lost(p, why);
 }
 
 static void on_crowded(void *userdata, const char *name)
@@ -249,6 +270,9 @@ static int start(struct role *role)
 	if (!p)
 		return -ENOMEM;
 	p->role = role;
+	/* Before the sandbox, which leaves it no file. Until it was asked once it cannot be. */
+	p->booted = sd_booted() > 0;
+	p->since = clock_wall();
 	role_set_userdata(role, p);
 	r = prepare(p);
 	if (r < 0) {

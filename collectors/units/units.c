@@ -24,10 +24,10 @@ void units_check(struct units *w, int r)
 		w->sink->failed(w->sink->userdata, r);
 }
 
-/* Once, until it is otherwise. */
+/* Once, until it is otherwise, or for another reason. */
 static void tell_known(struct units *w, bool known, int why)
 {
-	if (w->told && w->known == known)
+	if (w->told && w->known == known && w->why == why)
 		return;
 	w->told = true;
 	w->known = known;

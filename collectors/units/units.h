@@ -18,7 +18,8 @@ struct units_sink {
 	/* The unit's state changed; its `load` is "" where it is gone, and nobody named it but a glob.
 	 * 0, or -errno: the watch fails. */
 	int (*unit)(void *userdata, const struct unit_state *u);
-	/* True: all that are asked for were told. False: what was told may be old, since WHY (-errno). */
+	/* True: all that are asked for were told. False: what was told may be old, since WHY (-errno), which
+	 * is told again where it changes. */
 	int (*known)(void *userdata, bool known, int why);
 	/* There are more than UNITS_MAX: NAME and others are not watched. */
 	void (*crowded)(void *userdata, const char *name);

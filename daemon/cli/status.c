@@ -135,6 +135,16 @@ static void show_configuration(const json_t *body, const struct style *style, st
 	buf_add_char(b, '\n');
 }
 
+static void show_systemd(const json_t *body, const struct style *style, struct buf *b)
+{
+	const char *text = show_string(body, "systemd");
+
+	if (!*text)
+		return;
+	show_sentence(b, style, RED, text);
+	buf_add_char(b, '\n');
+}
+
 /* Those that take nothing. */
 static void show_webhooks(const json_t *body, const struct style *style, struct buf *b)
 {
@@ -219,6 +229,8 @@ static void show_parts(const json_t *body, const struct style *style, struct buf
 		buf_add_string(b, ", the database is in trouble");
 	if (*show_string(body, "configuration"))
 		buf_add_string(b, ", the configuration on disk is refused");
+	if (*show_string(body, "systemd"))
+		buf_add_string(b, ", systemd cannot be asked");
 }
 
 /* The one line that a monitoring plugin shows: how it is, and of what. */
@@ -257,6 +269,7 @@ void show_status(const json_t *body, const struct style *style, struct buf *b)
 		buf_add_char(b, '\n');
 	}
 	show_configuration(body, style, b);
+	show_systemd(body, style, b);
 	show_webhooks(body, style, b);
 	show_services(body, style, b);
 	if (open > 0) {

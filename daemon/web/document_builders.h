@@ -32,6 +32,9 @@ int document_incidents_of_service(struct documents *d, const char *service, json
 int document_facts(struct documents *d, const char *topic,
 	json_t *(*make)(const struct fact *facts, size_t count), json_t **ret);
 
+/* Why systemd cannot be asked, as systemd_json() makes it. */
+int document_systemd(struct documents *d, const struct document_request *q, json_t **ret);
+
 /* Returns JSON; NULL is that there was no memory for it. */
 static inline int document_return(json_t *json, json_t **ret)
 {

@@ -22,6 +22,20 @@ int document_facts(struct documents *d, const char *topic,
 	return document_return(json, ret);
 }
 
+int document_systemd(struct documents *d, const struct document_request *q, json_t **ret)
+{
+	struct fact *facts;
+	json_t *json;
+	size_t count;
+	int r = reader_facts(d->reader, "doctor", &facts, &count);
+
+	if (r < 0)
+		return r;
+	json = systemd_json(facts, count, q->now_ms);
+	fact_list_free(facts, count);
+	return document_return(json, ret);
+}
+
 int document_discover(struct documents *d, const struct document_request *q, json_t **ret)
 {
 	return document_facts(d, "service", discover_json, ret);

@@ -8,6 +8,7 @@ int document_health(struct documents *d, const struct document_request *q, json_
 {
 	_cleanup_(collector_reports_done) struct collector_reports reports = {.count = 0};
 	struct role_record *roles = NULL;
+	json_t *systemd = NULL;
 	size_t count = 0;
 	int r = reader_roles(d->reader, &roles, &count);
 
@@ -15,6 +16,8 @@ int document_health(struct documents *d, const struct document_request *q, json_
 		r = collector_reports_read(d->reader, &reports);
 	if (r == 0)
 		r = collector_reports_expect(&reports, roles, count);
+	if (r == 0)
+		r = document_systemd(d, q, &systemd);
 	if (r == 0) {
 		*ret = health_json(&(struct health){
 			.roles = roles,
@@ -23,11 +26,13 @@ int document_health(struct documents *d, const struct document_request *q, json_
 			.collector_count = reports.count,
 			.engine = q->engine,
 			.trouble = q->trouble,
+			.systemd = json_string_value(systemd),
 			.interval_ms = d->interval_ms,
 			.now_ms = q->now_ms,
 		});
 		r = *ret ? 0 : -ENOMEM;
 	}
+	json_decref(systemd);
 	role_list_free(roles, count);
 	return r;
 }

@@ -81,7 +81,8 @@ static const char *rollup(struct documents *d, const struct document_request *q,
 int document_status(struct documents *d, const struct document_request *q, json_t **ret)
 {
 	_cleanup_(rows_done) struct rows rows = {0};
-	json_t *services, *incidents, *roles, *webhooks = NULL, *configuration = NULL;
+	json_t *services, *incidents, *roles, *webhooks = NULL, *configuration = NULL,
+	       *systemd = NULL;
 	bool limited;
 	int r = rows_read(d, q, &rows);
 
@@ -90,10 +91,13 @@ int document_status(struct documents *d, const struct document_request *q, json_
 	if (r == 0)
 		r = document_facts(d, "doctor", configuration_json, &configuration);
 	if (r == 0)
+		r = document_systemd(d, q, &systemd);
+	if (r == 0)
 		r = document_incidents_detailed(d, rows.incidents, rows.incident_count, &incidents);
 	if (r < 0) {
 		json_decref(webhooks);
 		json_decref(configuration);
+		json_decref(systemd);
 		return r;
 	}
 	services = json_array();
@@ -104,11 +108,11 @@ int document_status(struct documents *d, const struct document_request *q, json_
 	for (size_t i = 0; i < rows.role_count; i++)
 		json_list_add(&roles, role_json(&rows.roles[i], q->engine));
 	limited = rows.services.late || q->trouble || json_array_size(webhooks) > 0 ||
-		  !json_is_null(configuration);
-	return document_return(json_pack("{s:s,s:o,s:[],s:o,s:o,s:o,s:o,s:s?}", "status",
+		  !json_is_null(configuration) || !json_is_null(systemd);
+	return document_return(json_pack("{s:s,s:o,s:[],s:o,s:o,s:o,s:o,s:o,s:s?}", "status",
 				       rollup(d, q, &rows, limited), "services", services,
 				       "weights", "incidents", incidents, "roles", roles,
 				       "webhooks", webhooks, "configuration", configuration,
-				       "trouble", q->trouble),
+				       "systemd", systemd, "trouble", q->trouble),
 		ret);
 }

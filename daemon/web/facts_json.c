@@ -2,12 +2,16 @@
 #include "daemon/web/facts_json.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/num.h"
 #include "daemon/base/text.h"
 #include "daemon/web/json_list.h"
+
+#define SYSTEMD_AWAY_MS 5000 /* for so long it may be away: it, or its bus, is started anew */
 
 /* The object of this subject in LIST, made where it is not there. Facts come ordered by subject,
  * but several roles may speak of one. */
@@ -67,14 +71,39 @@ json_t *webhooks_json(const struct fact *facts, size_t count)
 	return webhooks;
 }
 
-json_t *configuration_json(const struct fact *facts, size_t count)
+/* What is said of SUBJECT, or NULL. */
+static const char *find_doctor(
+	const struct fact *facts, size_t count, const char *subject, const char *key)
 {
 	for (size_t i = 0; i < count; i++)
-		if (text_equal(facts[i].topic, "doctor") &&
-			text_equal(facts[i].subject, "configuration") &&
-			text_equal(facts[i].key, "text"))
-			return json_string(facts[i].value);
-	return json_null();
+		if (text_equal(facts[i].topic, "doctor") && text_equal(facts[i].subject, subject) &&
+			text_equal(facts[i].key, key))
+			return facts[i].value;
+	return NULL;
+}
+
+json_t *configuration_json(const struct fact *facts, size_t count)
+{
+	const char *text = find_doctor(facts, count, "configuration", "text");
+
+	return text ? json_string(text) : json_null();
+}
+
+json_t *systemd_json(const struct fact *facts, size_t count, int64_t now_ms)
+{
+	const char *state = find_doctor(facts, count, "systemd", "state");
+	const char *since = find_doctor(facts, count, "systemd", "since");
+	const char *text = find_doctor(facts, count, "systemd", "text");
+	const char *remedy = find_doctor(facts, count, "systemd", "remedy");
+	usec_t t;
+
+	if (!state || !since || !text || text_equal(state, check_state_name(CHECK_OK)) ||
+		clock_parse(since, &t) < 0)
+		return json_null();
+	/* Also where the clock was set back meanwhile. */
+	if (llabs(now_ms - usec_to_ms(t)) <= SYSTEMD_AWAY_MS)
+		return json_null();
+	return json_sprintf("%s %s", text, remedy ? remedy : "");
 }
 
 /* What is known of a discovered service, and the option of its section where it is one. A fact's

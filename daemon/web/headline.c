@@ -72,6 +72,10 @@ static void write_parts(const json_t *document, struct buf *subline)
 		separate(subline);
 		buf_add_string(subline, "the configuration on disk is refused");
 	}
+	if (json_is_string(json_object_get(document, "systemd"))) {
+		separate(subline);
+		buf_add_string(subline, "systemd cannot be asked");
+	}
 }
 
 static void write_incidents(

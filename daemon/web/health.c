@@ -59,6 +59,8 @@ json_t *health_json(const struct health *h)
 		json_list_add(&reasons, text_json(h->trouble));
 	else
 		check_collectors(h, &reasons);
+	if (h->systemd)
+		json_list_add(&reasons, text_json(h->systemd));
 	return json_pack("{s:s,s:o}", "status", json_array_size(reasons) == 0 ? "ok" : "failing",
 		"reasons", reasons);
 }

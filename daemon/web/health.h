@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether modelwatch itself works: every role runs, every collector reported in time.
+/* Whether modelwatch itself works: every role runs, every collector reported in time, and systemd can
+ * be asked where services are units.
  *
  * Layer: daemon/web. Pure. */
 #pragma once
@@ -22,6 +23,7 @@ struct health {
 	size_t collector_count;
 	bool engine; /* we are connected to the engine; what its row says may be its last words */
 	const char *trouble; /* why the database cannot be written, or NULL */
+	const char *systemd; /* why it cannot be asked about units, or NULL */
 	int64_t interval_ms;
 	int64_t now_ms;
 };

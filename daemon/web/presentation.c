@@ -135,6 +135,7 @@ static const struct {
 	{"runbook_url", add_link},
 	{"metric", add_name_parts},
 	{"configuration", add_prose},
+	{"systemd", add_prose},
 	{"since", add_time},
 	{"time", add_time},
 	{"opened_at", add_time},

@@ -36,7 +36,8 @@ struct overview {
 	bool engine;  /* we are connected to it */
 	bool limited; /* what is shown may be over, or is not all there should be to see; or somebody may not
 			 be told: a collector is late, a service is missed, a webhook takes nothing, the
-			 configuration on disk is refused, the database cannot be written */
+			 configuration on disk is refused, the database cannot be written, systemd cannot be
+			 asked */
 };
 
 /* "ok", "warning" or "critical": the worst of the open incidents, of a service that is down (critical,

@@ -290,11 +290,16 @@ def test_without_a_bus(running):
     """It goes away and comes back: what runs is watched meanwhile, and what happened is known afterwards."""
     running.run("systemctl stop dbus.socket dbus.service")
     eventually(lambda: "system bus" in running.run("modelwatch doctor", check=False).stdout, "doctor's word")
+    answer = eventually(lambda: running.unix.get("/healthz").status == 503 and running.unix.get("/healthz"), "a reason")
+    assert "nobody serves the system bus" in answer.text and "Start dbus.service." in answer.text
+    answer = running.run("modelwatch status", check=False)
+    assert answer.returncode == 1 and "nobody serves the system bus" in answer.stdout
     assert running.service_state("llama")["processes"] == [int(running.main)]
     running.run("systemctl kill -s KILL llama.service")
     assert _opened(running)["title"] == "llama is down: killed by SIGKILL"
     running.run("systemctl start dbus.socket dbus.service")
     eventually(lambda: "system bus" not in running.run("modelwatch doctor", check=False).stdout, "doctor's word")
+    eventually(lambda: running.unix.get("/healthz").status == 200, "health")
     running.run("systemctl start llama.service")
     running.hook.wait("incident.resolved", service="llama")
 

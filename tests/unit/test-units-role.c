@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
 
 #include <cmocka.h>
 
@@ -20,6 +23,8 @@
 
 #define DEADLINE (20 * USEC_PER_SEC)
 
+#define INSTALL "Start dbus.service; install dbus where it is missing."
+
 #define await(f, condition) role_fixture_await((f)->role.event, DEADLINE, condition)
 
 struct fixture {
@@ -27,9 +32,30 @@ struct fixture {
 	struct fake_systemd systemd;
 	unsigned units, known, lost;
 	int64_t main_pid; /* of the unit told last */
-	char state[32]; /* what `doctor` is told of systemd, */
+	char state[32], text[320], remedy[192], since[64]; /* what `doctor` is told of systemd, */
 	char missing[64]; /* and of which unit that there is none */
 };
+
+static void take_systemd(struct fixture *f, const char *key, const char *value)
+{
+	const struct {
+		const char *key;
+		char *text;
+		size_t size;
+	} places[] = {
+		{"state", f->state, sizeof(f->state)},
+		{"text", f->text, sizeof(f->text)},
+		{"remedy", f->remedy, sizeof(f->remedy)},
+		{"since", f->since, sizeof(f->since)},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(places); i++)
+		if (text_equal(places[i].key, key)) {
+			snprintf(places[i].text, places[i].size, "%s", value);
+			return;
+		}
+	fail_msg("systemd has no %s", key);
+}
 
 static void take_fact(struct fixture *f, struct message *m)
 {
@@ -37,11 +63,11 @@ static void take_fact(struct fixture *f, struct message *m)
 	const char *key = message_string(m), *value = message_string(m);
 
 	assert_string_equal(topic, "doctor");
-	if (!text_equal(key, "state"))
+	if (text_equal(subject, "systemd")) {
+		take_systemd(f, key, value);
 		return;
-	if (text_equal(subject, "systemd"))
-		snprintf(f->state, sizeof(f->state), "%s", value);
-	else
+	}
+	if (text_equal(key, "state"))
 		snprintf(f->missing, sizeof(f->missing), "%s", *value ? subject : "");
 }
 
@@ -100,23 +126,63 @@ static void end(struct fixture *f)
 	role_fixture_remove(&f->role);
 }
 
+/* True once that is told: WHY, and what helps where systemd runs; elsewhere nothing but to do without. */
+static bool is_told(const struct fixture *f, const char *why, const char *remedy)
+{
+	_cleanup_free_ char *text = NULL;
+
+	assert_true(asprintf(&text,
+			    "systemd cannot be asked since %s: %s. Services with 'unit' are watched as far as"
+			    " they were known: a stop on purpose looks like a failure, and a start that fails"
+			    " is not seen.",
+			    f->since, why) > 0);
+	if (!text_equal(f->state, "missing") || !text_equal(f->text, text))
+		return false;
+	return sd_booted() > 0 ? text_equal(f->remedy, remedy)
+			       : text_after(f->remedy, "On a host without systemd find") != NULL;
+}
+
 static void test_without_a_bus(void **state)
 {
 	struct fixture f;
 
 	begin(&f, "a");
-	await(&f, f.lost > 0 && *f.state);
-	assert_string_equal(f.state, "missing");
+	await(&f, f.lost > 0 && *f.since);
+	assert_true(is_told(&f, "there is no system bus", INSTALL));
 	assert_int_equal(f.units, 0);
 	/* It comes. */
 	fake_systemd_add(&f.systemd, "a.service", 11);
 	fake_systemd_serve(&f.systemd);
-	await(&f, f.known > 0 && text_equal(f.state, "ok"));
+	await(&f, f.known > 0 && text_equal(f.state, "ok") && !*f.since);
 	assert_int_equal(f.main_pid, 11);
 	/* It goes. */
 	fake_systemd_leave(&f.systemd);
-	await(&f, !text_equal(f.state, "ok"));
+	await(&f, !text_equal(f.state, "ok") && *f.since);
 	assert_true(text_equal(f.state, "missing") || text_equal(f.state, "failing"));
+	end(&f);
+}
+
+/* A bus that ends loses its names first. The last reason is told, but the time when it all began. */
+static void test_the_bus_ends(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char since[64];
+	struct fixture f;
+
+	begin(&f, "a");
+	fake_systemd_serve(&f.systemd);
+	await(&f, f.known > 0 && text_equal(f.state, "ok") && !*f.since);
+	fake_systemd_owner(&f.systemd, NULL);
+	await(&f, is_told(&f, "systemd is not on the system bus",
+			  "Let systemd connect to it anew: kill -USR1 1"));
+	memcpy(since, f.since, sizeof(since));
+	fake_systemd_leave(&f.systemd);
+	await(&f, is_told(&f, "there is no system bus", INSTALL));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", f.systemd.path);
+	assert_int_equal(bind(fd, (struct sockaddr *) &address, sizeof(address)), 0);
+	await(&f, is_told(&f, "nobody serves the system bus", "Start dbus.service."));
+	assert_string_equal(f.since, since);
 	end(&f);
 }
 
@@ -141,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_a_bus),
+		cmocka_unit_test(test_the_bus_ends),
 		cmocka_unit_test(test_another_engine),
 	};
 

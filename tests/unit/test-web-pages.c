@@ -215,6 +215,9 @@ static void test_health(void **state)
 	json = health_json(&h);
 	assert_true(health_is_ok(json));
 	json_decref(json);
+	h.systemd = "systemd cannot be asked.";
+	assert_json(health_json(&h), "{\"status\":\"failing\",\"reasons\":[\"systemd cannot be asked.\"]}");
+	h.systemd = NULL;
 	collectors[0].last_ms = 0;
 	h.engine = false;
 	h.role_count = 0;
@@ -223,11 +226,12 @@ static void test_health(void **state)
 		"\"no role has reported yet\",\"collector process has not reported yet\"]}");
 }
 
-#define FACT(topic_, subject_, key_, value_)                                                       \
+#define VARIABLE_FACT(topic_, subject_, key_, value_)                                              \
 	{                                                                                          \
 		.role = TEXT("process"), .topic = TEXT(topic_), .subject = TEXT(subject_),         \
-		.key = TEXT(key_), .value = TEXT(value_)                                           \
+		.key = TEXT(key_), .value = (value_)                                               \
 	}
+#define FACT(topic, subject, key, value) VARIABLE_FACT(topic, subject, key, TEXT(value))
 
 static void test_facts(void **state)
 {
@@ -258,6 +262,41 @@ static void test_facts(void **state)
 		"executable = /opt/\\\\[a\\\\]/py\\\\*\\nlisten-port = 8000\\n\"}]}");
 	assert_json(doctor_json(NULL, 0), "{\"checks\":[]}");
 	assert_json(discover_json(NULL, 0), "{\"services\":[]}");
+}
+
+/* Only what lasts is told of, and only while it lasts. */
+static void test_systemd(void **state)
+{
+	struct {
+		char state[8], since[32];
+		int64_t after_ms;
+		const char *json;
+	} cases[] = {
+		{"missing", "2026-01-31T10:00:00.000Z", 5000, "null"},
+		{"missing", "2026-01-31T10:00:00.000Z", 5001, "\"Because. Mend it.\""},
+		{"failing", "2026-01-31T10:00:00.000Z", 86400000, "\"Because. Mend it.\""},
+		{"missing", "2026-01-31T10:00:00.000Z", -1, "null"},
+		/* The clock was set back. */
+		{"missing", "2026-01-31T10:00:00.000Z", -5001, "\"Because. Mend it.\""},
+		{"ok", "2026-01-31T10:00:00.000Z", 5001, "null"},
+		{"missing", "yesterday", 5001, "null"},
+	};
+	usec_t since;
+
+	assert_int_equal(clock_parse("2026-01-31T10:00:00.000Z", &since), 0);
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		const struct fact facts[] = {
+			FACT("doctor", "systemd", "remedy", "Mend it."),
+			VARIABLE_FACT("doctor", "systemd", "since", cases[i].since),
+			VARIABLE_FACT("doctor", "systemd", "state", cases[i].state),
+			FACT("doctor", "systemd", "text", "Because."),
+		};
+
+		assert_json(systemd_json(facts, ELEMENTS(facts), usec_to_ms(since) + cases[i].after_ms),
+			cases[i].json);
+		assert_json(systemd_json(facts, 1, usec_to_ms(since) + cases[i].after_ms), "null");
+	}
+	assert_json(systemd_json(NULL, 0, 0), "null");
 }
 
 static const struct {
@@ -300,6 +339,9 @@ static const struct {
 	 "\"unknown\"}],\"incidents\":[{\"severity\":\"warning\"}]}",
 		"1 open incident",
 		"1 warning, 1 not acknowledged, 2 services in unknown state", "warning"},
+	{"{\"status\":\"warning\",\"services\":[{\"state\":\"up\"}],\"incidents\":[],"
+	 "\"systemd\":\"It cannot be asked.\"}",
+		"modelwatch itself needs a look", "systemd cannot be asked", "warning"},
 	/* Somebody resolved the incident of what is down still. */
 	{"{\"status\":\"critical\",\"services\":[{\"name\":\"llama\",\"state\":\"down\"}],"
 	 "\"incidents\":[]}",
@@ -518,6 +560,7 @@ int main(void)
 		cmocka_unit_test(test_rollup_of_absence),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_systemd),
 		cmocka_unit_test(test_headlines),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_pages),

@@ -2,6 +2,7 @@
 #include "schema/unit.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,30 @@ static const struct text {
 	{offsetof(struct unit_state, cgroup), UNIT_PATH_MAX},
 };
 
+bool unit_name_has_type(const char *name)
+{
+	static const char *const types[] = {"service", "scope", "slice", "socket", "timer", "target", "mount",
+		"automount", "swap", "path", "device"};
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot && i < ELEMENTS(types); i++)
+		if (fnmatch(dot + 1, types[i], 0) == 0)
+			return true;
+	return false;
+}
+
 char *unit_name_complete(const char *given)
 {
 	char *name;
 
-	return asprintf(&name, "%s%s", given, strchr(given, '.') ? "" : ".service") < 0 ? NULL
-											 : name;
+	return asprintf(&name, "%s%s", given, unit_name_has_type(given) ? "" : ".service") < 0 ? NULL : name;
+}
+
+bool unit_name_is_template(const char *name)
+{
+	const char *at = strchr(name, '@');
+
+	return at && at + 1 == strrchr(name, '.');
 }
 
 bool unit_name_is_glob(const char *name)

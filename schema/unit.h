@@ -32,9 +32,16 @@ struct unit_state {
 	uint64_t restarts;   /* NRestarts */
 };
 
-/* The unit that a configuration means by GIVEN, a name or a glob: without a suffix a service. free() it;
+/* True where the suffix is a type of units that systemd has (systemd.unit(5)), or a glob that matches one.
+ * What else follows a dot belongs to the name, as in vllm@llama-3.1-8b. */
+bool unit_name_has_type(const char *name);
+
+/* The unit that a configuration means by GIVEN, a name or a glob: without a type a service. free() it;
  * NULL without memory. */
 char *unit_name_complete(const char *given);
+
+/* True for a name with its type that has an empty instance, as vllm@.service: no such unit can run. */
+bool unit_name_is_template(const char *name);
 
 /* True for a glob, which may mean several units. */
 bool unit_name_is_glob(const char *name);

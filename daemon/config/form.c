@@ -10,6 +10,7 @@
 #include "daemon/base/num.h"
 #include "daemon/base/text.h"
 #include "daemon/config/model.h"
+#include "schema/unit.h"
 
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -17,7 +18,6 @@
 #define ALNUM  LOWER UPPER DIGITS
 
 #define USER_MAX     256 /* bytes of a user's name (LOGIN_NAME_MAX) */
-#define UNIT_MAX     255 /* bytes of a unit's name */
 
 /* True where TEXT has characters of SET alone, and at least one. */
 static bool only(const char *text, const char *set)
@@ -165,17 +165,18 @@ bool form_is_unit(const char *text)
 	const char *suffix = strrchr(text, '.');
 
 	return only(text, ALNUM ":-_.\\@") && suffix && suffix != text &&
-	       strlen(text) <= UNIT_MAX &&
+	       strlen(text) <= UNIT_NAME_MAX &&
 	       (text_equal(suffix, ".service") || text_equal(suffix, ".scope") ||
 		       text_equal(suffix, ".slice"));
 }
 
 bool form_is_unit_glob(const char *text)
 {
-	const char *suffix = strrchr(text, '.');
+	const char *added = unit_name_has_type(text) ? "" : ".service";
 
-	return only(text, ALNUM ":-_.\\@*?[]!^") && strlen(text) <= UNIT_MAX && suffix != text &&
-	       (!suffix || text_equal(suffix, ".service") || text_equal(suffix, ".scope"));
+	return only(text, ALNUM ":-_.\\@*?[]!^") && text[0] != '.' &&
+	       strlen(text) + strlen(added) <= UNIT_NAME_MAX &&
+	       (*added || text_ends_with(text, ".service") || text_ends_with(text, ".scope"));
 }
 
 bool form_is_cgroup(const char *text)

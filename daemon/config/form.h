@@ -25,7 +25,7 @@ bool form_is_host(const char *text);
 bool form_is_network(const char *text);
 /* A unit's name with its suffix (systemd.unit(5)). */
 bool form_is_unit(const char *text);
-/* The name of a service or a scope, or a glob for such; a name without any dot means a service. */
+/* The name of a service or a scope, or a glob for such; one without a type means a service. */
 bool form_is_unit_glob(const char *text);
 /* As /proc/PID/cgroup has it: from the root of the hierarchy, no "." or ".." in it. */
 bool form_is_cgroup(const char *text);

@@ -15,6 +15,7 @@
 #include "daemon/base/mustache.h"
 #include "daemon/base/text.h"
 #include "daemon/config/form.h"
+#include "schema/unit.h"
 
 #define ZONES	  "/usr/share/zoneinfo" /* tzfile(5) */
 #define ZONE_MAGIC "TZif"	/* what such a file begins with, RFC 9636 */
@@ -57,6 +58,19 @@ static int check_template(const char *text, char **ret_why)
 	return r;
 }
 
+static int check_unit(const char *text, char **ret_why)
+{
+	_cleanup_free_ char *name = unit_name_complete(text);
+	int r = 0;
+
+	if (!name)
+		return -ENOMEM;
+	if (unit_name_is_template(name))
+		r = refuse(ret_why, "%s is a template: name an instance, or %.*s*%s", name,
+			(int) (strrchr(name, '.') - name), name, strrchr(name, '.'));
+	return r;
+}
+
 static bool is_zone(const char *name)
 {
 	char path[sizeof(ZONES) + 1 + CALENDAR_ZONE_MAX], magic[sizeof(ZONE_MAGIC) - 1];
@@ -84,7 +98,7 @@ static int check_schedule(const char *text, char **ret_why)
 	return 0;
 }
 
-/* One row for each type: what to say that it expects; the form, or a check with a reason of its own;
+/* One row for each type: what to say that it expects; the form; a check with a reason of its own;
  * whether a wrong value is kept out of the message. Numbers and words are config_parse()'s. */
 static const struct {
 	const char *expects;
@@ -112,7 +126,7 @@ static const struct {
 	[VALUE_HOST] = {"a host's name without a port", form_is_host},
 	[VALUE_NETWORK] = {"an address or a network such as 10.0.0.0/8", form_is_network},
 	[VALUE_UNIT_GLOB] = {"a service or scope of systemd, such as vllm.service, vllm@*.service or vllm",
-		form_is_unit_glob},
+		form_is_unit_glob, check_unit},
 	[VALUE_UNIT] = {"the name of a unit with its suffix, such as vllm.service", form_is_unit},
 	[VALUE_CGROUP] = {"a path as /proc/PID/cgroup has it, such as /system.slice/vllm.service",
 		form_is_cgroup},
@@ -172,20 +186,21 @@ static int check_form(const struct option_row *row, const char *text, const char
 	_cleanup_free_ char *why = NULL;
 	int r;
 
-	if (forms[row->type].check) {
-		r = forms[row->type].check(text, &why);
-		if (r == 0 || r == -ENOMEM)
-			return r;
-		return refuse(ret_why, "'%s' is not %s: %s", row->key, forms[row->type].expects,
-			why ? why : strerror(-r));
+	if (forms[row->type].is && !forms[row->type].is(text)) {
+		if (forms[row->type].hidden)
+			return refuse(ret_why, "'%s' expects %s", row->key, forms[row->type].expects);
+		if (row->type == VALUE_LOG_FORMAT)
+			return why_no_word(row, shown, ret_why);
+		return refuse(ret_why, "'%s' expects %s, not '%s'", row->key, forms[row->type].expects,
+			shown);
 	}
-	if (!forms[row->type].is || forms[row->type].is(text))
+	if (!forms[row->type].check)
 		return 0;
-	if (forms[row->type].hidden)
-		return refuse(ret_why, "'%s' expects %s", row->key, forms[row->type].expects);
-	if (row->type == VALUE_LOG_FORMAT)
-		return why_no_word(row, shown, ret_why);
-	return refuse(ret_why, "'%s' expects %s, not '%s'", row->key, forms[row->type].expects, shown);
+	r = forms[row->type].check(text, &why);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	return refuse(ret_why, "'%s' is not %s: %s", row->key, forms[row->type].expects,
+		why ? why : strerror(-r));
 }
 
 int value_check(enum option option, const char *text, struct number *ret, char **ret_why)

@@ -93,6 +93,12 @@ static void test_names(void **state)
 		{"vllm@*", "vllm@*.service", true},
 		{"vllm@[0-7].service", "vllm@[0-7].service", true},
 		{"run-?.scope", "run-?.scope", true},
+		/* The suffix is one only where systemd has units of such a type. */
+		{"vllm@llama-3.1-8b", "vllm@llama-3.1-8b.service", false},
+		{"vllm@llama-3.1-*", "vllm@llama-3.1-*.service", true},
+		{"org.example.vllm", "org.example.vllm.service", false},
+		{"docker.socket", "docker.socket", false},
+		{"vllm.*", "vllm.*", true},
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -103,12 +109,31 @@ static void test_names(void **state)
 	}
 }
 
+static void test_templates(void **state)
+{
+	static const struct {
+		const char *name;
+		bool template;
+	} cases[] = {
+		{"vllm@.service", true},
+		{"vllm*@.service", true},
+		{"vllm@1.service", false},
+		{"vllm@*.service", false},
+		{"vllm@a@.service", false},
+		{"vllm.service", false},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++)
+		assert_int_equal(unit_name_is_template(cases[i].name), cases[i].template);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arrives),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_templates),
 	};
 
 	return cmocka_run_group_tests_name("unit", tests, NULL, NULL);

@@ -61,5 +61,6 @@ tests_fuzz_fuzz_slice_SOURCES = tests/fuzz/fuzz-slice.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_slice_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_slice_LDADD = libconfig.a libbase.a
 EXTRA_DIST += tests/fuzz/corpus/config tests/fuzz/corpus/slice
-dist_doc_DATA = packaging/modelwatch.conf
+examplesdir = $(docdir)/examples
+dist_examples_DATA = packaging/modelwatch.conf
 dist_man_MANS += packaging/man/modelwatch.conf.5

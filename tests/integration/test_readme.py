@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the README and the example say of the configuration is what the options' table says."""
+"""What the README and the example say of the configuration is what the options' table says, and of what is
+needed to build a package what the package says."""
 import re
 
 from harness.places import SOURCE
@@ -28,6 +29,16 @@ def test_options_not_used_yet():
         else:
             keys = set(re.findall(r"`([\w-]+)`", re.sub(r"every `type` but `\w+`", "", said)))
             assert keys == later, kind
+
+
+def test_packages_to_build_from():
+    """Of the README's own block of commands, as it stands."""
+    block = re.search(r"apt-get install (gcc .*?)\n\s+\./autogen", (SOURCE / "README.md").read_text(), re.S)[1]
+    control = (SOURCE / "packaging" / "debian" / "control").read_text()
+    wanted = re.search(r"^Build-Depends:\n(.*?)^\S", control, re.M | re.S)[1]
+    alike = {"debhelper-compat": "debhelper", "dh-sequence-installsysusers": "debhelper", "pkgconf": "pkg-config"}
+    names = {alike.get(name, name) for name in re.findall(r"^ ([a-z0-9-]+)", wanted, re.M)}
+    assert len(names) > 8 and names <= set(block.split()), names - set(block.split())
 
 
 def test_example():

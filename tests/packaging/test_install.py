@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 
+import pytest
 from host import SERVICE
 from machine import DEB
 
@@ -33,6 +34,26 @@ def test_starts_with_the_machine(machine):
     assert machine.run("systemctl --failed --no-legend").stdout == ""
     assert machine.run("curl -sS http://127.0.0.1:9178/healthz -o /dev/null -w '%{http_code}'").stdout == "200"
     assert machine.run("modelwatch doctor").returncode == 0
+
+
+def test_example_of_the_manual_page_is_there(machine):
+    machine.run("modelwatch check-config /usr/share/doc/modelwatch/examples/modelwatch.conf")
+
+
+@pytest.mark.parametrize("words, offered, not_offered", [
+    ("ac", ["ack"], ["status"]),
+    ("ack 1 --", ["--json", "--message"], ["--all", "--version"]),
+    ("incidents --", ["--all", "--json"], ["--message"]),
+    ("test-webhook on", ["oncall"], ["other"]),
+])
+def test_completion(machine, words, offered, not_offered):
+    machine.configure("[webhook oncall]\nurl = http://127.0.0.1:9/")
+    machine.write("/etc/modelwatch/conf.d/more.conf", "[webhook other]\nurl = http://127.0.0.1:9/\n")
+    count = len(words.split())
+    found = machine.run("bash -c 'source /usr/share/bash-completion/completions/modelwatch; "
+                        f"COMP_WORDS=(modelwatch {words}) COMP_CWORD={count}; _modelwatch; "
+                        "printf \"%s\\n\" \"${COMPREPLY[@]}\"'").stdout.split()
+    assert set(offered) <= set(found) and not set(not_offered) & set(found), found
 
 
 def test_exposure_is_low(machine):

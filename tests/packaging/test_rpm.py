@@ -74,6 +74,8 @@ def test_installs_runs_and_leaves(root):
     try:
         assert machine.show("ActiveState") == "active", machine.describe()
         assert machine.run("modelwatch status").stdout.startswith("ok, no open incident\n")
+        machine.run("modelwatch check-config /usr/share/doc/modelwatch/examples/modelwatch.conf")
+        assert "(/run/modelwatch)" in machine.run("modelwatchd --help").stdout  # as the manual pages have it
         assert machine.run("stat -c %U:%G:%a /var/lib/modelwatch").stdout == "modelwatch:modelwatch:750\n"
     finally:
         machine.close()

@@ -52,7 +52,7 @@ EXTRA_DIST += packaging/page.png
 # version apart.
 EXTRA_DIST += packaging/modelwatch.spec packaging/rpmlint.toml packaging/modelwatch.sysusers packaging/modelwatch.tmpfiles \
 	packaging/debian/changelog packaging/debian/control packaging/debian/copyright \
-	packaging/debian/modelwatch.postrm packaging/debian/rules packaging/debian/source/format
+	packaging/debian/modelwatch.postinst packaging/debian/modelwatch.postrm packaging/debian/rules packaging/debian/source/format
 PACKAGE_RELEASE = 1
 .PHONY: deb rpm
 deb: dist

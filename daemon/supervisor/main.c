@@ -18,9 +18,9 @@ static void report(void *userdata, int level, const char *text)
 	const struct arguments *arguments = userdata;
 
 	/* Who checks wants the lines as an editor or a compiler's log has them. */
-	if (arguments->check_config)
+	if (arguments->check_config && log_takes(level))
 		fprintf(stderr, "%s\n", text);
-	else
+	else if (!arguments->check_config)
 		journal_write(level <= LOG_ERR ? JOURNAL_CONFIGURATION_ERROR : JOURNAL_CONFIGURATION_WARNING,
 			NULL, "%s", text);
 }

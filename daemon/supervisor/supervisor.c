@@ -8,7 +8,9 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon/base/buf.h"
 #include "daemon/base/log.h"
+#include "daemon/base/text.h"
 #include "daemon/journal.h"
 #include "daemon/paths.h"
 #include "daemon/sandbox.h"
@@ -16,12 +18,27 @@
 
 #define WATCH_EVERY	(3 * USEC_PER_SEC)
 #define START_EXTENSION (15 * USEC_PER_SEC) /* systemd waits that much longer, from each watch */
+#define STATUS_MAX	1024		    /* bytes; systemd takes twice as much */
 #define GROUP		"modelwatch"	    /* whose members may acknowledge */
+
+/* To systemd, with what `systemctl status` shows: it ignores a status that is long or no UTF-8. */
+static void tell_systemd(const struct supervisor *s)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	buf_add_string(&text, "READY=1\nSTATUS=Watching.");
+	if (s->refused)
+		buf_printf(&text, " The configuration on disk is refused: %s", s->refusal ? s->refusal : "");
+	if (buf_error(&text) < 0)
+		return;
+	text_truncate(text.data, STATUS_MAX);
+	sd_notify(0, text.data);
+}
 
 static void announce(struct supervisor *s)
 {
 	if (!s->stopping && slots_all_running(s)) {
-		sd_notify(0, "READY=1\nSTATUS=Watching.");
+		tell_systemd(s);
 		if (!s->announced)
 			journal_write(JOURNAL_READY, NULL, "ready");
 		s->announced = true;
@@ -169,7 +186,7 @@ static int reload(struct supervisor *s)
 	return r;
 }
 
-/* Keeps what came of a reload: until the next one `doctor` says it. */
+/* Keeps what came of a reload: until the next one `doctor` and `systemctl status` say it. */
 static void keep_result(struct supervisor *s, int r)
 {
 	if (r == 0)

@@ -278,6 +278,7 @@ def test_doctor_knows_of_a_refused_reload(site):
     status = site.status()
     assert status["status"] == "warning" and status["configuration"].endswith(why)
     assert why in site.cli("status").stdout
+    assert site.daemon.notify.values("STATUS")[-1] == f"Watching. The configuration on disk is refused: {why}"
     assert "the configuration on disk is refused" in (page := site.tcp.get("/").text)
     assert re.search(rf'Refused since <time class="whole" datetime="{since}">[^<]+</time>'
                      r' \([^()]+ ago\)', page)
@@ -292,6 +293,7 @@ def test_doctor_knows_of_a_refused_reload(site):
     site.reload()
     eventually(lambda: not _doctor(site, "configuration"), "nothing wrong with it")
     assert site.status()["configuration"] is None
+    assert site.daemon.notify.values("STATUS")[-1] == "Watching."
 
 
 def test_doctor_knows_of_an_address_in_use(site):

@@ -90,6 +90,7 @@ def test_what_is_not_there_yet_is_a_warning(site):
     for result in (site.run("--check-config"), site.cli("check-config", str(site.config))):
         assert result.returncode == OK and warning in result.stderr
     assert f"\nwarning: {warning}" in f"\n{result.stderr}"
+    assert site.run("--check-config", "--log-level=error").stderr == ""
     site.daemon.start()
     assert warning in site.daemon.log
     assert site.daemon.log.count("there is no") == 1

@@ -21,15 +21,39 @@ def test_bad_configuration_leaves_the_old_one(machine):
     machine.run(f"systemctl reload {SERVICE}")
     machine.wait_incident("llama")
     pid = machine.show("MainPID")
-    machine.configure("[service llama]\npid-fiel = /run/llama.pid")
-    machine.run(f"systemctl reload {SERVICE}", check=False)
+    machine.configure("[service llama]\npid-fiel = /run/llama.pid\nuser = root")
+    assert machine.run(f"systemctl reload {SERVICE}", check=False).returncode == 1
     complaint = "/etc/modelwatch/modelwatch.conf:6: "
-    eventually(lambda: complaint in machine.journal(), "the complaint in the journal")
-    status = machine.run(f"systemctl status --full {SERVICE}").stdout
-    assert complaint in status and "pid-file" in status, status
+    shown = "Watching. The configuration on disk is refused: " + complaint
+    eventually(lambda: machine.show("StatusText").startswith(shown), "the complaint in the status")
+    assert complaint in machine.journal() and complaint in machine.run("modelwatch doctor").stdout
     assert machine.show("MainPID") == pid and machine.show("ActiveState") == "active"
     assert machine.service_state("llama")["name"] == "llama"
     assert machine.run("modelwatch check-config", check=False).returncode == 1
+    machine.configure(WATCHED)
+    machine.run(f"systemctl reload {SERVICE}")
+    eventually(lambda: machine.show("StatusText") == "Watching.", "no complaint")
+
+
+def test_reload_takes_what_the_daemon_alone_may_read(machine):
+    """A credential, and files of root's and of the daemon's own: the check of a reload refuses none of them, and
+    shows none."""
+    machine.write("/etc/modelwatch/credential", "whsec_Y3JlZGVudGlhbA==\n", 0o600)
+    machine.write("/etc/modelwatch/root", "whsec_b2Ygcm9vdCdz\n", 0o600)
+    machine.write("/etc/modelwatch/own", "whsec_b2Ygb3VyIG93bg==\n", 0o600)
+    machine.run("chown modelwatch: /etc/modelwatch/own")
+    machine.write(f"/etc/systemd/system/{SERVICE}.d/secret.conf",
+                  "[Service]\nLoadCredential=hook:/etc/modelwatch/credential\n")
+    machine.run("systemctl daemon-reload")
+    hooks = [f"[webhook {name}]\nurl = http://127.0.0.1:9/\nsecret = {secret}" for name, secret in (
+        ("a", "credential:hook"), ("b", "file:/etc/modelwatch/root"), ("c", "file:/etc/modelwatch/own"))]
+    machine.configure(*hooks)
+    machine.run(f"systemctl restart {SERVICE}")
+    machine.configure(WATCHED, *hooks)
+    machine.run(f"systemctl reload {SERVICE}")
+    machine.wait_incident("llama")
+    assert machine.show("StatusText") == "Watching." and machine.show("ActiveState") == "active"
+    assert "whsec_" not in machine.journal()
 
 
 def test_bad_configuration_does_not_start(machine):

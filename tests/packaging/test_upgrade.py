@@ -93,6 +93,16 @@ def test_purge_leaves_nothing(watching):
     assert watching.run("getent passwd modelwatch").stdout.startswith("modelwatch:")
 
 
+def test_upgrade_says_that_the_configuration_is_refused(machine, successor):
+    """The new daemon does not start with it: who upgrades is told so, and why."""
+    machine.configure("[service llama]\npid-fiel = /run/llama.pid")
+    machine.copy(successor, "/root/later.deb")
+    done = machine.run("dpkg -i --force-confold /root/later.deb")
+    said = done.stdout + done.stderr
+    assert "/etc/modelwatch/modelwatch.conf:6: " in said and "modelwatchd does not start with it" in said, said
+    assert machine.run("dpkg -s modelwatch").stdout.count("\nStatus: install ok installed\n") == 1
+
+
 def test_disabled_stays_disabled(machine, successor):
     machine.run(f"systemctl disable --now {SERVICE}")
     machine.copy(successor, "/root/later.deb")

@@ -73,6 +73,7 @@ COLLECTOR_TESTS = \
 	tests/unit/test-collector-ports \
 	tests/unit/test-collector-search \
 	tests/unit/test-collector-stuck \
+	tests/unit/test-collector-unit-runs \
 	tests/unit/test-collector-units \
 	tests/unit/test-container \
 	tests/unit/test-connector \
@@ -115,8 +116,12 @@ tests_unit_test_collector_search_SOURCES = \
 	tests/unit/test-collector-search.c tests/unit/collector-fixture.c
 tests_unit_test_collector_search_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_search_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_unit_runs_SOURCES = \
+	tests/unit/test-collector-unit-runs.c tests/unit/collector-fixture.c tests/unit/said.h
+tests_unit_test_collector_unit_runs_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_unit_runs_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_units_SOURCES = \
-	tests/unit/test-collector-units.c tests/unit/collector-fixture.c
+	tests/unit/test-collector-units.c tests/unit/collector-fixture.c tests/unit/said.h
 tests_unit_test_collector_units_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_units_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_container_SOURCES = \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modelwatch-process: the process collector behind a sink of messages. What the engine may not have is
  * kept: series, facts, and every event that it has not called durable, for the next engine. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "collectors/process/collector.h"
@@ -16,6 +17,7 @@
 #define ORPHAN_WAIT (10 * USEC_PER_SEC) /* children that outlive a crash so long are the service */
 #define BURST_MAX  1024 /* packets that are queued before the engine is waited for: less than a link takes */
 #define BURST_WAIT USEC_PER_SEC
+#define UNITS_WAIT (2 * USEC_PER_SEC) /* for what systemd says of units, at the start */
 #define EVENTS_MAX 3072 /* that the engine has not called durable: then no new process is looked at */
 
 struct waiting_event {
@@ -26,7 +28,9 @@ struct waiting_event {
 struct process_role {
 	struct role *role;
 	struct collector *collector;
-	bool started;
+	bool started, units_known;
+	struct buf known; /* what it starts from, while systemd is asked of units first */
+	sd_event_source *patience;
 	struct watched_services services;
 	struct sink sink;
 	struct map *series; /* metric and labels -> id + 1, as a pointer */
@@ -327,6 +331,54 @@ static int begin(struct process_role *p, const void *bytes, size_t size)
 	return r;
 }
 
+static int begin_now(struct process_role *p)
+{
+	int r;
+
+	p->patience = sd_event_source_disable_unref(p->patience);
+	r = begin(p, p->known.data, p->known.size);
+	buf_done(&p->known);
+	return r;
+}
+
+static int on_patience(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct process_role *p = userdata;
+
+	if (begin_now(p) < 0)
+		role_exit(p->role, EXIT_FAILURE);
+	return 0;
+}
+
+static bool have_units(const struct process_role *p)
+{
+	for (size_t i = 0; i < p->services.count; i++)
+		if (p->services.items[i].unit_count > 0)
+			return true;
+	return false;
+}
+
+/* How units' processes ended while nobody looked is for systemd to say. */
+static int begin_soon(struct process_role *p, const void *bytes, size_t size)
+{
+	if (!have_units(p) || p->units_known)
+		return begin(p, bytes, size);
+	buf_reset(&p->known);
+	buf_add(&p->known, bytes, size);
+	if (buf_error(&p->known) < 0)
+		return buf_error(&p->known);
+	return p->patience ? 0
+			   : sd_event_add_time_relative(role_event(p->role), &p->patience,
+				     CLOCK_MONOTONIC, UNITS_WAIT, 0, on_patience, p);
+}
+
+static int take_units(struct process_role *p, bool known)
+{
+	p->units_known = known;
+	collector_take_units(p->collector, known);
+	return known && p->patience ? begin_now(p) : 0;
+}
+
 static int take_unit(struct process_role *p, struct message *m)
 {
 	size_t size;
@@ -350,12 +402,11 @@ static int on_message(struct role *role, struct message *m)
 	switch (m->type) {
 	case MESSAGE_KNOWN:
 		bytes = message_bytes(m, &size);
-		return p->started ? repeat(p) : begin(p, bytes, size);
+		return p->started ? repeat(p) : begin_soon(p, bytes, size);
 	case MESSAGE_UNIT:
 		return take_unit(p, m);
 	case MESSAGE_UNITS:
-		collector_take_units(p->collector, message_u64(m) > 0);
-		return 0;
+		return take_units(p, message_u64(m) > 0);
 	case MESSAGE_DONE:
 		acknowledge(p, message_u64(m));
 		return 0;
@@ -366,6 +417,8 @@ static int on_message(struct role *role, struct message *m)
 
 static void process_role_free(struct process_role *p)
 {
+	sd_event_source_disable_unref(p->patience);
+	buf_done(&p->known);
 	collector_free(p->collector);
 	watched_services_done(&p->services);
 	for (uint32_t i = 0; i < p->series_count; i++)

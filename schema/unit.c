@@ -73,6 +73,7 @@ void unit_state_write(const struct unit_state *u, struct buf *b)
 	for (size_t i = 0; i < ELEMENTS(texts); i++)
 		buf_put_string(b, *text_of(u, &texts[i]));
 	buf_put_u64(b, (uint64_t) u->main_pid);
+	buf_put_u64(b, (uint64_t) u->exit_pid);
 	buf_put_u64(b, (uint64_t) u->exit_code);
 	buf_put_u64(b, (uint64_t) u->exit_status);
 	buf_put_u64(b, u->restarts);
@@ -88,12 +89,16 @@ static int read_all(struct cursor *c, struct unit_state *u)
 			return -EBADMSG;
 	}
 	u->main_pid = (int64_t) cursor_u64(c);
+	u->exit_pid = (int64_t) cursor_u64(c);
 	u->exit_code = (int64_t) cursor_u64(c);
 	u->exit_status = (int64_t) cursor_u64(c);
 	u->restarts = cursor_u64(c);
 	if (!cursor_complete(c) || !*u->name)
 		return -EBADMSG;
-	return u->main_pid == 0 || process_id_is_valid(u->main_pid) ? 0 : -EBADMSG;
+	if ((u->main_pid != 0 && !process_id_is_valid(u->main_pid)) ||
+		(u->exit_pid != 0 && !process_id_is_valid(u->exit_pid)))
+		return -EBADMSG;
+	return 0;
 }
 
 int unit_state_read(const void *data, size_t size, struct unit_state *ret)

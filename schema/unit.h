@@ -27,7 +27,8 @@ struct unit_state {
 			* of one by which systemd itself restarts what ended */
 	char *cgroup;  /* ControlGroup */
 	int64_t main_pid;    /* 0: there is none, or the unit is no service */
-	int64_t exit_code;   /* ExecMainCode: CLD_* of the last main process; 0 while there was none */
+	int64_t exit_pid;    /* ExecMainPID: the last main process; 0 while there was none */
+	int64_t exit_code;   /* ExecMainCode: CLD_* of its end; 0 before that */
 	int64_t exit_status; /* ExecMainStatus */
 	uint64_t restarts;   /* NRestarts */
 };

@@ -245,6 +245,7 @@ struct collector *collector_free(struct collector *c)
 	map_free(c->services, service_free);
 	map_free(c->names, NULL);
 	map_free(c->units, known_unit_free);
+	sd_event_source_disable_unref(c->units_again);
 	map_free(c->container_names, free);
 	bounded_reader_free(c->reader);
 	free(c->told_stuck);
@@ -311,5 +312,8 @@ int collector_start(struct collector *c, const struct known *known)
 	for (size_t i = 0; i < known->value_count; i++)
 		resume_value(c, &known->values[i]);
 	resume_owed(c);
-	return first_look(c, known);
+	r = first_look(c, known);
+	if (r == 0)
+		units_look_at_all(c);
+	return r;
 }

@@ -18,6 +18,15 @@ static const char *const names[EXIT_REASONS] = {
 	[EXIT_UNKNOWN] = "unknown",
 };
 
+/* Results of a unit that say who ended its process, and why. */
+static const struct {
+	const char *result, *text;
+} causes[] = {
+	{"timeout", "by systemd: timeout"},
+	{"watchdog", "by systemd: watchdog timeout"},
+	{"protocol", "by systemd: protocol error"},
+};
+
 const char *exit_reason_name(enum exit_reason reason)
 {
 	return names[reason];
@@ -81,6 +90,16 @@ static void put_end(const struct exit_facts *f, struct buf *b)
 	put_signal(b, WTERMSIG(f->status));
 }
 
+/* What systemd ended for a reason of its own does not show that by its end. */
+static void put_cause(const struct exit_facts *f, struct buf *b)
+{
+	if (f->asked)
+		buf_add_string(b, " when asked to stop");
+	for (size_t i = 0; f->result && i < ELEMENTS(causes); i++)
+		if (text_equal(f->result, causes[i].result))
+			buf_printf(b, " (%s)", causes[i].text);
+}
+
 static void put_stop(const struct exit_facts *f, struct buf *b)
 {
 	buf_add_string(b, "stopped by systemd (");
@@ -110,6 +129,7 @@ void exit_phrase(const struct exit_facts *f, struct buf *b)
 		break;
 	default:
 		put_end(f, b);
+		put_cause(f, b);
 	}
 }
 

@@ -37,7 +37,9 @@ enum out_of_memory {
 struct exit_facts {
 	bool observed;	/* we were there */
 	bool of_unit;	/* systemd started it, */
-	bool stopped;	/* and was asked to stop it */
+	bool asked;	/* and was asked to stop it, */
+	bool stopped;	/* which it did in order */
+	const char *result; /* systemd's word of its unit's run; NULL where it has none */
 	bool has_status;
 	int status;	/* as wait(2) gives it */
 	enum out_of_memory out_of_memory;

@@ -215,6 +215,11 @@ static void tell_if_news(struct service *s, usec_t now)
 	const struct service *taker = taken ? taken->service : NULL;
 	size_t overlooked = count_overlooked(s);
 
+	/* It begins after all: what becomes of that systemd tells. */
+	if (a->tellings == 0 && units_has(s) && units_are_moving(s)) {
+		s->missing = s->was_up = false;
+		return;
+	}
 	if (a->tellings > 0 &&
 		(now < a->due || (taker == a->taken && !(a->overlooked && overlooked == 0))))
 		return;

@@ -117,8 +117,9 @@ struct process_watch {
 	int status;
 	bool permitted; /* its exit status will be shown to us when it is a zombie */
 	uint64_t lived; /* clock ticks since boot: when it lived for sure */
-	sd_event_source *word; /* it ended: systemd may yet say that it was asked to stop it, */
-	int end_status;	       /* and so it ended */
+	sd_event_source *word; /* it ended: systemd may say more of that, */
+	bool end_known;	       /* and so it ended, */
+	int end_status;	       /* as far as that is known */
 };
 
 /* Of memory.c: what its cgroup says of kills for lack of memory. */
@@ -129,6 +130,8 @@ struct process_memory {
 	struct {
 		uint64_t before, last;
 	} kills; /* there, at the last two looks */
+	enum out_of_memory claim; /* whether its end was for that, */
+	uint64_t peak;		  /* and what its cgroup ever held; 0 where unknown */
 };
 
 /* Of search_servers.c: the look at the ports that a process listens to, perhaps in several turns. */
@@ -181,6 +184,7 @@ struct process {
 	bool hidden;  /* we lack the right to see whose it is, where more than its command line counts */
 	bool present; /* seen by the listing under way */
 	char *executable, *command_line; /* of a main process, for people */
+	char *unit;			 /* that named it as a main process; NULL for none */
 	char *found_by; /* the command line that the program had which was looked at last, without secrets */
 	struct process_watch watch;
 	struct process_memory memory;
@@ -200,6 +204,9 @@ struct collector {
 	struct map *services;  /* name -> struct service */
 	struct map *units;     /* name -> struct known_unit */
 	bool units_known;      /* all were told as they are */
+	bool units_pending;    /* one named a process that did not execute its program yet: */
+	sd_event_source *units_again; /* it is looked at again */
+	usec_t units_again_after;     /* 0 before the first time */
 	unsigned ends_waiting; /* ends of main processes that wait for systemd's word */
 	bool started;	       /* collector_start() was called */
 	struct map *container_names; /* id -> name, of those that were asked for */

@@ -351,6 +351,16 @@ bool proc_ignores_children(int root, pid_t pid)
 	       ignored & UINT64_C(1) << (SIGCHLD - 1);
 }
 
+bool proc_begins_namespace(int root, pid_t pid)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	uint64_t number;
+
+	return read_file(root, pid, "status", STATUS_MAX, &text) == 0 &&
+	       proc_namespace_pid_parse(text.data ? text.data : "", text.size, &number) == 0 &&
+	       number == 1;
+}
+
 int proc_read_swap(int root, pid_t pid, uint64_t *ret_bytes)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;

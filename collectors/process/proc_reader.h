@@ -69,6 +69,8 @@ DIR *proc_open_directory(int root, const char *path);
 int proc_read_stat(int root, pid_t pid, struct proc_stat *ret);
 /* True where it ignores the end of its children: nobody waits for them then. */
 bool proc_ignores_children(int root, pid_t pid);
+/* True for the first process of a pid namespace, with which all others there end. */
+bool proc_begins_namespace(int root, pid_t pid);
 int proc_read_swap(int root, pid_t pid, uint64_t *ret_bytes);
 /* TOOK: how long reading it took. Of a large process it takes longer than anybody waits: after -ETIMEDOUT
  * the late one has it some time, -EBUSY until then, and -ENODATA where it is lost. */

@@ -267,6 +267,21 @@ int proc_ignored_signals_parse(const char *bytes, size_t size, uint64_t *ret)
 	return find_set(bytes, size, "SigIgn:", ret);
 }
 
+int proc_namespace_pid_parse(const char *bytes, size_t size, uint64_t *ret)
+{
+	uint64_t value = 0;
+	struct text t;
+
+	if (!find_line(bytes, size, "NSpid:", &t))
+		return -EBADMSG;
+	for (skip_blanks(&t); !t.failed && t.at < t.end; skip_blanks(&t))
+		value = read_number(&t);
+	if (t.failed || value == 0)
+		return -EBADMSG;
+	*ret = value;
+	return 0;
+}
+
 int proc_oom_kills_parse(const char *bytes, size_t size, uint64_t *ret_kills)
 {
 	return find_number(bytes, size, "oom_kill ", ret_kills);

@@ -53,6 +53,9 @@ int proc_capabilities_parse(const char *bytes, size_t size, uint64_t *ret);
 /* Of /proc/PID/status: the signals that it ignores, the bit 1 << (number - 1) for each. */
 int proc_ignored_signals_parse(const char *bytes, size_t size, uint64_t *ret);
 
+/* Of /proc/PID/status: its number in its own pid namespace. */
+int proc_namespace_pid_parse(const char *bytes, size_t size, uint64_t *ret);
+
 /* Of a cgroup's memory.events or (version 1) memory.oom_control, and of /proc/vmstat: processes killed
  * for lack of memory. */
 int proc_oom_kills_parse(const char *bytes, size_t size, uint64_t *ret_kills);

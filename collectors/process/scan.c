@@ -41,6 +41,7 @@ void process_free(void *process)
 	free(p->executable);
 	free(p->command_line);
 	free(p->found_by);
+	free(p->unit);
 	free(p);
 }
 

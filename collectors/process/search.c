@@ -160,7 +160,7 @@ bool search_matches(struct service *s, struct process *p, bool listening)
 	return matching;
 }
 
-static bool is_in_pid_file(const struct service_match *m, pid_t pid)
+bool search_pid_file_names(const struct service_match *m, pid_t pid)
 {
 	pid_t named;
 
@@ -175,7 +175,7 @@ bool search_finds(struct service *s, pid_t pid, const struct identity *i)
 	const struct service_match *m = s->match;
 
 	return search_is_needed(m) && search_judge(s->collector, m, i) == MATCH_YES &&
-	       (!units_has(s) || unit_search_names(s, pid)) && is_in_pid_file(m, pid) &&
+	       (!units_has(s) || unit_search_names(s, pid)) && search_pid_file_names(m, pid) &&
 	       (m->port_count == 0 || listens(s->collector, pid, m));
 }
 

@@ -23,6 +23,8 @@ void search_all(struct collector *c);
 /* Whether all keys of a configured service which is found by pid file or port hold for a process with that
  * identity. */
 bool search_finds(struct service *s, pid_t pid, const struct identity *i);
+/* True where a pid file of the service names the process, or it has none. */
+bool search_pid_file_names(const struct service_match *m, pid_t pid);
 /* Whether all keys of a configured service but pid-file hold for the process; its port is looked for unless
  * LISTENING says that it has it. */
 bool search_matches(struct service *s, struct process *p, bool listening);

@@ -123,6 +123,14 @@ static bool is_left(const struct crash *c, const struct process *p)
 	       (own || (p->group == c->group && p->parent != c->parent));
 }
 
+/* What is executed in a container beside its first process, as to look whether that is well, is a main
+ * process no more than what that would have started itself. */
+static bool is_visitor(const struct service *s, const struct process *p)
+{
+	return s->match && s->match->container_count > 0 && s->mains > 0 &&
+	       !proc_begins_namespace(s->collector->root, p->pid);
+}
+
 void service_adopt(struct service *s, struct process *p)
 {
 	const struct process *parent = scan_find(s->collector, p->parent);
@@ -133,7 +141,7 @@ void service_adopt(struct service *s, struct process *p)
 	s->members++;
 	p->use.active = true;
 	sample_process(p);
-	if (parent && parent->service == s)
+	if ((parent && parent->service == s) || is_visitor(s, p))
 		return;
 	/* What a crash left may be seen after it only. */
 	if (s->orphans_due == 0 || !is_left(&s->crash, p))
@@ -316,9 +324,21 @@ static usec_t since_measured(const struct process *p)
 					     (double) USEC_PER_SEC);
 }
 
+/* Its control group may be gone soon. */
+static void note_memory(struct process *p, const int *status)
+{
+	if (!status || !WIFSIGNALED(*status) || WTERMSIG(*status) != SIGKILL)
+		return;
+	p->memory.claim = memory_claim_kill(p);
+	if (p->memory.claim == MEMORY_OUT)
+		p->memory.peak = memory_cgroup_peak(p);
+}
+
 void service_exited(struct process *p, const int *status)
 {
-	if (!status || !stops_await(p, *status))
+	if (!p->watch.word)
+		note_memory(p, status);
+	if (!stops_await(p, status))
 		service_end_main(p, status);
 }
 
@@ -326,21 +346,16 @@ void service_end_main(struct process *p, const int *status)
 {
 	struct service *s = p->service;
 	struct exit_facts facts = {.observed = true,
-		.of_unit = units_has(s),
-		.stopped = status && stops_was_asked(p, *status),
 		.has_status = status != NULL,
 		.status = status ? *status : 0,
 		.pid = p->pid,
 		.lasted = running_for(p),
 		.resident = p->use.resident,
-		.measured = since_measured(p)};
+		.measured = since_measured(p),
+		.out_of_memory = p->memory.claim,
+		.cgroup_peak = p->memory.peak};
 
-	if (status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL)
-		facts.out_of_memory = memory_claim_kill(p);
-	if (facts.out_of_memory == MEMORY_SUFFICED && stops_was_for_memory(p))
-		facts.out_of_memory = MEMORY_OF_UNIT;
-	if (facts.out_of_memory == MEMORY_OUT)
-		facts.cgroup_peak = memory_cgroup_peak(p);
+	stops_judge(s, p->unit, p->pid, &facts);
 	/* Out of everybody's way, but alive until its end is told. */
 	map_remove(s->collector->processes, &p->pid, sizeof(p->pid));
 	s->mains--;
@@ -369,8 +384,9 @@ void service_missed(struct service *s, const struct known_process *known, const 
 		.status = status ? *status : 0,
 		.pid = known->pid};
 
+	stops_judge(s, NULL, (pid_t) known->pid, &facts);
 	s->was_up = true;
-	s->owed++;
+	s->owed += !facts.stopped;
 	count_exit(s, &facts);
 	tell_exited(s, NULL, known, &facts);
 }
@@ -398,6 +414,7 @@ void service_release(struct process *p)
 {
 	struct service *s = p->service;
 	const struct known_process who = {.pid = p->pid, .start = p->start};
+	bool asked = stops_is_asked(p);
 
 	watch_end(p);
 	p->main = p->matched = false;
@@ -406,7 +423,7 @@ void service_release(struct process *p)
 	promote_orphans(s);
 	if (s->mains == 0)
 		s->down_since = clock_monotonic();
-	s->ended = s->mains == 0 && !service_is_expected(s);
+	s->ended = s->mains == 0 && (asked || !service_is_expected(s));
 	tell_released(s, &who);
 	if (s->mains == 0 && !s->ended)
 		tell_absent(s);
@@ -418,6 +435,13 @@ void service_check_missing(struct service *s)
 		(units_has(s) && units_are_moving(s)))
 		return;
 	tell_absent(s);
+}
+
+void service_unexpect(struct service *s)
+{
+	s->ended = true;
+	s->stopped = false;
+	tell_not_missing(s);
 }
 
 void service_failed(struct service *s, const char *why)

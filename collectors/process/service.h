@@ -35,6 +35,8 @@ void service_end_main(struct process *p, const int *status);
 bool service_is_expected(const struct service *s);
 /* A member is what the service's unit calls its main process. */
 void service_promote(struct process *p);
+/* What is not there need not be any more. */
+void service_unexpect(struct service *s);
 /* A service without a process could not begin, as systemd says. */
 void service_failed(struct service *s, const char *why);
 /* Takes on what crashes left and what still lives and matches now. */

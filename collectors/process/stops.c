@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server that systemd stops ends like one that leaves by itself: that it was asked for systemd says, by the
- * job of its unit, most often before the end, and sometimes a little later. */
+/* A server that systemd stops ends like one that leaves by itself, and one that systemd kills, because it did
+ * not begin, stop or answer in time, like one that somebody else killed. systemd says which it was, sometimes
+ * before the end, and most often a few milliseconds after it. */
 #include "collectors/process/stops.h"
 
 #include <signal.h>
@@ -8,11 +9,12 @@
 
 #include "collectors/process/scan.h"
 #include "collectors/process/service.h"
+#include "collectors/process/unit_words.h"
 #include "daemon/base/text.h"
 
-#define WORD_WAIT (100 * USEC_PER_MSEC) /* for systemd's word, after an end as of one that was asked for */
+#define WORD_WAIT (100 * USEC_PER_MSEC) /* for systemd's word after an end */
 
-/* As systemd has it (SuccessExitStatus= in systemd.service(5)). */
+/* As systemd has it (SuccessExitStatus= in systemd.service(5)), unless the unit says more. */
 static bool is_clean(int status)
 {
 	int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -21,43 +23,80 @@ static bool is_clean(int status)
 	       number == SIGPIPE;
 }
 
-/* The unit whose main process it is or was, or, of one that names none, all of which was asked to stop. */
-static const struct known_unit *find_unit(const struct process *p)
+/* The unit whose main process it is or was. */
+static struct known_unit *find_unit(struct service *s, const char *name, pid_t pid)
 {
-	const struct known_unit *u, *nameless = NULL;
+	struct known_unit *u;
 	size_t position = 0;
 
-	while ((u = units_next(p->service, &position))) {
-		if (u->main == p->pid || u->asked == p->pid)
+	if (name)
+		return map_get_string(s->collector->units, name);
+	while (units_has(s) && (u = units_next(s, &position)))
+		if (u->main == pid || u->state.exit_pid == pid)
 			return u;
-		if (u->main == 0 && (!nameless || u->stopping))
-			nameless = u;
+	return NULL;
+}
+
+static struct known_unit *unit_of(const struct process *p)
+{
+	return find_unit(p->service, p->unit, p->pid);
+}
+
+/* Of a unit that names no main process all of it was. */
+static bool is_asked(const struct known_unit *u, pid_t pid)
+{
+	return u->asked == pid || (u->main == 0 && u->stopping);
+}
+
+bool stops_is_asked(const struct process *p)
+{
+	const struct known_unit *u = unit_of(p);
+
+	return u && is_asked(u, p->pid);
+}
+
+static int status_of(const struct unit_state *u)
+{
+	if (u->exit_code == CLD_EXITED)
+		return (int) (u->exit_status & 0xff) << 8;
+	return (int) (u->exit_status & 0x7f) | (u->exit_code == CLD_DUMPED ? WCOREFLAG : 0);
+}
+
+/* Nobody of us was there: how it ended, and that it was asked for, as far as its unit shows. */
+static void judge_missed(const struct unit_state *u, struct exit_facts *f)
+{
+	f->observed = true;
+	f->asked = unit_is_successful(u) && text_equal(u->active, "inactive");
+}
+
+static void judge(const struct service *s, struct known_unit *u, pid_t pid, struct exit_facts *f)
+{
+	bool recorded = s->collector->units_known && u->state.exit_pid == pid && u->state.exit_code > 0;
+
+	f->asked = is_asked(u, pid);
+	if (recorded && !f->observed)
+		judge_missed(&u->state, f);
+	if (recorded && !f->has_status) {
+		f->status = status_of(&u->state);
+		f->has_status = true;
 	}
-	return nameless;
+	if (recorded || u->main == pid || u->main == 0)
+		f->result = u->state.result;
+	if (f->out_of_memory != MEMORY_OUT && f->result && text_equal(f->result, "oom-kill"))
+		f->out_of_memory = MEMORY_OF_UNIT;
+	f->stopped = f->asked && f->has_status &&
+		     (recorded ? unit_is_successful(&u->state) : is_clean(f->status));
+	/* The unit may fail still, when a stop that was asked for goes on. */
+	u->told = !f->stopped;
 }
 
-static bool is_asked(const struct known_unit *u, const struct process *p)
+void stops_judge(struct service *s, const char *unit, pid_t pid, struct exit_facts *f)
 {
-	return u->asked == p->pid || (u->main == 0 && u->stopping);
-}
+	struct known_unit *u = find_unit(s, unit, pid);
 
-bool stops_was_asked(const struct process *p, int status)
-{
-	const struct known_unit *u = units_has(p->service) ? find_unit(p) : NULL;
-
-	return u && is_clean(status) && is_asked(u, p);
-}
-
-static bool is_for_memory(const struct known_unit *u)
-{
-	return text_equal(u->state.result, "oom-kill");
-}
-
-bool stops_was_for_memory(const struct process *p)
-{
-	const struct known_unit *u = units_has(p->service) ? find_unit(p) : NULL;
-
-	return u && is_for_memory(u);
+	f->of_unit = units_has(s);
+	if (u)
+		judge(s, u, pid, f);
 }
 
 static void end(struct process *p)
@@ -66,7 +105,7 @@ static void end(struct process *p)
 
 	p->watch.word = sd_event_source_disable_unref(p->watch.word);
 	p->collector->ends_waiting--;
-	service_end_main(p, &status);
+	service_end_main(p, p->watch.end_known ? &status : NULL);
 }
 
 static int on_silence(sd_event_source *source, uint64_t now, void *userdata)
@@ -75,29 +114,31 @@ static int on_silence(sd_event_source *source, uint64_t now, void *userdata)
 	return 0;
 }
 
-bool stops_await(struct process *p, int status)
+/* systemd knows of the end when it names the process no more. One that it did not name it waits for only as
+ * long as the unit runs. */
+static bool is_answered(const struct process *p, const struct known_unit *u)
+{
+	if (u->main == 0)
+		return u->stopping || !unit_is_active(&u->state);
+	return u->state.main_pid != p->pid;
+}
+
+bool stops_await(struct process *p, const int *status)
 {
 	struct collector *c = p->collector;
-	const struct known_unit *u;
+	const struct known_unit *u = unit_of(p);
 
 	if (p->watch.word)
 		return true;
-	u = c->units_known && units_has(p->service) ? find_unit(p) : NULL;
-	if (!u || !is_clean(status) || is_asked(u, p) || is_for_memory(u) ||
+	if (!u || !c->units_known || is_answered(p, u) ||
+		(u->main == 0 && !(status && is_clean(*status))) ||
 		sd_event_add_time_relative(c->event, &p->watch.word, CLOCK_MONOTONIC, WORD_WAIT, 1,
 			on_silence, p) < 0)
 		return false;
-	p->watch.end_status = status;
+	p->watch.end_known = status != NULL;
+	p->watch.end_status = status ? *status : 0;
 	c->ends_waiting++;
 	return true;
-}
-
-/* systemd knows of the end when it names another main process. */
-static bool is_answered(const struct process *p)
-{
-	const struct known_unit *u = find_unit(p);
-
-	return !u || is_asked(u, p) || is_for_memory(u) || (u->main > 0 && u->main != p->pid);
 }
 
 void stops_take_word(struct collector *c)
@@ -105,15 +146,21 @@ void stops_take_word(struct collector *c)
 	size_t position = 0;
 	struct process *p;
 
-	while (c->ends_waiting > 0 && (p = map_next(c->processes, &position, NULL, NULL)))
-		if (p->watch.word && is_answered(p)) {
+	while (c->ends_waiting > 0 && (p = map_next(c->processes, &position, NULL, NULL))) {
+		const struct known_unit *u = p->watch.word ? unit_of(p) : NULL;
+
+		if (p->watch.word && (!u || is_answered(p, u))) {
 			end(p);
 			position = 0;
 		}
+	}
 }
 
+/* Whether it is expected may be for its units to say, which were not asked yet. */
 bool stops_hold(const struct service *s, usec_t now)
 {
-	return s->stopped && s->mains == 0 &&
-	       (!service_is_expected(s) || usec_since(now, s->stopped_at) < s->match->stop_grace);
+	if (!s->stopped || s->mains > 0)
+		return false;
+	return !service_is_expected(s) || (s->match->expected_by_unit && !s->collector->units_known) ||
+	       usec_since(now, s->stopped_at) < s->match->stop_grace;
 }

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ends that systemd was asked for.
+/* What systemd knows of the ends of its units' main processes: whether it was asked for them, and why it
+ * ended them itself.
  *
  * Layer: collectors; of this folder alone. */
 #pragma once
 
 #include "collectors/process/model.h"
 
-/* A main process ended with STATUS: true where systemd may yet say that it was asked to stop it.
+/* A main process ended, with STATUS unless that is NULL: true where systemd will say more of it soon.
  * service_end_main() follows then. */
-bool stops_await(struct process *p, int status);
-/* True where systemd was asked to stop its unit, and it ended as one that stops does. */
-bool stops_was_asked(const struct process *p, int status);
-/* True where systemd stopped the rest of its unit after the kernel killed some of it for lack of memory. */
-bool stops_was_for_memory(const struct process *p);
+bool stops_await(struct process *p, const int *status);
 /* systemd said something: ends that waited for it. */
 void stops_take_word(struct collector *c);
+/* Adds to F what systemd says of the end of a main process of the UNIT (NULL: of the unit that names it).
+ * Texts live as long as the unit is known. */
+void stops_judge(struct service *s, const char *unit, pid_t pid, struct exit_facts *f);
+/* True where systemd was asked to stop its unit. */
+bool stops_is_asked(const struct process *p);
 /* True where the service is down because systemd was asked for it, and may be. */
 bool stops_hold(const struct service *s, usec_t now);

@@ -141,6 +141,7 @@ static void draft_process(struct draft *d, const struct process *p)
 {
 	d->event.pid = p->pid;
 	d->event.start = p->start;
+	draft_evidence(d, "unit", p->unit);
 	draft_evidence(d, "executable", p->executable);
 	draft_evidence(d, "command-line", p->command_line);
 }
@@ -290,10 +291,14 @@ void tell_released(struct service *s, const struct known_process *known)
 
 void tell_missing_because(struct service *s, const char *why)
 {
+	_cleanup_buf_ struct buf names = BUF_INIT;
 	struct draft d;
 
 	draft_begin(&d, s, EVENT_SERVICE_MISSING);
 	draft_evidence(&d, "reason", why);
+	if (units_has(s))
+		units_write_names(s, &names);
+	draft_evidence(&d, "unit", names.data);
 	draft_sample(&d, SERIES_UP, 0);
 	draft_stopped(&d);
 	draft_send(&d);

@@ -15,25 +15,31 @@
 #include "collectors/process/unit_words.h"
 #include "daemon/base/text.h"
 
-/* Processes, in the order of their numbers once all are there. */
+#define AGAIN_AFTER (5 * USEC_PER_MSEC)
+#define AGAIN_MAX   USEC_PER_SEC
+
+/* Processes, in the order of their numbers once all are there, and the units that name them. */
 struct named {
-	pid_t *pids;
+	struct named_process {
+		pid_t pid;
+		const struct known_unit *unit;
+	} * items;
 	size_t count;
 };
 
 static void named_done(struct named *n)
 {
-	free(n->pids);
+	free(n->items);
 }
 
-static int add(struct named *n, pid_t pid)
+static int add(struct named *n, pid_t pid, const struct known_unit *unit)
 {
-	pid_t *pids = reallocarray(n->pids, n->count + 1, sizeof(*pids));
+	struct named_process *items = reallocarray(n->items, n->count + 1, sizeof(*items));
 
-	if (!pids)
+	if (!items)
 		return -ENOMEM;
-	n->pids = pids;
-	pids[n->count++] = pid;
+	n->items = items;
+	items[n->count++] = (struct named_process){pid, unit};
 	return 0;
 }
 
@@ -44,15 +50,25 @@ static int by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static bool has(const struct named *n, pid_t pid)
+/* What is in a control group, in the order of the numbers. */
+struct group {
+	pid_t *pids;
+	size_t count;
+};
+
+static void group_done(struct group *g)
 {
-	return n->count > 0 && bsearch(&pid, n->pids, n->count, sizeof(*n->pids), by_number);
+	free(g->pids);
 }
 
-/* What is in the control group, in the order of the numbers. */
-static int read_group(struct collector *c, const char *path, struct named *ret)
+static bool has(const struct group *g, pid_t pid)
 {
-	struct named all = {NULL, 0};
+	return g->count > 0 && bsearch(&pid, g->pids, g->count, sizeof(*g->pids), by_number);
+}
+
+static int read_group(struct collector *c, const char *path, struct group *ret)
+{
+	struct group all = {NULL, 0};
 	int r = cgroup_processes(c->cgroups, path, &all.pids, &all.count);
 
 	if (r == -ENOMEM)
@@ -64,7 +80,7 @@ static int read_group(struct collector *c, const char *path, struct named *ret)
 }
 
 /* True where it lives and its parent is not in the group. */
-static bool is_first(struct collector *c, const struct named *group, pid_t pid)
+static bool is_first(struct collector *c, const struct group *group, pid_t pid)
 {
 	struct proc_stat stat;
 
@@ -72,22 +88,30 @@ static bool is_first(struct collector *c, const struct named *group, pid_t pid)
 	       !has(group, stat.parent);
 }
 
-static int add_group(struct collector *c, const char *path, struct named *n)
+static int add_group(struct collector *c, const struct known_unit *u, struct named *n)
 {
-	_cleanup_(named_done) struct named group = {NULL, 0};
-	int r = read_group(c, path, &group);
+	_cleanup_(group_done) struct group group = {NULL, 0};
+	int r = read_group(c, u->state.cgroup, &group);
 
 	for (size_t i = 0; i < group.count && r == 0; i++)
 		if (is_first(c, &group, group.pids[i]))
-			r = add(n, group.pids[i]);
+			r = add(n, group.pids[i], u);
 	return r;
 }
 
-/* True where its control group tells whose its processes are. */
+/* True where its control group tells whose its processes are. One that begins or reloads has others there for
+ * a moment. */
 static bool is_found_by_group(const struct service *s, const struct known_unit *u)
 {
-	return *u->state.cgroup &&
-	       (u->fresh ? u->main == 0 && unit_is_active(&u->state) : s->mains == 0);
+	if (!*u->state.cgroup)
+		return false;
+	return s->collector->units_known ? u->main == 0 && text_equal(u->state.active, "active")
+					 : s->mains == 0;
+}
+
+static bool names_main(const struct service *s, const struct known_unit *u)
+{
+	return s->collector->units_known && u->state.main_pid > 0;
 }
 
 /* All that the units name. */
@@ -99,16 +123,16 @@ static int find(struct service *s, struct named *ret)
 	int r = 0;
 
 	while (r == 0 && (u = units_next(s, &position)))
-		if (u->fresh && u->state.main_pid > 0)
-			r = add(&n, (pid_t) u->state.main_pid);
+		if (names_main(s, u))
+			r = add(&n, (pid_t) u->state.main_pid, u);
 		else if (is_found_by_group(s, u))
-			r = add_group(s->collector, u->state.cgroup, &n);
+			r = add_group(s->collector, u, &n);
 	if (r < 0) {
 		named_done(&n);
 		return r;
 	}
 	if (n.count > 1)
-		qsort(n.pids, n.count, sizeof(*n.pids), by_number);
+		qsort(n.items, n.count, sizeof(*n.items), by_number);
 	*ret = n;
 	return 0;
 }
@@ -121,12 +145,12 @@ void unit_search_each(struct service *s, void (*fn)(void *userdata, pid_t pid), 
 	if (r < 0)
 		collector_fail(s->collector, r);
 	for (size_t i = 0; i < n.count; i++)
-		fn(userdata, n.pids[i]);
+		fn(userdata, n.items[i].pid);
 }
 
 static bool is_first_of_group(struct service *s, const char *path, pid_t pid)
 {
-	_cleanup_(named_done) struct named group = {NULL, 0};
+	_cleanup_(group_done) struct group group = {NULL, 0};
 	int r = read_group(s->collector, path, &group);
 
 	if (r < 0)
@@ -136,7 +160,7 @@ static bool is_first_of_group(struct service *s, const char *path, pid_t pid)
 
 static bool is_named_by(struct service *s, const struct known_unit *u, pid_t pid)
 {
-	if (u->fresh && u->state.main_pid > 0)
+	if (names_main(s, u))
 		return u->state.main_pid == pid;
 	return is_found_by_group(s, u) && is_first_of_group(s, u->state.cgroup, pid);
 }
@@ -160,42 +184,60 @@ static bool lives(const struct process *p)
 	       !stat.exiting && !proc_stat_is_dead(&stat);
 }
 
-/* How it ends will be told. */
-static void note_seen(struct service *s, pid_t pid)
+/* systemd's own, which is to execute the unit's program: where that fails there never was a server. */
+static bool is_systemds(struct collector *c, pid_t pid)
 {
-	struct known_unit *u;
-	size_t position = 0;
+	struct identity i;
+	bool is;
 
-	while ((u = units_next(s, &position)))
-		u->seen |= u->main == pid || (u->main == 0 && unit_is_active(&u->state));
+	if (proc_read_identity(c->reader, pid, IDENTITY_EXECUTABLE, &i) < 0)
+		return false;
+	is = text_ends_with(i.executable, "/systemd/systemd") ||
+	     text_ends_with(i.executable, "/systemd/systemd-executor");
+	identity_done(&i);
+	return is;
 }
 
-static void take(void *userdata, pid_t pid)
+/* Its parent may be the main process until now. */
+static void promote(struct service *s, pid_t pid)
 {
-	struct service *s = userdata;
 	struct process *p = scan_find(s->collector, pid);
 
-	if (!p || p->service != s)
-		p = scan_examine(s->collector, pid);
-	if (p && p->service != s)
-		search_take(s, p, false);
-	p = scan_find(s->collector, pid);
-	if (!p || p->service != s)
-		return;
-	/* Its parent may be the main process until now. */
-	if (!p->main && search_matches(s, p, false))
+	if (p && p->service == s && !p->main && search_matches(s, p, false))
 		service_promote(p);
-	if (p->main)
-		note_seen(s, pid);
 }
 
-/* Of a unit whose main process just ended systemd may name the next one soon; one that ends names nobody who
- * was found by its control group, and still lives. */
+static void take(struct service *s, const struct named_process *n)
+{
+	struct collector *c = s->collector;
+	struct process *p = scan_find(c, n->pid);
+
+	if (!p || p->service != s)
+		p = scan_examine(c, n->pid);
+	if (!p)
+		return;
+	if (!p->main && is_systemds(c, n->pid)) {
+		c->units_pending = true;
+		return;
+	}
+	if (!p->unit && text_replace(&p->unit, n->unit->state.name) < 0)
+		collector_fail(c, -ENOMEM);
+	if (p->main || !search_pid_file_names(s->match, n->pid))
+		return;
+	if (p->service != s)
+		search_take(s, p, false);
+	promote(s, n->pid);
+}
+
+/* Of a unit whose main process just ended systemd may name the next one soon; one that has none names nobody
+ * while it ends or reloads, though he was found by its control group and still lives. */
 static bool is_settled(const struct known_unit *u)
 {
-	if (!u->fresh || text_equal(u->state.active, "deactivating"))
+	if (text_equal(u->state.active, "deactivating"))
 		return false;
-	return u->main == 0 || u->state.main_pid > 0 || !unit_is_active(&u->state);
+	if (u->main == 0)
+		return !text_equal(u->state.active, "reloading");
+	return u->state.main_pid > 0 || !unit_is_active(&u->state);
 }
 
 static bool are_settled(const struct service *s)
@@ -209,22 +251,21 @@ static bool are_settled(const struct service *s)
 	return s->collector->units_known;
 }
 
-/* A living main process that is not named: another one took its place, or its unit ended without it. */
-static void release_others(struct service *s)
+static bool has_named(const struct named *n, pid_t pid)
 {
-	_cleanup_(named_done) struct named n = {NULL, 0};
+	return n->count > 0 && bsearch(&pid, n->items, n->count, sizeof(*n->items), by_number);
+}
+
+/* A living main process that is not named: another one took its place, or its unit ended without it. */
+static void release_others(struct service *s, const struct named *n)
+{
 	struct collector *c = s->collector;
 	size_t position = 0, count = 0;
 	struct process *p;
 	pid_t others[MAINS_MAX];
-	int r = find(s, &n);
 
-	if (r < 0) {
-		collector_fail(c, r);
-		return;
-	}
 	while (count < MAINS_MAX && (p = map_next(c->processes, &position, NULL, NULL)))
-		if (p->service == s && p->main && !has(&n, p->pid))
+		if (p->service == s && p->main && !has_named(n, p->pid))
 			others[count++] = p->pid;
 	for (size_t i = 0; i < count; i++) {
 		p = scan_find(c, others[i]);
@@ -245,11 +286,56 @@ static void judge_resumed(struct service *s)
 			resume_judge(p);
 }
 
-void unit_search(struct service *s)
+static void search(struct service *s)
 {
-	unit_search_each(s, take, s);
+	_cleanup_(named_done) struct named n = {NULL, 0};
+	int r = find(s, &n);
+
+	if (r < 0)
+		collector_fail(s->collector, r);
+	for (size_t i = 0; i < n.count; i++)
+		take(s, &n.items[i]);
 	if (s->mains == 0 || !are_settled(s))
 		return;
 	judge_resumed(s);
-	release_others(s);
+	release_others(s, &n);
+}
+
+static int on_again(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct collector *c = userdata;
+
+	c->units_pending = false;
+	c->units_again_after = 2 * c->units_again_after;
+	for (size_t i = 0; i < c->options.service_count; i++) {
+		struct service *s = service_get(c, c->options.services[i].name);
+
+		if (units_has(s) && s->mains == 0)
+			unit_search(s);
+	}
+	return 0;
+}
+
+/* Soon, since a program is executed soon, as a rule; and less often where it is not. A tick looks, too. */
+static void search_again(struct collector *c)
+{
+	usec_t after = c->units_again_after > 0 ? c->units_again_after : AGAIN_AFTER;
+	int r = c->units_again ? sd_event_source_set_time_relative(c->units_again, after)
+			       : sd_event_add_time_relative(c->event, &c->units_again, CLOCK_MONOTONIC,
+					 after, USEC_PER_MSEC, on_again, c);
+
+	c->units_again_after = after < AGAIN_MAX ? after : AGAIN_MAX;
+	if (r >= 0)
+		r = sd_event_source_set_enabled(c->units_again, SD_EVENT_ONESHOT);
+	if (r < 0)
+		collector_fail(c, r);
+}
+
+void unit_search(struct service *s)
+{
+	bool pending = s->collector->units_pending;
+
+	search(s);
+	if (!pending && s->collector->units_pending)
+		search_again(s->collector);
 }

@@ -45,10 +45,15 @@ bool unit_waits_to_restart(const struct unit_state *u)
 	return text_after(u->sub, "auto-restart") != NULL;
 }
 
+bool unit_is_successful(const struct unit_state *u)
+{
+	/* A scope has no result. */
+	return !*u->result || text_equal(u->result, "success");
+}
+
 bool unit_has_failed(const struct unit_state *u)
 {
-	return text_equal(u->active, "failed") ||
-	       (unit_waits_to_restart(u) && !text_equal(u->result, "success"));
+	return !unit_is_successful(u) && (text_equal(u->active, "failed") || unit_waits_to_restart(u));
 }
 
 bool unit_is_asked_to_stop(const struct unit_state *u)
@@ -86,7 +91,7 @@ static void put_signal(int64_t number, struct buf *b)
 
 void unit_explain_failure(const struct unit_state *u, struct buf *b)
 {
-	buf_printf(b, "%s failed: %s", u->name, *u->result ? u->result : "no result");
+	buf_printf(b, "%s failed: %s", u->name, u->result);
 	if (u->exit_status <= 0)
 		return;
 	if (u->exit_code == CLD_EXITED) {
@@ -102,10 +107,13 @@ void unit_explain(const struct unit_state *u, struct buf *b)
 		buf_printf(b, "there is no unit %s", u->name);
 	else if (text_equal(u->load, "masked"))
 		buf_printf(b, "%s is masked", u->name);
+	else if (!text_equal(u->load, "loaded"))
+		buf_printf(b, "%s cannot be loaded: %s", u->name, u->load);
 	else if (unit_has_failed(u))
 		unit_explain_failure(u, b);
-	else if (unit_is_active(u) && !text_equal(u->sub, "exited"))
-		buf_printf(b, "%s is %s (%s), but no process of it matches", u->name, u->active, u->sub);
+	else if (unit_is_active(u))
+		buf_printf(b, "%s is %s (%s), but no process of it %s", u->name, u->active, u->sub,
+			text_equal(u->sub, "exited") ? "is left" : "matches");
 	else
 		buf_printf(b, "%s is %s (%s)", u->name, u->active, u->sub);
 }

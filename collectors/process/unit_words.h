@@ -14,6 +14,8 @@ bool unit_is_active(const struct unit_state *u);
 bool unit_is_starting(const struct unit_state *u);
 /* It ended, and systemd begins it again by itself after a while. */
 bool unit_waits_to_restart(const struct unit_state *u);
+/* Its last run did not fail, as far as it is over. */
+bool unit_is_successful(const struct unit_state *u);
 /* It ended in failure; systemd may try it again later. */
 bool unit_has_failed(const struct unit_state *u);
 /* A job stops what runs. */

@@ -16,6 +16,7 @@
 #include "daemon/base/text.h"
 
 static const char *const fact_keys[UNIT_FACTS] = {
+	[UNIT_FACT_NAME] = "unit",
 	[UNIT_FACT_STATE] = "unit-state",
 	[UNIT_FACT_RESULT] = "unit-result",
 	[UNIT_FACT_RESTARTS] = "unit-restarts",
@@ -68,6 +69,11 @@ bool units_are_moving(const struct service *s)
 
 	if (!s->collector->units_known)
 		return true;
+	/* One that is named is told of even where there is none, but not before systemd was asked of it. */
+	for (size_t i = 0; i < s->match->unit_count; i++)
+		if (!unit_name_is_glob(s->match->units[i]) &&
+			!map_get_string(s->collector->units, s->match->units[i]))
+			return true;
 	while ((u = units_next(s, &position)))
 		if (!unit_has_failed(&u->state) && (unit_is_starting(&u->state) || *u->state.job ||
 						      text_equal(u->state.active, "deactivating")))
@@ -100,9 +106,23 @@ void units_explain(const struct service *s, struct buf *b)
 		buf_add_string(b, "no such unit is loaded");
 }
 
+void units_write_names(const struct service *s, struct buf *b)
+{
+	const struct known_unit *u;
+	size_t position = 0, before = b->size;
+
+	while ((u = units_next(s, &position)))
+		buf_printf(b, "%s%s", b->size > before ? ", " : "", u->state.name);
+	for (size_t i = 0; i < s->match->unit_count && b->size == before; i++)
+		buf_printf(b, "%s%s", i > 0 ? ", " : "", s->match->units[i]);
+}
+
 static void write_fact(enum unit_fact fact, const struct unit_state *u, struct buf *b)
 {
 	switch (fact) {
+	case UNIT_FACT_NAME:
+		buf_add_string(b, u->name);
+		break;
 	case UNIT_FACT_STATE:
 		buf_printf(b, "%s (%s)", u->active, u->sub);
 		if (*u->job)
@@ -131,8 +151,9 @@ static void tell_fact_of_units(struct service *s, enum unit_fact fact, bool seve
 		_cleanup_buf_ struct buf value = BUF_INIT;
 
 		write_fact(fact, &u->state, &value);
-		if (several && value.size > 0)
-			buf_printf(&text, "%s%s: ", text.size > 0 ? ", " : "", u->state.name);
+		buf_add_string(&text, text.size > 0 && value.size > 0 ? ", " : "");
+		if (several && value.size > 0 && fact != UNIT_FACT_NAME)
+			buf_printf(&text, "%s: ", u->state.name);
 		buf_add(&text, value.data, value.size);
 	}
 	if (buf_error(&text) < 0) {
@@ -155,40 +176,88 @@ static void tell_facts(struct service *s)
 		tell_fact_of_units(s, fact, several);
 }
 
-/* A unit that failed without a main process that anybody saw: nobody told yet that it is down. */
-static void tell_failure(struct service *s)
+/* What failed while another unit of the service runs is no failure of the service. */
+static void pass_over_failures(struct service *s)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	const struct known_unit *u;
+	struct known_unit *u;
 	size_t position = 0;
 
 	while ((u = units_next(s, &position)))
-		if (unit_has_failed(&u->state) && !u->seen)
-			break;
-	if (!u || s->mains > 0) {
-		if (s->mains > 0)
-			free(TAKE_POINTER(s->units.failure));
-		return;
+		u->told |= unit_has_failed(&u->state);
+	free(TAKE_POINTER(s->units.failure));
+}
+
+/* The unit of a failure that nobody was told of yet; all of them are told with it. */
+static const struct known_unit *take_failure(struct service *s)
+{
+	const struct known_unit *found = NULL;
+	struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = units_next(s, &position))) {
+		if (u->told || !unit_has_failed(&u->state))
+			continue;
+		found = found ? found : u;
+		u->told = true;
 	}
+	return found;
+}
+
+/* A unit that failed without a main process that anybody saw, or after that ended in order. */
+static void tell_failure(struct service *s)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	const struct known_unit *u = take_failure(s);
+
+	if (!u)
+		return;
 	unit_explain_failure(&u->state, &text);
 	if (buf_error(&text) < 0) {
 		collector_fail(s->collector, buf_error(&text));
 		return;
 	}
-	if (s->units.failure && text_equal(s->units.failure, text.data))
+	/* It is tried again and again. */
+	if (s->missing && s->units.failure && text_equal(s->units.failure, text.data))
 		return;
 	if (text_replace(&s->units.failure, text.data) < 0)
 		collector_fail(s->collector, -ENOMEM);
 	service_failed(s, text.data);
 }
 
-static void look_again(struct service *s)
+/* It was stopped on purpose, and failed to begin before systemd was asked. */
+static void note_failed_meanwhile(struct service *s)
+{
+	struct known_unit *u;
+	size_t position = 0;
+
+	while (s->stopped && (u = units_next(s, &position)))
+		u->told &= !unit_has_failed(&u->state);
+}
+
+/* Nobody waits any more for what is not there, once its unit is not enabled any more. */
+static void judge_expectation(struct service *s)
+{
+	bool expected = service_is_expected(s);
+
+	if (s->units.asked && s->units.expected && !expected && s->mains == 0 && !s->ended && s->was_up)
+		service_unexpect(s);
+	s->units.expected = expected;
+}
+
+static void look_at(struct service *s)
 {
 	tell_facts(s);
 	unit_search(s);
 	if (!s->collector->units_known)
 		return;
-	tell_failure(s);
+	judge_expectation(s);
+	if (!s->units.asked)
+		note_failed_meanwhile(s);
+	s->units.asked = true;
+	if (s->mains > 0)
+		pass_over_failures(s);
+	else
+		tell_failure(s);
 	service_check_missing(s);
 	tell_absence(s);
 }
@@ -199,7 +268,7 @@ static void look_at_services(struct collector *c, const char *unit)
 		struct service *s = service_get(c, c->options.services[i].name);
 
 		if (units_has(s) && (!unit || is_of(s->match, unit)))
-			look_again(s);
+			look_at(s);
 	}
 }
 
@@ -210,27 +279,31 @@ static bool runs(const struct unit_state *u)
 
 static bool is_over(const struct unit_state *u)
 {
-	return unit_waits_to_restart(u) || text_equal(u->active, "inactive") ||
-	       text_equal(u->active, "failed");
+	return u->main_pid == 0 && (unit_waits_to_restart(u) || text_equal(u->active, "inactive") ||
+					   text_equal(u->active, "failed"));
 }
 
-/* A run begins that is not told yet, or began and failed before systemd could be asked how it is. Of a unit
- * that was not known, and does not run, nobody knows whether its last run is told. */
+/* What systemd says next of one that was over: a run begins, or began and failed before systemd could be
+ * asked how it is. A unit's words come in two parts, its result in the first. */
+static bool begins_anew(const struct unit_state *before, const struct unit_state *now)
+{
+	return runs(now) || (unit_is_successful(before) && !unit_is_successful(now));
+}
+
+/* Of a unit that was not known, and does not run, nobody knows whether its last run is told. */
 static bool begins(const struct known_unit *u, const struct unit_state *now)
 {
-	const struct unit_state *before = &u->state;
-
-	if (now->main_pid > 0 && now->main_pid != u->main)
-		return true;
-	if (!before->name)
+	if (now->main_pid > 0)
+		return now->main_pid != u->main;
+	if (!u->state.name)
 		return runs(now);
-	return is_over(before) && (runs(now) || (unit_has_failed(now) && !unit_has_failed(before)));
+	return is_over(&u->state) && begins_anew(&u->state, now);
 }
 
 static void note_run(struct known_unit *u, const struct unit_state *now)
 {
 	if (begins(u, now)) {
-		u->seen = u->stopping = false;
+		u->told = u->stopping = false;
 		u->main = 0;
 	}
 	if (now->main_pid > 0)
@@ -242,6 +315,11 @@ static void note_run(struct known_unit *u, const struct unit_state *now)
 		u->stopping = false;
 		u->asked = u->asked == u->main ? 0 : u->asked;
 	}
+}
+
+void units_look_at_all(struct collector *c)
+{
+	look_at_services(c, NULL);
 }
 
 static int copy_state(const struct unit_state *from, struct unit_state *ret)
@@ -261,7 +339,7 @@ static struct known_unit *add(struct collector *c, const char *name)
 		free(u);
 		return NULL;
 	}
-	u->seen = true;
+	u->told = true;
 	return u;
 }
 
@@ -282,7 +360,6 @@ static int keep(struct collector *c, const struct unit_state *state)
 	note_run(u, &copy);
 	unit_state_done(&u->state);
 	u->state = copy;
-	u->fresh = true;
 	return 0;
 }
 
@@ -297,6 +374,7 @@ int collector_take_unit(struct collector *c, const struct unit_state *u)
 		known_unit_free(gone);
 	if (r < 0)
 		return r;
+	c->units_again_after = 0;
 	if (c->started)
 		stops_take_word(c);
 	look_at_services(c, u->name);
@@ -305,12 +383,7 @@ int collector_take_unit(struct collector *c, const struct unit_state *u)
 
 void collector_take_units(struct collector *c, bool known)
 {
-	struct known_unit *u;
-	size_t position = 0;
-
 	c->units_known = known;
 	if (known)
-		look_at_services(c, NULL);
-	while (!known && (u = map_next(c->units, &position, NULL, NULL)))
-		u->fresh = false;
+		units_look_at_all(c);
 }

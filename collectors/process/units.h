@@ -17,18 +17,26 @@ struct service;
 
 struct known_unit {
 	struct unit_state state;
-	bool fresh;    /* it was told since the bus is there */
-	bool stopping; /* it is asked to stop, or was and did not begin anew */
-	pid_t asked;   /* the last main process that was asked to stop; 0 for none */
-	bool seen;     /* its last main process was watched: how it ended is told already */
 	pid_t main;    /* its last main process; 0 where it had none since it began */
+	pid_t asked;   /* the last main process that was asked to stop; 0 for none */
+	bool stopping; /* it is asked to stop, or was and did not begin anew */
+	bool told;     /* how its last run ended, or that is not for us to tell */
 };
 
 /* What was told of a service's units, so that only news are. */
-enum unit_fact { UNIT_FACT_STATE, UNIT_FACT_RESULT, UNIT_FACT_RESTARTS, UNIT_FACT_FILE, UNIT_FACTS };
+enum unit_fact {
+	UNIT_FACT_NAME,
+	UNIT_FACT_STATE,
+	UNIT_FACT_RESULT,
+	UNIT_FACT_RESTARTS,
+	UNIT_FACT_FILE,
+	UNIT_FACTS,
+};
 struct unit_telling {
 	char *facts[UNIT_FACTS]; /* NULL for nothing */
 	char *failure;		 /* why it could not begin; NULL for nothing */
+	bool asked;		 /* systemd was, since we began */
+	bool expected;		 /* as it was then */
 };
 void unit_telling_done(struct unit_telling *t);
 
@@ -45,3 +53,7 @@ bool units_are_moving(const struct service *s);
 bool units_are_enabled(const struct service *s);
 /* Why there is no main process: "vllm.service is inactive (dead)". */
 void units_explain(const struct service *s, struct buf *b);
+/* "a.service, b.service": those that are known, else what they are configured by. */
+void units_write_names(const struct service *s, struct buf *b);
+/* What systemd said of units until now has its consequences, for all services. */
+void units_look_at_all(struct collector *c);

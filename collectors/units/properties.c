@@ -101,6 +101,7 @@ static const struct property {
 	{"ActiveState", "s", read_word, OF_STATE(active)},
 	{"ControlGroup", "s", read_path, OF_STATE(cgroup)},
 	{"ExecMainCode", "i", read_signed, OF_STATE(exit_code)},
+	{"ExecMainPID", "u", read_pid, OF_STATE(exit_pid)},
 	{"ExecMainStatus", "i", read_signed, OF_STATE(exit_status)},
 	{"Id", "s", read_name, offsetof(struct unit_seen, id)},
 	{"Job", "(uo)", read_job, offsetof(struct unit_seen, job)},

@@ -216,6 +216,36 @@ static void show_notifications(const json_t *incident, const struct style *style
 	table_show(&t, style, b);
 }
 
+/* The unit that the first of the alerts names, if it is one. */
+static const char *unit_of(const json_t *incident)
+{
+	json_t *alert, *evidence;
+	size_t i, j;
+
+	json_array_foreach (json_object_get(incident, "alerts"), i, alert)
+		json_array_foreach (json_object_get(alert, "evidence"), j, evidence)
+			if (text_equal(show_string(evidence, "name"), "unit"))
+				return show_string(evidence, "text");
+	return NULL;
+}
+
+static void add_unit(struct table *t, const json_t *incident)
+{
+	const char *unit = unit_of(incident), *quote;
+	_cleanup_buf_ struct buf status = BUF_INIT, journal = BUF_INIT;
+
+	if (!unit || strpbrk(unit, " ,'*?["))
+		return;
+	/* systemd escapes what a path has. */
+	quote = strchr(unit, '\\') ? "'" : "";
+	buf_printf(&status, "systemctl status %s%s%s", quote, unit, quote);
+	table_add_buf(t, PLAIN, &status);
+	table_add(t, PLAIN, "see what systemd says of it");
+	buf_printf(&journal, "journalctl -u %s%s%s -n 50", quote, unit, quote);
+	table_add_buf(t, PLAIN, &journal);
+	table_add(t, PLAIN, "read what it said last");
+}
+
 static void show_next(const json_t *incident, const struct style *style, struct buf *b)
 {
 	static const struct {
@@ -235,6 +265,7 @@ static void show_next(const json_t *incident, const struct style *style, struct 
 		table_add_buf(&t, PLAIN, &command);
 		table_add(&t, PLAIN, steps[i].what);
 	}
+	add_unit(&t, incident);
 	if (has(incident, "service")) {
 		table_add(&t, PLAIN, "modelwatch status");
 		table_add(&t, PLAIN, "see whether it is up again");

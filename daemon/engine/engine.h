@@ -253,6 +253,8 @@ int units_message(struct peer *p, struct message *m);
 void units_lost(struct engine *e);
 /* All that is known, for a `process` that begins. As peer_send(). */
 int units_send(struct peer *process);
+/* A new configuration is in force, OLD was before. */
+void units_reconfigured(struct engine *e, const struct config *old);
 void units_done(struct engine *e);
 
 /* role_states.c: the supervisor's message about a role. -EBADMSG of more roles than there are; -ENOMEM. */

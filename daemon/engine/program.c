@@ -384,6 +384,7 @@ static int reconfigure(struct role *role, const struct config *old)
 	if (r < 0)
 		return journal_failure(r, "cannot take the new configuration");
 	webhooks_reconfigured(e);
+	units_reconfigured(e, old);
 	engine_commit(e);
 	return 0;
 }

@@ -148,6 +148,32 @@ void units_lost(struct engine *e)
 		journal_failure(-ENOMEM, "what systemd knows of units may be old");
 }
 
+/* What services are found by, in the order of the configuration. */
+static void write_names(const struct config *c, struct buf *b)
+{
+	const struct section *s = NULL;
+
+	while ((s = config_next(c, SECTION_SERVICE, s))) {
+		size_t count;
+		const char *const *names = section_list(s, OPTION_SERVICE_UNIT, &count);
+
+		for (size_t i = 0; i < count; i++)
+			buf_put_string(b, names[i]);
+	}
+}
+
+void units_reconfigured(struct engine *e, const struct config *old)
+{
+	_cleanup_buf_ struct buf before = BUF_INIT, now = BUF_INIT;
+
+	write_names(old, &before);
+	write_names(role_config(e->role), &now);
+	/* All that was told until now is not all of what is asked for. */
+	if (buf_error(&before) < 0 || buf_error(&now) < 0 || before.size != now.size ||
+		(now.size > 0 && memcmp(before.data, now.data, now.size) != 0))
+		units_lost(e);
+}
+
 int units_send(struct peer *process)
 {
 	struct engine *e = process->engine;

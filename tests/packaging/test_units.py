@@ -43,6 +43,13 @@ def _running(server):
     return server
 
 
+def _watched(machine):
+    """Its unit is disabled, and the daemon has asked systemd of it."""
+    machine.run("systemctl disable llama.service")
+    machine.hook = machine.told(LLAMA)
+    eventually(lambda: "unit-state" in machine.unix.get("/services/llama").text, "what systemd says")
+
+
 def _opened(machine):
     post, = machine.hook.wait("incident.opened", service="llama")
     return post.json["incident"]
@@ -57,6 +64,12 @@ def _incidents_of_llama(machine):
 
 
 def _is_left_alone(machine):
+    """Nothing was told of llama."""
+    _is_quiet(machine, [])
+    assert _incidents_of_llama(machine) == []
+
+
+def _is_quiet(machine, told):
     """Once a later death was told, nothing is on its way that an earlier one should not have caused."""
     machine.run("systemd-run --unit=mark /opt/llama infinity")
     machine.configure(LLAMA, "[service mark]\nunit = mark.service\nexpected = yes",
@@ -65,8 +78,7 @@ def _is_left_alone(machine):
     machine.wait_service("mark")
     machine.run("systemctl kill -s KILL mark.service")
     machine.hook.wait("incident.opened", service="mark")
-    assert _incidents_of_llama(machine) == []
-    assert [(p.type, p.service) for p in machine.hook.posts] == [("incident.opened", "mark")]
+    assert [(p.type, p.service) for p in machine.hook.posts] == [*told, ("incident.opened", "mark")]
 
 
 def test_killed(running):
@@ -136,12 +148,12 @@ def test_out_of_memory(server):
 
 def test_fails_at_start(server):
     _unit(server, "/opt/missing")
-    server.run("systemctl disable llama.service")
-    server.hook = server.told(LLAMA)
+    _watched(server)
     server.run("systemctl start llama.service", check=False)
-    # systemd's own process, which could not become the program, may have been seen or not.
-    assert _opened(server)["title"].removeprefix("llama is down: ") in (
-        "llama.service failed: exit-code, status 203/EXEC", "exited with status 203/EXEC")
+    assert _opened(server)["title"] == "llama is down: llama.service failed: exit-code, status 203/EXEC"
+    # systemd's own process, which could not become the program, never was the server.
+    server.run("systemctl start llama.service", check=False)
+    _is_quiet(server, [("incident.opened", "llama")])
 
 
 def test_fails_before_it_starts(running):
@@ -153,9 +165,8 @@ def test_fails_before_it_starts(running):
 
 def test_fails_at_start_disabled(server):
     """Nobody expects it, but it was started, and failed."""
-    server.run("systemctl disable llama.service")
     _unit(server, more="ExecStartPre=/bin/false")
-    server.hook = server.told(LLAMA)
+    _watched(server)
     server.run("systemctl start llama.service", check=False)
     assert _opened(server)["title"] == "llama is down: llama.service failed: exit-code"
 
@@ -180,6 +191,15 @@ def test_stopped_with_a_status(server):
     _is_left_alone(server)
 
 
+def test_names_its_unit(running):
+    """Whoever is woken need not read the configuration to know what to look at."""
+    running.run("systemctl kill -s KILL llama.service")
+    alert, = running.hook.wait("incident.opened", service="llama")[0].json["alerts"]
+    assert {"name": "unit", "text": "llama.service"} in alert["evidence"]
+    shown = running.run("modelwatch incident 1").stdout
+    assert "systemctl status llama.service" in shown and "journalctl -u llama.service -n 50" in shown
+
+
 def test_restarted_on_purpose(running):
     for _ in range(4):
         running.run("systemctl restart llama.service")
@@ -196,7 +216,50 @@ def test_stop_that_fails(server):
     server.hook = server.told(LLAMA)
     server.wait_service("llama")
     server.run("systemctl stop llama.service")
-    assert _opened(server)["title"] == "llama is down: killed by SIGKILL"
+    assert _opened(server)["title"] == "llama is down: killed by SIGKILL when asked to stop (by systemd: timeout)"
+
+
+def test_never_ready(server):
+    _unit(server, more="Type=notify\nTimeoutStartSec=2")
+    _watched(server)
+    server.run("systemctl start llama.service", check=False)
+    assert _opened(server)["title"] == "llama is down: killed by SIGTERM (by systemd: timeout)"
+
+
+def test_watchdog(server):
+    _unit(server, more="Type=exec\nWatchdogSec=1\nLimitCORE=0")
+    server.run("systemctl start llama.service")
+    server.hook = server.told(LLAMA)
+    server.wait_service("llama")
+    assert _opened(server)["title"] == "llama is down: killed by SIGABRT (by systemd: watchdog timeout)"
+
+
+def test_forgotten_failure(server):
+    """A failure that systemd is told to forget is no success."""
+    _unit(server, more="ExecStartPre=/bin/false")
+    _watched(server)
+    server.run("systemctl start llama.service", check=False)
+    assert _opened(server)["title"] == "llama is down: llama.service failed: exit-code"
+    server.run("systemctl reset-failed llama.service")
+    eventually(lambda: "inactive (dead)" in server.unix.get("/services/llama").text, "what systemd says now")
+    assert _reason(server) == "llama.service failed: exit-code"
+
+
+def test_meanwhile(running):
+    """What happens while the daemon does not run: systemd knows."""
+    _unit(running, name="other.service")
+    running.run("systemctl start other.service")
+    sections = [LLAMA, "[service other]\nunit = other.service", f"[webhook oncall]\nurl = {running.hook.url}"]
+    running.configure(*sections)
+    running.run("systemctl reload modelwatchd.service")
+    running.wait_service("other")
+    running.run("systemctl stop modelwatchd.service")
+    running.run("systemctl stop llama.service; systemctl kill -s KILL other.service")
+    running.run("systemctl start modelwatchd.service")
+    post, = running.hook.wait("incident.opened", service="other")
+    assert post.json["incident"]["title"] == "other is down: killed by SIGKILL"
+    assert _reason(running) == "stopped by systemd (SIGTERM)"
+    assert _incidents_of_llama(running) == []
 
 
 def test_stopped_for_too_long(server):
@@ -284,6 +347,23 @@ def test_forks_into_the_background(server):
     server.run("systemctl stop llama.service")
     assert _reason(server) == "stopped by systemd (SIGTERM)"
     _is_left_alone(server)
+
+
+def test_container(server):
+    """What is executed beside its first process, as a health check, is neither an end nor a restart of it."""
+    digits = "0123456789abcdef" * 4
+    group = f"/sys/fs/cgroup/system.slice/docker-{digits}.scope"
+    server.run(f"mkdir -p {group}")
+    server.write("/root/enter", f"#!/bin/sh\necho $$ >{group}/cgroup.procs\nexec \"$@\"\n", 0o755)
+    server.run("systemd-run --unit=shim unshare --pid --fork /root/enter /opt/llama infinity")
+    server.hook = server.told(f"[service llama]\ncontainer = {digits[:12]}")
+    pid, = server.wait_service("llama")["processes"]
+    for _ in range(4):
+        server.run("systemd-run --wait /root/enter sleep 0.5")
+    assert server.service_state("llama")["processes"] == [pid]
+    assert server.service_state("llama")["restarts"] == 0
+    server.run(f"kill -KILL {pid}")
+    assert _opened(server)["title"] == "llama is down: killed by SIGKILL"
 
 
 def test_without_a_bus(running):

@@ -324,6 +324,8 @@ void fixture_begin(struct collector_fixture *f, const struct known *known)
 			skip();
 	}
 	assert_int_equal(collector_new(f->event, &f->sink, &options, &f->collector), 0);
+	if (f->prepared)
+		f->prepared(f);
 	assert_int_equal(collector_start(f->collector, known ? known : &nothing), 0);
 }
 

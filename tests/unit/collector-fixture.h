@@ -67,6 +67,8 @@ struct collector_fixture {
 	bool full; /* the sink takes no more starts */
 	usec_t orphan_wait; /* longer than any test, unless one says otherwise */
 	struct collector *collector;
+	void (*prepared)(struct collector_fixture *f); /* called before it starts, or NULL */
+	const void *prepared_data;
 	struct service_match matches[MATCHES_MAX];
 	size_t match_count;
 	const char *program_list[1];

@@ -130,6 +130,34 @@ static void test_road(void **state)
 	engine_fixture_remove(&f);
 }
 
+/* What was told of other units than those that are configured now is not all. */
+static void test_reload(void **state)
+{
+	struct engine_fixture f;
+	struct role_end units, process, late;
+
+	engine_fixture_make(&f, CONFIG);
+	engine_fixture_start(&f);
+	connect_end(&f, "units", 21, &units);
+	tell_unit(&units, "a.service", 11);
+	tell_units(&units, 1);
+	connect_end(&f, "process", 22, &process);
+	await_heard(&f, &process, "a.service 11, all");
+	engine_fixture_reload(&f, CONFIG "stop-grace = 1h\n");
+	engine_fixture_reload(&f, CONFIG "unit = b*\n");
+	await_heard(&f, &process, "a.service 11, all, old");
+	connect_end(&f, "process", 23, &late);
+	await_heard(&f, &late, "a.service 11");
+	tell_unit(&units, "b1.service", 12);
+	tell_units(&units, 1);
+	await_heard(&f, &late, "a.service 11, b1.service 12, no a.service 0, all");
+	link_free(units.link);
+	link_free(process.link);
+	link_free(late.link);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
 /* More than the engine keeps. */
 static void tell_too_many(struct engine_fixture *f, struct role_end *end)
 {
@@ -231,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_road),
+		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_unneeded_role),
 	};

@@ -237,6 +237,20 @@ static void test_ignored_signals(void **state)
 	check_numbers(proc_ignored_signals_parse, cases, ELEMENTS(cases));
 }
 
+static void test_namespace_pid(void **state)
+{
+	static const struct number_case cases[] = {
+		{"Pid:\t7\nNSpid:\t70\t1\nNSpgid:\t2\t3\n", 0, 1},
+		{"NSpid:\t70", 0, 70},
+		{"NSpid:\t70\t9\t2\n", 0, 2},
+		{"NSpid:\t70\tx\n", -EBADMSG, 0},
+		{"NSpid:\n", -EBADMSG, 0},
+		{"Pid:\t70\n", -EBADMSG, 0},
+	};
+
+	check_numbers(proc_namespace_pid_parse, cases, ELEMENTS(cases));
+}
+
 static void test_io(void **state)
 {
 	static const char text[] = "rchar: 2012\nwchar: 0\nsyscr: 7\nsyscw: 0\nread_bytes: 8192\n"
@@ -382,6 +396,7 @@ int main(void)
 		cmocka_unit_test(test_oom_kills),
 		cmocka_unit_test(test_capabilities),
 		cmocka_unit_test(test_ignored_signals),
+		cmocka_unit_test(test_namespace_pid),
 		cmocka_unit_test(test_io),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_cgroup),

@@ -113,7 +113,9 @@ void units_write_names(const struct service *s, struct buf *b)
 
 	while ((u = units_next(s, &position)))
 		buf_printf(b, "%s%s", b->size > before ? ", " : "", u->state.name);
-	for (size_t i = 0; i < s->match->unit_count && b->size == before; i++)
+	if (b->size > before)
+		return;
+	for (size_t i = 0; i < s->match->unit_count; i++)
 		buf_printf(b, "%s%s", i > 0 ? ", " : "", s->match->units[i]);
 }
 
@@ -239,7 +241,7 @@ static void judge_expectation(struct service *s)
 {
 	bool expected = service_is_expected(s);
 
-	if (s->units.asked && s->units.expected && !expected && s->mains == 0 && !s->ended && s->was_up)
+	if (s->units.looked && s->units.expected && !expected && s->mains == 0 && !s->ended && s->was_up)
 		service_unexpect(s);
 	s->units.expected = expected;
 }
@@ -251,9 +253,9 @@ static void look_at(struct service *s)
 	if (!s->collector->units_known)
 		return;
 	judge_expectation(s);
-	if (!s->units.asked)
+	if (!s->units.looked)
 		note_failed_meanwhile(s);
-	s->units.asked = true;
+	s->units.looked = true;
 	if (s->mains > 0)
 		pass_over_failures(s);
 	else

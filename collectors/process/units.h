@@ -35,7 +35,7 @@ enum unit_fact {
 struct unit_telling {
 	char *facts[UNIT_FACTS]; /* NULL for nothing */
 	char *failure;		 /* why it could not begin; NULL for nothing */
-	bool asked;		 /* systemd was, since we began */
+	bool looked;		 /* what systemd says was looked at, since we began */
 	bool expected;		 /* as it was then */
 };
 void unit_telling_done(struct unit_telling *t);

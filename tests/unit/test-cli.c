@@ -251,7 +251,8 @@ static const char incident_json[] =
 	"'labels':{'service':'llama'},'summary':'llama is down','description':'No process.\\nNone.',"
 	"'value':0,'threshold':0,'expected':{'low':null,'high':2.5},"
 	"'started_at':'2026-01-31T10:00:00Z','ended_at':null,"
-	"'evidence':[{'name':'exit','text':'SIGKILL'},{'name':'log','text':'one\\ntwo\\u0007'}]}],"
+	"'evidence':[{'name':'unit','text':'vllm@1.service'},{'name':'exit','text':'SIGKILL'},"
+	"{'name':'log','text':'one\\ntwo\\u0007'}]}],"
 	"'timeline':[{'time':'2026-01-31T10:00:00Z','type':'opened','actor':'modelwatch',"
 	"'text':'ServiceDown'},"
 	"{'time':'2026-01-31T10:01:00Z','type':'note','actor':'ada','text':'looking'}],"
@@ -273,6 +274,7 @@ static const char incident_text[] =
 	"    llama is down\n"
 	"    No process.\n"
 	"    None.\n"
+	"    unit: vllm@1.service\n"
 	"    exit: SIGKILL\n"
 	"    log:\n"
 	"        one\n"
@@ -289,10 +291,12 @@ static const char incident_text[] =
 	"  chat    incident.opened  pending    3 tries  answered 500\n"
 	"\n"
 	"What next\n"
-	"  modelwatch ack 17 -m TEXT      say that you are on it\n"
-	"  modelwatch note 17 -m TEXT     write down what you found\n"
-	"  modelwatch resolve 17 -m TEXT  say that it is over\n"
-	"  modelwatch status              see whether it is up again\n";
+	"  modelwatch ack 17 -m TEXT           say that you are on it\n"
+	"  modelwatch note 17 -m TEXT          write down what you found\n"
+	"  modelwatch resolve 17 -m TEXT       say that it is over\n"
+	"  systemctl status vllm@1.service     see what systemd says of it\n"
+	"  journalctl -u vllm@1.service -n 50  read what it said last\n"
+	"  modelwatch status                   see whether it is up again\n";
 
 static const char resolved_json[] =
 	"{'id':18,'state':'resolved','severity':'warning','title':'t','service':'',"

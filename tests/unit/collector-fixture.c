@@ -329,6 +329,8 @@ void fixture_begin(struct collector_fixture *f, const struct known *known)
 	assert_int_equal(collector_start(f->collector, known ? known : &nothing), 0);
 }
 
+static const int ending_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM};
+
 /* In the child: its own group, so that all it starts can be ended; cores are allowed. */
 static void become(struct collector_fixture *f, const char *const *arguments, const int in[2],
 	const int out[2])
@@ -340,6 +342,9 @@ static void become(struct collector_fixture *f, const char *const *arguments, co
 	for (; arguments && arguments[count - 1] && count < ELEMENTS(list) - 1; count++)
 		list[count] = arguments[count - 1];
 	setpgid(0, 0);
+	/* Who runs in the background of a script, or of nohup, ignores some. */
+	for (size_t i = 0; i < ELEMENTS(ending_signals); i++)
+		signal(ending_signals[i], SIG_DFL);
 	if (chdir(f->directory) < 0 || dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0)
 		_exit(126);
 	setrlimit(RLIMIT_CORE, &core);

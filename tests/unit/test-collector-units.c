@@ -91,7 +91,7 @@ static void test_restart_by_systemd(void **state)
 /* The job is known before the end, in most cases. */
 static void test_stop(void **state)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
 	struct collector_fixture *f = *state;
 	struct server *s = running(f);
 

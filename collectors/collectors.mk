@@ -74,6 +74,7 @@ COLLECTOR_TESTS = \
 	tests/unit/test-collector-search \
 	tests/unit/test-collector-stuck \
 	tests/unit/test-collector-unit-runs \
+	tests/unit/test-collector-unit-words \
 	tests/unit/test-collector-units \
 	tests/unit/test-container \
 	tests/unit/test-connector \
@@ -120,6 +121,10 @@ tests_unit_test_collector_unit_runs_SOURCES = \
 	tests/unit/test-collector-unit-runs.c tests/unit/collector-fixture.c tests/unit/said.h
 tests_unit_test_collector_unit_runs_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_unit_runs_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_unit_words_SOURCES = \
+	tests/unit/test-collector-unit-words.c tests/unit/collector-fixture.c tests/unit/said.h
+tests_unit_test_collector_unit_words_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_unit_words_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_units_SOURCES = \
 	tests/unit/test-collector-units.c tests/unit/collector-fixture.c tests/unit/said.h
 tests_unit_test_collector_units_CFLAGS = $(tests_unit_test_collector_CFLAGS)

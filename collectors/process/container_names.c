@@ -20,14 +20,15 @@ static const struct {
 
 static void remember(struct collector *c, const char *id, const char *name)
 {
+	struct map *fresh = map_size(c->container_names) >= NAMES_MAX ? map_new() : NULL;
 	char *copy = strdup(name);
 
 	/* Of those that are gone: the others are asked again. */
-	if (map_size(c->container_names) >= NAMES_MAX) {
+	if (fresh) {
 		map_free(c->container_names, free);
-		c->container_names = map_new();
+		c->container_names = fresh;
 	}
-	if (!copy || !c->container_names || map_put_string(c->container_names, id, copy, NULL) < 0) {
+	if (!copy || map_put_string(c->container_names, id, copy, NULL) < 0) {
 		free(copy);
 		collector_fail(c, -ENOMEM);
 	}

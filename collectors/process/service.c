@@ -18,6 +18,7 @@
 #include "collectors/process/tell.h"
 #include "collectors/process/unseen.h"
 #include "collectors/process/watch.h"
+#include "daemon/base/text.h"
 
 /* A main process that ends in order again and again takes no more than a fiftieth of the time for the
  * look at all processes that each end calls for. */
@@ -336,7 +337,7 @@ static void note_memory(struct process *p, const int *status)
 
 void service_exited(struct process *p, const int *status)
 {
-	if (!p->watch.word)
+	if (!p->watch.word || !p->watch.end_known)
 		note_memory(p, status);
 	if (!stops_await(p, status))
 		service_end_main(p, status);
@@ -384,7 +385,9 @@ void service_missed(struct service *s, const struct known_process *known, const 
 		.status = status ? *status : 0,
 		.pid = known->pid};
 
-	stops_judge(s, NULL, (pid_t) known->pid, &facts);
+	/* Before a reboot the number was another's. */
+	if (text_equal(known->boot, s->collector->boot))
+		stops_judge_missed(s, (pid_t) known->pid, &facts);
 	s->was_up = true;
 	s->owed += !facts.stopped;
 	count_exit(s, &facts);
@@ -407,6 +410,7 @@ static void tell_absent(struct service *s)
 		return;
 	}
 	s->was_up = true;
+	s->ended = false;
 	missing_begin(s);
 }
 
@@ -417,6 +421,7 @@ void service_release(struct process *p)
 	bool asked = stops_is_asked(p);
 
 	watch_end(p);
+	free(TAKE_POINTER(p->unit));
 	p->main = p->matched = false;
 	s->mains--;
 	service_leave(p, false);

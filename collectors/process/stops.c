@@ -29,9 +29,11 @@ static struct known_unit *find_unit(struct service *s, const char *name, pid_t p
 	struct known_unit *u;
 	size_t position = 0;
 
+	if (!units_has(s))
+		return NULL;
 	if (name)
 		return map_get_string(s->collector->units, name);
-	while (units_has(s) && (u = units_next(s, &position)))
+	while ((u = units_next(s, &position)))
 		if (u->main == pid || u->state.exit_pid == pid)
 			return u;
 	return NULL;
@@ -62,20 +64,24 @@ static int status_of(const struct unit_state *u)
 	return (int) (u->exit_status & 0x7f) | (u->exit_code == CLD_DUMPED ? WCOREFLAG : 0);
 }
 
-/* Nobody of us was there: how it ended, and that it was asked for, as far as its unit shows. */
-static void judge_missed(const struct unit_state *u, struct exit_facts *f)
+/* True where its unit still shows how this very process ended. */
+static bool is_recorded(const struct service *s, const struct known_unit *u, pid_t pid)
 {
-	f->observed = true;
-	f->asked = unit_is_successful(u) && text_equal(u->active, "inactive");
+	return s->collector->units_known && u->state.exit_pid == pid && u->state.exit_code > 0;
+}
+
+/* A stop that fails after its process ended in order is no success. */
+static bool is_success(const struct known_unit *u, bool recorded, int status)
+{
+	return recorded ? unit_is_successful(&u->state)
+			: is_clean(status) && !unit_has_failed(&u->state);
 }
 
 static void judge(const struct service *s, struct known_unit *u, pid_t pid, struct exit_facts *f)
 {
-	bool recorded = s->collector->units_known && u->state.exit_pid == pid && u->state.exit_code > 0;
+	bool recorded = is_recorded(s, u, pid);
 
-	f->asked = is_asked(u, pid);
-	if (recorded && !f->observed)
-		judge_missed(&u->state, f);
+	f->asked |= is_asked(u, pid);
 	if (recorded && !f->has_status) {
 		f->status = status_of(&u->state);
 		f->has_status = true;
@@ -84,10 +90,10 @@ static void judge(const struct service *s, struct known_unit *u, pid_t pid, stru
 		f->result = u->state.result;
 	if (f->out_of_memory != MEMORY_OUT && f->result && text_equal(f->result, "oom-kill"))
 		f->out_of_memory = MEMORY_OF_UNIT;
-	f->stopped = f->asked && f->has_status &&
-		     (recorded ? unit_is_successful(&u->state) : is_clean(f->status));
+	f->stopped = f->asked && f->has_status && is_success(u, recorded, f->status);
 	/* The unit may fail still, when a stop that was asked for goes on. */
-	u->told = !f->stopped;
+	if (u->main == pid || u->main == 0)
+		u->told = !f->stopped;
 }
 
 void stops_judge(struct service *s, const char *unit, pid_t pid, struct exit_facts *f)
@@ -97,6 +103,17 @@ void stops_judge(struct service *s, const char *unit, pid_t pid, struct exit_fac
 	f->of_unit = units_has(s);
 	if (u)
 		judge(s, u, pid, f);
+}
+
+void stops_judge_missed(struct service *s, pid_t pid, struct exit_facts *f)
+{
+	const struct known_unit *u = find_unit(s, NULL, pid);
+
+	if (u && is_recorded(s, u, pid)) {
+		f->observed = true;
+		f->asked = unit_is_successful(&u->state) && text_equal(u->state.active, "inactive");
+	}
+	stops_judge(s, NULL, pid, f);
 }
 
 static void end(struct process *p)
@@ -128,8 +145,14 @@ bool stops_await(struct process *p, const int *status)
 	struct collector *c = p->collector;
 	const struct known_unit *u = unit_of(p);
 
-	if (p->watch.word)
+	if (p->watch.word) {
+		/* What was not known at first may be by now. */
+		if (status && !p->watch.end_known) {
+			p->watch.end_known = true;
+			p->watch.end_status = *status;
+		}
 		return true;
+	}
 	if (!u || !c->units_known || is_answered(p, u) ||
 		(u->main == 0 && !(status && is_clean(*status))) ||
 		sd_event_add_time_relative(c->event, &p->watch.word, CLOCK_MONOTONIC, WORD_WAIT, 1,

@@ -15,6 +15,8 @@ void stops_take_word(struct collector *c);
 /* Adds to F what systemd says of the end of a main process of the UNIT (NULL: of the unit that names it).
  * Texts live as long as the unit is known. */
 void stops_judge(struct service *s, const char *unit, pid_t pid, struct exit_facts *f);
+/* The same of one that ended while nobody looked: that it was asked for shows by its unit, which rests. */
+void stops_judge_missed(struct service *s, pid_t pid, struct exit_facts *f);
 /* True where systemd was asked to stop its unit. */
 bool stops_is_asked(const struct process *p);
 /* True where the service is down because systemd was asked for it, and may be. */

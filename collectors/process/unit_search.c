@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "collectors/process/cgroup.h"
 #include "collectors/process/resume.h"
@@ -184,16 +185,17 @@ static bool lives(const struct process *p)
 	       !stat.exiting && !proc_stat_is_dead(&stat);
 }
 
-/* systemd's own, which is to execute the unit's program: where that fails there never was a server. */
+/* systemd's own, which is to execute the unit's program, and is named "(program)" until then: where that
+ * fails there never was a server. */
 static bool is_systemds(struct collector *c, pid_t pid)
 {
 	struct identity i;
 	bool is;
 
-	if (proc_read_identity(c->reader, pid, IDENTITY_EXECUTABLE, &i) < 0)
+	if (proc_read_identity(c->reader, pid, IDENTITY_EXECUTABLE | IDENTITY_COMM, &i) < 0)
 		return false;
-	is = text_ends_with(i.executable, "/systemd/systemd") ||
-	     text_ends_with(i.executable, "/systemd/systemd-executor");
+	/* Perhaps with " (deleted)", after an upgrade. */
+	is = i.comm[0] == '(' && strstr(i.executable, "/systemd/systemd");
 	identity_done(&i);
 	return is;
 }
@@ -214,13 +216,14 @@ static void take(struct service *s, const struct named_process *n)
 
 	if (!p || p->service != s)
 		p = scan_examine(c, n->pid);
-	if (!p)
+	if (!p || (p->service && p->service != s && p->service->match))
 		return;
 	if (!p->main && is_systemds(c, n->pid)) {
 		c->units_pending = true;
 		return;
 	}
-	if (!p->unit && text_replace(&p->unit, n->unit->state.name) < 0)
+	if (!(p->unit && text_equal(p->unit, n->unit->state.name)) &&
+		text_replace(&p->unit, n->unit->state.name) < 0)
 		collector_fail(c, -ENOMEM);
 	if (p->main || !search_pid_file_names(s->match, n->pid))
 		return;

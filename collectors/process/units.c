@@ -178,38 +178,23 @@ static void tell_facts(struct service *s)
 		tell_fact_of_units(s, fact, several);
 }
 
-/* What failed while another unit of the service runs is no failure of the service. */
-static void pass_over_failures(struct service *s)
+/* The unit of a failure that nobody was told of yet. */
+static const struct known_unit *find_failure(struct service *s)
 {
-	struct known_unit *u;
+	const struct known_unit *u;
 	size_t position = 0;
 
 	while ((u = units_next(s, &position)))
-		u->told |= unit_has_failed(&u->state);
-	free(TAKE_POINTER(s->units.failure));
-}
-
-/* The unit of a failure that nobody was told of yet; all of them are told with it. */
-static const struct known_unit *take_failure(struct service *s)
-{
-	const struct known_unit *found = NULL;
-	struct known_unit *u;
-	size_t position = 0;
-
-	while ((u = units_next(s, &position))) {
-		if (u->told || !unit_has_failed(&u->state))
-			continue;
-		found = found ? found : u;
-		u->told = true;
-	}
-	return found;
+		if (!u->told && unit_has_failed(&u->state))
+			return u;
+	return NULL;
 }
 
 /* A unit that failed without a main process that anybody saw, or after that ended in order. */
 static void tell_failure(struct service *s)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	const struct known_unit *u = take_failure(s);
+	const struct known_unit *u = find_failure(s);
 
 	if (!u)
 		return;
@@ -236,13 +221,19 @@ static void note_failed_meanwhile(struct service *s)
 		u->told &= !unit_has_failed(&u->state);
 }
 
-/* Nobody waits any more for what is not there, once its unit is not enabled any more. */
+/* Nobody waits any more for what is not there, once its unit is not enabled any more; and what left in order,
+ * or was not waited for, is missed once it is. What systemd forgets it says nothing of. */
 static void judge_expectation(struct service *s)
 {
-	bool expected = service_is_expected(s);
+	bool expected = service_is_expected(s), down = s->mains == 0 && s->was_up;
+	size_t position = 0;
 
-	if (s->units.looked && s->units.expected && !expected && s->mains == 0 && !s->ended && s->was_up)
+	if (!units_next(s, &position))
+		return;
+	if (s->units.looked && s->units.expected && !expected && down && !s->ended)
 		service_unexpect(s);
+	else if (s->units.looked && !s->units.expected && expected && down && s->ended)
+		s->was_up = false;
 	s->units.expected = expected;
 }
 
@@ -256,12 +247,23 @@ static void look_at(struct service *s)
 	if (!s->units.looked)
 		note_failed_meanwhile(s);
 	s->units.looked = true;
+	/* What fails while another unit of the service runs is no failure of the service. */
 	if (s->mains > 0)
-		pass_over_failures(s);
+		free(TAKE_POINTER(s->units.failure));
 	else
 		tell_failure(s);
 	service_check_missing(s);
 	tell_absence(s);
+}
+
+/* Every service that has it was told of its failure. */
+static void note_told(struct collector *c, const char *unit)
+{
+	struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = map_next(c->units, &position, NULL, NULL)))
+		u->told |= unit_has_failed(&u->state) && (!unit || text_equal(unit, u->state.name));
 }
 
 static void look_at_services(struct collector *c, const char *unit)
@@ -272,6 +274,8 @@ static void look_at_services(struct collector *c, const char *unit)
 		if (units_has(s) && (!unit || is_of(s->match, unit)))
 			look_at(s);
 	}
+	if (c->started && c->units_known)
+		note_told(c, unit);
 }
 
 static bool runs(const struct unit_state *u)

@@ -316,7 +316,8 @@ static void test_main_that_is_not_listed(void **state)
 static void test_end_of_what_is_over(void **state)
 {
 	struct collector_fixture *f = *state;
-	const struct known_process known = {.pid = 1};
+	char boot[] = "";
+	const struct known_process known = {.pid = 1, .boot = boot};
 	const struct told_event *e;
 	struct service *s;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collectors/process/container_names.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,22 @@ static bool is_called(struct collector *c, const struct container *container, co
 	return name && text_equal(name, given);
 }
 
-bool container_names_match(struct collector *c, const char *given, const char *cgroups, size_t size)
+/* True where the group is in the hands of a user who need not be the service's. */
+static bool is_of_other_user(const struct service_match *m, const struct cgroup_path *cgroup)
+{
+	static const char slice[] = "/user.slice/user-";
+	const char *at = cgroup->path + sizeof(slice) - 1, *end = cgroup->path + cgroup->size;
+	uint64_t user = 0;
+
+	if (cgroup->size < sizeof(slice) || memcmp(cgroup->path, slice, sizeof(slice) - 1) != 0)
+		return false;
+	for (; at < end && isdigit((unsigned char) *at) && user <= UINT32_MAX; at++)
+		user = 10 * user + (uint64_t) (*at - '0');
+	return m->user_count == 0 || user > UINT32_MAX || !match_user(m, (uid_t) user);
+}
+
+bool container_names_match(struct collector *c, const struct service_match *m, const char *given,
+	const char *cgroups, size_t size)
 {
 	struct cgroup_path cgroup;
 	struct container container;
@@ -99,9 +115,10 @@ bool container_names_match(struct collector *c, const char *given, const char *c
 
 		if (!proc_cgroup_next(cgroups, size, &position, &cgroup))
 			break;
-		while (container_next(cgroup.path, cgroup.size, &component, &container))
-			if (is_called(c, &container, given))
-				return true;
+		if (!is_of_other_user(m, &cgroup) &&
+			container_next(cgroup.path, cgroup.size, &component, &container) &&
+			is_called(c, &container, given))
+			return true;
 	}
 	return false;
 }

@@ -75,12 +75,12 @@ static bool match_cgroups(const struct service_match *m, const struct match_subj
 static bool match_containers(const struct service_match *m, const struct match_subject *p)
 {
 	for (size_t i = 0; i < m->container_count; i++)
-		if (p->is_in(p->userdata, m->containers[i], p))
+		if (p->is_in(p->userdata, m, m->containers[i], p))
 			return true;
 	return m->container_count == 0;
 }
 
-static bool match_user(const struct service_match *m, uid_t user)
+bool match_user(const struct service_match *m, uid_t user)
 {
 	for (size_t i = 0; i < m->user_count; i++)
 		if (m->users[i] == user)

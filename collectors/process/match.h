@@ -48,8 +48,9 @@ struct match_subject {
 	const char *command_line; /* arguments joined by blanks */
 	const char *cgroups;	  /* the text of /proc/PID/cgroup */
 	size_t cgroups_size;
-	/* True where it is in the container. */
-	bool (*is_in)(void *userdata, const char *container, const struct match_subject *p);
+	/* True where it is in that container of the service. */
+	bool (*is_in)(void *userdata, const struct service_match *m, const char *container,
+		const struct match_subject *p);
 	void *userdata;
 };
 
@@ -61,6 +62,9 @@ enum match_answer {
 
 /* Whether every key but unit, listen-port and pid-file holds. Without any key nothing matches. */
 enum match_answer match_process(const struct service_match *m, const struct match_subject *p);
+
+/* True where USER is one of the service's, or it has none. */
+bool match_user(const struct service_match *m, uid_t user);
 
 /* True where the cgroup PATH, which begins with a slash, is PREFIX or lies beneath it, by whole
  * components. */

@@ -34,9 +34,10 @@ bool search_is_needed(const struct service_match *m)
 	return m->port_count > 0 || m->pid_file_count > 0 || m->unit_count > 0;
 }
 
-static bool is_in(void *userdata, const char *container, const struct match_subject *p)
+static bool is_in(void *userdata, const struct service_match *m, const char *container,
+	const struct match_subject *p)
 {
-	return container_names_match(userdata, container, p->cgroups, p->cgroups_size);
+	return container_names_match(userdata, m, container, p->cgroups, p->cgroups_size);
 }
 
 enum match_answer search_judge(

@@ -16,8 +16,9 @@
 #include "collectors/process/unit_words.h"
 #include "daemon/base/text.h"
 
-#define AGAIN_AFTER (5 * USEC_PER_MSEC)
-#define AGAIN_MAX   USEC_PER_SEC
+#define AGAIN_AFTER	(5 * USEC_PER_MSEC)
+#define AGAIN_MAX	USEC_PER_SEC
+#define EXECUTED_WITHIN 10 /* seconds: then it is the program */
 
 /* Processes, in the order of their numbers once all are there, and the units that name them. */
 struct named {
@@ -185,17 +186,20 @@ static bool lives(const struct process *p)
 	       !stat.exiting && !proc_stat_is_dead(&stat);
 }
 
-/* systemd's own, which is to execute the unit's program, and is named "(program)" until then: where that
- * fails there never was a server. */
-static bool is_systemds(struct collector *c, pid_t pid)
+/* systemd's own, which is to execute the unit's program: where that fails there never was a server. A unit
+ * whose program is systemd, as a user's manager, shows so for longer. */
+static bool is_systemds(const struct process *p)
 {
+	struct collector *c = p->collector;
+	uint64_t lived = collector_boot_ticks(c, clock_monotonic()) - p->start;
 	struct identity i;
 	bool is;
 
-	if (proc_read_identity(c->reader, pid, IDENTITY_EXECUTABLE | IDENTITY_COMM, &i) < 0)
+	if ((double) lived > EXECUTED_WITHIN * c->ticks ||
+		proc_read_identity(c->reader, p->pid, IDENTITY_EXECUTABLE, &i) < 0)
 		return false;
-	/* Perhaps with " (deleted)", after an upgrade. */
-	is = i.comm[0] == '(' && strstr(i.executable, "/systemd/systemd");
+	/* Perhaps with " (deleted)", after an upgrade, or "-executor". */
+	is = strstr(i.executable, "/systemd/systemd");
 	identity_done(&i);
 	return is;
 }
@@ -218,7 +222,7 @@ static void take(struct service *s, const struct named_process *n)
 		p = scan_examine(c, n->pid);
 	if (!p || (p->service && p->service != s && p->service->match))
 		return;
-	if (!p->main && is_systemds(c, n->pid)) {
+	if (!p->main && names_main(s, n->unit) && is_systemds(p)) {
 		c->units_pending = true;
 		return;
 	}

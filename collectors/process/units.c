@@ -221,19 +221,28 @@ static void note_failed_meanwhile(struct service *s)
 		u->told &= !unit_has_failed(&u->state);
 }
 
-/* Nobody waits any more for what is not there, once its unit is not enabled any more; and what left in order,
- * or was not waited for, is missed once it is. What systemd forgets it says nothing of. */
+/* Whoever enables a unit starts it, too, as a rule, but not at once: it is missed after a while. */
+static void expect(struct service *s)
+{
+	s->stopped = true;
+	s->stopped_at = clock_monotonic();
+	/* What left in order is as good as never seen. */
+	s->was_up = s->was_up && !s->ended;
+}
+
+/* Nobody waits any more for what is not there, once its unit is not enabled any more. What systemd forgets it
+ * says nothing of. */
 static void judge_expectation(struct service *s)
 {
-	bool expected = service_is_expected(s), down = s->mains == 0 && s->was_up;
+	bool expected = service_is_expected(s);
 	size_t position = 0;
 
 	if (!units_next(s, &position))
 		return;
-	if (s->units.looked && s->units.expected && !expected && down && !s->ended)
+	if (s->units.looked && s->mains == 0 && s->units.expected && !expected && s->was_up && !s->ended)
 		service_unexpect(s);
-	else if (s->units.looked && !s->units.expected && expected && down && s->ended)
-		s->was_up = false;
+	else if (s->units.looked && s->mains == 0 && !s->units.expected && expected)
+		expect(s);
 	s->units.expected = expected;
 }
 

@@ -303,6 +303,16 @@ def test_not_enabled(server):
     _is_left_alone(server)
 
 
+def test_enabled_later(server):
+    """Whoever enables it has not started it yet."""
+    _watched(server)
+    server.run("systemctl enable llama.service")
+    assert _reason(server) == "llama.service is inactive (dead)"
+    server.run("systemctl start llama.service")
+    server.wait_service("llama")
+    _is_left_alone(server)
+
+
 def test_restarted_by_systemd(server):
     _unit(server, more="Restart=always\nRestartSec=0")
     server.run("systemctl start llama.service")

@@ -291,6 +291,35 @@ static void test_resumed_in_a_stop(void **state)
 	assert_string_equal(e->reason, "stopped");
 }
 
+/* restarted at once after a crash, words coalesced; the new one cannot execute. */
+static void test_next_run_fails(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = running(f);
+	char directory[128];
+	pid_t pid;
+
+	snprintf(directory, sizeof(directory), "%s/systemd", f->directory);
+	assert_int_equal(mkdir(directory, 0700), 0);
+	server_end(s, SIGKILL);
+	fixture_program(f, "served", "systemd/systemd");
+	s = fixture_server(f, NULL);
+	pid = s->pid;
+	sd_event_run(f->event, 0);
+	sd_event_run(f->event, 0);
+	say(f, (struct said){ACTIVE(pid)});
+	fixture_await(f, EXITED, "llama", 1);
+	server_end(s, SIGKILL);
+	say(f, (struct said){.active = "failed",
+		       .sub = "failed",
+		       .result = "exit-code",
+		       .exit_pid = pid,
+		       .exit_code = CLD_EXITED,
+		       .exit_status = 203});
+	fixture_ticks(f, 3);
+	assert_int_equal(fixture_events(f, MISSING, "llama"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +333,7 @@ int main(void)
 		BOTH(test_freed_while_waiting),
 		BOTH(test_bus_lost_while_waiting),
 		WITHOUT(test_forking_stop_failed),
+		WITHOUT(test_next_run_fails),
 		WITHOUT(test_crashed_and_collected),
 		WITHOUT(test_enabled_after_quiet_end),
 		BOTH(test_resumed_in_a_stop),

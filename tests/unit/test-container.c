@@ -120,12 +120,40 @@ static void test_monitor(void **state)
 	}
 }
 
-static bool matches(struct collector_fixture *f, const char *given, const char *group)
+/* Of a service of that user; of none in particular where that is -1. */
+static bool matches_of(
+	struct collector_fixture *f, int user, const char *given, const char *group)
 {
+	const uid_t users[] = {(uid_t) user};
+	const struct service_match m = {.name = "llama", .users = users, .user_count = user >= 0};
 	_cleanup_buf_ struct buf cgroups = BUF_INIT;
 
 	buf_printf(&cgroups, "1:name=systemd:/x\n0::%s\n", group);
-	return container_names_match(f->collector, given, cgroups.data, cgroups.size);
+	return container_names_match(f->collector, &m, given, cgroups.data, cgroups.size);
+}
+
+static bool matches(struct collector_fixture *f, const char *given, const char *group)
+{
+	return matches_of(f, -1, given, group);
+}
+
+/* Whoever has groups of his own names them as he likes. */
+static void test_forged(void **state)
+{
+	static const char joes[] = "/user.slice/user-1000.slice/user@1000.service/machine-llama.scope";
+	struct collector_fixture *f = *state;
+
+	fixture_begin(f, NULL);
+	assert_false(matches(f, "llama", joes));
+	assert_false(matches_of(f, 1001, "llama", joes));
+	assert_false(matches_of(f, 0, "llama", joes));
+	assert_true(matches_of(f, 1000, "llama", joes));
+	assert_false(matches_of(f, 0, "llama", "/user.slice/user-4294967296.slice/machine-llama.scope"));
+	assert_true(matches_of(f, 1000, "llama", "/machine.slice/machine-llama.scope"));
+	assert_true(matches(f, "llama", "/user.slice/machine-llama.scope"));
+	/* Another container's, which it made of its own. */
+	assert_false(matches(f, "llama", "/docker/" ID "/machine-llama.scope"));
+	assert_false(matches(f, "fedcba987654", "/docker/" ID "/docker/" OTHER));
 }
 
 static void test_given(void **state)
@@ -135,7 +163,6 @@ static void test_given(void **state)
 	fixture_begin(f, NULL);
 	assert_true(matches(f, ID, "/docker/" ID));
 	assert_true(matches(f, "0123456789ab", "/docker/" ID));
-	assert_true(matches(f, "fedcba987654", "/docker/" ID "/docker/" OTHER));
 	assert_false(matches(f, "fedcba987654", "/docker/" ID));
 	assert_false(matches(f, "0123456789", "/docker/" ID));
 	assert_true(matches(f, "llama", "/lxc.payload.llama"));
@@ -241,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_id),
 		cmocka_unit_test(test_monitor),
 		WITHOUT(test_given),
+		WITHOUT(test_forged),
 		WITHOUT(test_names),
 		WITHOUT(test_other_groups),
 		WITHOUT(test_absent_name),

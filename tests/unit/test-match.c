@@ -115,7 +115,8 @@ struct match_case {
 	bool port, pid_file, impossible;
 };
 
-static bool is_in(void *userdata, const char *container, const struct match_subject *p)
+static bool is_in(void *userdata, const struct service_match *m, const char *container,
+	const struct match_subject *p)
 {
 	return strcmp(container, "llama") == 0;
 }

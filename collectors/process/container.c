@@ -93,19 +93,18 @@ static bool is_beneath_lxc(const char *path, size_t position)
 	return position >= 5 && memcmp(path + position - 5, "/lxc/", 5) == 0;
 }
 
-bool container_next(const char *path, size_t size, size_t *position, struct container *ret)
+bool container_of_group(const char *path, size_t size, struct container *ret)
 {
-	while (*position < size) {
-		const char *begin = path + *position;
-		const char *end = memchr(begin, '/', size - *position);
-		size_t length = end ? (size_t) (end - begin) : size - *position, at = *position;
+	for (size_t at = 0; at < size;) {
+		const char *begin = path + at, *end = memchr(begin, '/', size - at);
+		size_t length = end ? (size_t) (end - begin) : size - at;
 
-		*position += length + 1;
 		ret->parent = path;
 		ret->parent_size = at;
 		if (read_component(begin, length, ret) ||
 			(is_beneath_lxc(path, at) && keep(begin, length, false, ret)))
 			return true;
+		at += length + 1;
 	}
 	return false;
 }

@@ -20,9 +20,8 @@ struct container {
 	char name[CONTAINER_NAME_MAX];
 };
 
-/* The next container of the group PATH, the outermost first, from *POSITION (0 first) on. False for no
- * more. */
-bool container_next(const char *path, size_t size, size_t *position, struct container *ret);
+/* The outermost container that the group PATH lies in; false where there is none. */
+bool container_of_group(const char *path, size_t size, struct container *ret);
 
 /* True where people give the beginning of an id: 12 to 64 hexadecimal digits. */
 bool container_is_id(const char *given);

@@ -111,12 +111,10 @@ bool container_names_match(struct collector *c, const struct service_match *m, c
 	size_t position = 0;
 
 	for (size_t line = 0; line < CGROUP_LINES_MAX; line++) {
-		size_t component = 0;
-
 		if (!proc_cgroup_next(cgroups, size, &position, &cgroup))
 			break;
 		if (!is_of_other_user(m, &cgroup) &&
-			container_next(cgroup.path, cgroup.size, &component, &container) &&
+			container_of_group(cgroup.path, cgroup.size, &container) &&
 			is_called(c, &container, given))
 			return true;
 	}

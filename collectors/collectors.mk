@@ -25,7 +25,6 @@ libprocess_a_SOURCES = \
 	collectors/process/doctor.c collectors/process/doctor.h \
 	collectors/process/events.c collectors/process/events.h \
 	collectors/process/exits.c collectors/process/exits.h \
-	collectors/process/glob.c collectors/process/glob.h \
 	collectors/process/match.c collectors/process/match.h \
 	collectors/process/memory.c collectors/process/memory.h \
 	collectors/process/missing.c collectors/process/missing.h \

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/base/cursor.h"
+#include "daemon/base/glob.h"
 #include "daemon/base/text.h"
 #include "schema/event.h"
 
@@ -54,6 +55,11 @@ bool unit_name_is_template(const char *name)
 bool unit_name_is_glob(const char *name)
 {
 	return strpbrk(name, "*?[") != NULL;
+}
+
+bool unit_name_matches(const char *given, const char *name)
+{
+	return unit_name_is_glob(given) ? glob_match(given, name) : text_equal(given, name);
 }
 
 static char **text_of(const struct unit_state *u, const struct text *t)

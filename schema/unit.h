@@ -47,6 +47,9 @@ bool unit_name_is_template(const char *name);
 /* True for a glob, which may mean several units. */
 bool unit_name_is_glob(const char *name);
 
+/* True where GIVEN, a complete name or a glob, means the unit NAME. */
+bool unit_name_matches(const char *given, const char *name);
+
 void unit_state_done(struct unit_state *u);
 
 /* The wire form inside a message. The reader takes foreign bytes: -EBADMSG, -ENOMEM; *RET is for

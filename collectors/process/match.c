@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "collectors/process/glob.h"
 #include "collectors/process/procfs.h"
+#include "daemon/base/glob.h"
 #include "daemon/base/text.h"
 
 #define CGROUP_LINES_MAX 64 /* hierarchies of a process */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collectors/process/glob.h"
 #include "collectors/process/missing.h"
 #include "collectors/process/service.h"
 #include "collectors/process/stops.h"
@@ -46,8 +45,7 @@ bool units_has(const struct service *s)
 static bool is_of(const struct service_match *m, const char *name)
 {
 	for (size_t i = 0; i < m->unit_count; i++)
-		if (unit_name_is_glob(m->units[i]) ? glob_match(m->units[i], name)
-						   : text_equal(m->units[i], name))
+		if (unit_name_matches(m->units[i], name))
 			return true;
 	return false;
 }

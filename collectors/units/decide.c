@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collectors/units/decide.h"
 
-#include "collectors/process/glob.h"
 #include "daemon/base/text.h"
 #include "schema/unit.h"
 
@@ -32,7 +31,7 @@ const char *units_job(const char *type, const char *active)
 bool units_are_asked(const char *const *names, size_t count, const char *id)
 {
 	for (size_t i = 0; i < count; i++)
-		if (unit_name_is_glob(names[i]) && glob_match(names[i], id))
+		if (unit_name_is_glob(names[i]) && unit_name_matches(names[i], id))
 			return true;
 	return false;
 }

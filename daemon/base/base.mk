@@ -8,6 +8,7 @@ libbase_a_SOURCES = \
 	daemon/base/clock.c daemon/base/clock.h \
 	daemon/base/cursor.c daemon/base/cursor.h \
 	daemon/base/file.c daemon/base/file.h \
+	daemon/base/glob.c daemon/base/glob.h \
 	daemon/base/log.c daemon/base/log.h \
 	daemon/base/map.c daemon/base/map.h \
 	daemon/base/mustache.c daemon/base/mustache.h \

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "collectors/process/glob.h"
 #include "collectors/process/match.h"
 #include "daemon/base/cleanup.h"
+#include "daemon/base/glob.h"
 
 struct glob_case {
 	bool matches;

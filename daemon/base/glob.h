@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Globs over foreign bytes in bounded time.
  *
- * Layer: collectors. Pure. fnmatch(3) of glibc takes exponential time on texts that strangers choose,
+ * Layer: daemon/base. Pure. fnmatch(3) of glibc takes exponential time on texts that strangers choose,
  * and knows characters; this knows bytes and takes at most the product of both lengths. */
 #pragma once
 

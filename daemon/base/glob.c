@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "collectors/process/glob.h"
+#include "daemon/base/glob.h"
 
 #include <string.h>
 

@@ -100,8 +100,14 @@ static void put_cause(const struct exit_facts *f, struct buf *b)
 			buf_printf(b, " (%s)", causes[i].text);
 }
 
+/* Nobody but systemd saw a stop that was missed, and one that leaves by itself leaves the same record. */
 static void put_stop(const struct exit_facts *f, struct buf *b)
 {
+	if (f->missed && WIFEXITED(f->status)) {
+		buf_printf(b, "ended in order while nobody was looking (status %d)",
+			WEXITSTATUS(f->status));
+		return;
+	}
 	buf_add_string(b, "stopped by systemd (");
 	if (WIFEXITED(f->status))
 		buf_printf(b, "status %d", WEXITSTATUS(f->status));
@@ -122,7 +128,8 @@ void exit_phrase(const struct exit_facts *f, struct buf *b)
 		put_stop(f, b);
 		break;
 	case EXIT_UNOBSERVED:
-		buf_add_string(b, "gone while nobody was looking");
+		buf_printf(b, "gone while nobody was looking%s",
+			f->rebooted ? ": the host was rebooted" : "");
 		break;
 	case EXIT_UNKNOWN:
 		buf_add_string(b, "ended for an unknown reason");

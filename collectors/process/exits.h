@@ -35,7 +35,9 @@ enum out_of_memory {
 
 /* What is known of an end. */
 struct exit_facts {
-	bool observed;	/* we were there */
+	bool observed;	/* we were there, */
+	bool missed;	/* or are told of it later, */
+	bool rebooted;	/* since the host was not the one of that boot any more */
 	bool of_unit;	/* systemd started it, */
 	bool asked;	/* and was asked to stop it, */
 	bool stopped;	/* which it did in order */

@@ -216,7 +216,7 @@ static void tell_if_news(struct service *s, usec_t now)
 	size_t overlooked = count_overlooked(s);
 
 	/* It begins after all: what becomes of that systemd tells. */
-	if (a->tellings == 0 && units_has(s) && units_are_moving(s)) {
+	if (a->tellings == 0 && service_begins(s)) {
 		s->missing = s->was_up = false;
 		return;
 	}

@@ -22,6 +22,14 @@ struct process *scan_find(struct collector *c, pid_t pid)
 	return map_get(c->processes, &pid, sizeof(pid));
 }
 
+usec_t scan_age(const struct process *p)
+{
+	double age = (double) clock_boot() / (double) USEC_PER_SEC -
+		     (double) p->start / p->collector->ticks;
+
+	return age > 0 ? (usec_t) (age * (double) USEC_PER_SEC) : 0;
+}
+
 void process_close_kept(struct process *p)
 {
 	if (p->use.stat_fd >= 0)

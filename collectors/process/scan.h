@@ -21,6 +21,8 @@ struct service *scan_find_service(struct collector *c, const struct identity *i)
 /* The row of the table, which owns it; NULL where the number is not known. Whether the process lives, or the
  * number is another one's by now, is not asked. */
 struct process *scan_find(struct collector *c, pid_t pid);
+/* How long it runs. */
+usec_t scan_age(const struct process *p);
 /* True where a member matches its service by itself now: it may be another program by now. One that keeps us
  * waiting matches if it did before; else scan_examine(), to which stuck.c comes back, confirms it when it
  * answers. */

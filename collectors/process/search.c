@@ -288,9 +288,13 @@ void search_all(struct collector *c)
 	struct service *s;
 	size_t position = 0;
 
-	while ((s = map_next(c->services, &position, NULL, NULL)))
+	while ((s = map_next(c->services, &position, NULL, NULL))) {
 		if (s->match && (s->match->pid_file_count > 0 || units_has(s)))
 			search_service(s);
+		/* One that loads may do so for too long. */
+		if (units_has(s) && !c->resumption)
+			service_check_missing(s);
+	}
 	if (c->search_due == 0)
 		search_turn(c, TURN_FIRST);
 	else if (clock_monotonic() >= c->search_due)

@@ -16,6 +16,7 @@
 #include "collectors/process/search.h"
 #include "collectors/process/stops.h"
 #include "collectors/process/tell.h"
+#include "collectors/process/unit_search.h"
 #include "collectors/process/unseen.h"
 #include "collectors/process/watch.h"
 #include "daemon/base/text.h"
@@ -80,14 +81,6 @@ bool service_is_expected(const struct service *s)
 	if (!s->match)
 		return false;
 	return s->match->expected && (!s->match->expected_by_unit || units_are_enabled(s));
-}
-
-static usec_t running_for(const struct process *p)
-{
-	double age = (double) clock_boot() / (double) USEC_PER_SEC -
-		     (double) p->start / p->collector->ticks;
-
-	return age > 0 ? (usec_t) (age * (double) USEC_PER_SEC) : 0;
 }
 
 static void begin_main(struct service *s, struct process *p)
@@ -350,7 +343,7 @@ void service_end_main(struct process *p, const int *status)
 		.has_status = status != NULL,
 		.status = status ? *status : 0,
 		.pid = p->pid,
-		.lasted = running_for(p),
+		.lasted = scan_age(p),
 		.resident = p->use.resident,
 		.measured = since_measured(p),
 		.out_of_memory = p->memory.claim,
@@ -378,19 +371,29 @@ void service_end_main(struct process *p, const int *status)
 		tell_server_gone(s);
 }
 
+/* A reboot is a stop of everything, and a start of what its units begin just now. */
+static bool begins_with_host(const struct service *s)
+{
+	return units_has(s) && s->collector->units_known && units_are_moving(s);
+}
+
 void service_missed(struct service *s, const struct known_process *known, const int *status)
 {
 	struct exit_facts facts = {.observed = status != NULL,
+		.missed = true,
+		.rebooted = !text_equal(known->boot, s->collector->boot),
 		.has_status = status != NULL,
 		.status = status ? *status : 0,
 		.pid = known->pid};
 
 	/* Before a reboot the number was another's. */
-	if (text_equal(known->boot, s->collector->boot))
+	if (!facts.rebooted)
 		stops_judge_missed(s, (pid_t) known->pid, &facts);
 	s->was_up = true;
 	s->owed += !facts.stopped;
 	count_exit(s, &facts);
+	if (facts.rebooted)
+		s->stopped = s->mains == 0 && begins_with_host(s);
 	tell_exited(s, NULL, known, &facts);
 }
 
@@ -398,7 +401,7 @@ void service_released(struct service *s, const struct known_process *known)
 {
 	/* If nothing else is there, it is like a service that was never seen. */
 	if (s->mains == 0)
-		s->was_up = false;
+		s->was_up = s->stopped = false;
 	tell_released(s, known);
 }
 
@@ -414,6 +417,14 @@ static void tell_absent(struct service *s)
 	missing_begin(s);
 }
 
+/* Its last main process is none any more, and lives on: left by its unit, where ASKED, which was stopped. */
+static void rest(struct service *s, bool asked)
+{
+	s->down_since = s->stopped_at = clock_monotonic();
+	s->ended = !service_is_expected(s);
+	s->stopped = asked;
+}
+
 void service_release(struct process *p)
 {
 	struct service *s = p->service;
@@ -427,17 +438,21 @@ void service_release(struct process *p)
 	service_leave(p, false);
 	promote_orphans(s);
 	if (s->mains == 0)
-		s->down_since = clock_monotonic();
-	s->ended = s->mains == 0 && (asked || !service_is_expected(s));
+		rest(s, asked);
 	tell_released(s, &who);
-	if (s->mains == 0 && !s->ended)
+	if (s->mains == 0 && !s->ended && !s->stopped)
 		tell_absent(s);
+}
+
+bool service_begins(struct service *s)
+{
+	return units_has(s) && (units_are_moving(s) || unit_search_loads(s));
 }
 
 void service_check_missing(struct service *s)
 {
 	if (s->mains > 0 || s->was_up || !service_is_expected(s) || s->match->impossible ||
-		(units_has(s) && units_are_moving(s)))
+		service_begins(s))
 		return;
 	tell_absent(s);
 }

@@ -47,6 +47,8 @@ void service_missed(struct service *s, const struct known_process *known, const 
 void service_released(struct service *s, const struct known_process *known);
 /* A main process of a configured service lives on, but does not match any more: it is nobody's. */
 void service_release(struct process *p);
+/* True where nobody can tell yet whether it will be there: its units begin, or its main process loads. */
+bool service_begins(struct service *s);
 /* After the first look: what should be there and is not. */
 void service_check_missing(struct service *s);
 /* A discovered service is over: its processes are nobody's, and it is freed, at once or by whoever tells an

@@ -7,6 +7,7 @@
 
 #include "collectors/process/service.h"
 #include "collectors/process/stops.h"
+#include "collectors/process/unit_search.h"
 #include "daemon/base/text.h"
 #include "schema/records.h"
 
@@ -278,6 +279,14 @@ void tell_exited(struct service *s, const struct process *p, const struct known_
 	draft_send(&d);
 }
 
+/* Of one that lost a main process which lives on. */
+static double up_of(const struct service *s)
+{
+	if (s->mains > 0)
+		return 1;
+	return s->stopped && !s->ended ? 0 : sample_stale();
+}
+
 void tell_released(struct service *s, const struct known_process *known)
 {
 	struct draft d;
@@ -285,7 +294,10 @@ void tell_released(struct service *s, const struct known_process *known)
 	draft_begin(&d, s, EVENT_PROCESS_RELEASED);
 	d.event.pid = known->pid;
 	d.event.start = known->start;
-	draft_sample(&d, SERIES_UP, s->mains > 0 ? 1 : sample_stale());
+	if (s->stopped)
+		draft_evidence(&d, "reason", "its unit was stopped, and it lives on");
+	draft_sample(&d, SERIES_UP, up_of(s));
+	draft_stopped(&d);
 	draft_send(&d);
 }
 
@@ -307,6 +319,7 @@ void tell_missing_because(struct service *s, const char *why)
 void tell_missing(struct service *s, const struct process *taken, size_t overlooked)
 {
 	_cleanup_buf_ struct buf reason = BUF_INIT;
+	const struct process *silent;
 
 	if (taken)
 		buf_printf(&reason, "process %d matches it, but belongs to service %s", taken->pid,
@@ -314,6 +327,9 @@ void tell_missing(struct service *s, const struct process *taken, size_t overloo
 	else if (overlooked > 0)
 		buf_printf(&reason, "no process matches it, but %zu %s could not be looked at",
 			overlooked, overlooked == 1 ? "process" : "processes");
+	else if (units_has(s) && (silent = unit_search_silent(s)))
+		buf_printf(&reason, "process %d is of its unit, but does not listen to its port",
+			silent->pid);
 	else if (units_has(s))
 		units_explain(s, &reason);
 	tell_missing_because(s, reason.data ? reason.data : "no process matches it");

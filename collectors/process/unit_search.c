@@ -150,6 +150,39 @@ void unit_search_each(struct service *s, void (*fn)(void *userdata, pid_t pid), 
 		fn(userdata, n.items[i].pid);
 }
 
+/* Looks for one that only does not listen. */
+struct silence {
+	struct service *service;
+	struct process *process;
+};
+
+static void look_for_silence(void *userdata, pid_t pid)
+{
+	struct silence *l = userdata;
+	struct service *s = l->service;
+	struct process *p = scan_find(s->collector, pid);
+
+	if (p && !p->main && (!p->service || p->service == s || !p->service->match) &&
+		search_matches(s, p, true))
+		l->process = p;
+}
+
+struct process *unit_search_silent(struct service *s)
+{
+	struct silence l = {.service = s};
+
+	if (s->match->port_count > 0)
+		unit_search_each(s, look_for_silence, &l);
+	return l.process;
+}
+
+bool unit_search_loads(struct service *s)
+{
+	const struct process *p = unit_search_silent(s);
+
+	return p && scan_age(p) < s->match->stop_grace;
+}
+
 static bool is_first_of_group(struct service *s, const char *path, pid_t pid)
 {
 	_cleanup_(group_done) struct group group = {NULL, 0};
@@ -317,7 +350,7 @@ static int on_again(sd_event_source *source, uint64_t now, void *userdata)
 	for (size_t i = 0; i < c->options.service_count; i++) {
 		struct service *s = service_get(c, c->options.services[i].name);
 
-		if (units_has(s) && s->mains == 0)
+		if (units_has(s))
 			unit_search(s);
 	}
 	return 0;

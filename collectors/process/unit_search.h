@@ -13,3 +13,8 @@ void unit_search(struct service *s);
 void unit_search_each(struct service *s, void (*fn)(void *userdata, pid_t pid), void *userdata);
 /* True where a unit of the service names it. */
 bool unit_search_names(struct service *s, pid_t pid);
+/* A process that the service's units name, and that lacks nothing but a port that it listens to; NULL for
+ * none. */
+struct process *unit_search_silent(struct service *s);
+/* True where that runs for no longer than a stop may last: it loads. */
+bool unit_search_loads(struct service *s);

@@ -279,6 +279,31 @@ def test_stopped_while_nobody_looked(running):
     _is_left_alone(running)
 
 
+@pytest.fixture(name="loading")
+def _loading(server):
+    """Runs, as systemd sees it, and does not listen before there is /run/loaded."""
+    _unit(server, "/usr/bin/perl -MIO::Socket::INET -e 'select undef, undef, undef, 0.1 until -e \"/run/loaded\"; "
+                  "my $$s = IO::Socket::INET->new(Listen => 1, LocalPort => 8000); sleep 1000'")
+    server.run("systemctl start llama.service")
+    return server
+
+
+def test_loads_before_it_listens(loading):
+    loading.hook = loading.told(LLAMA + "\nlisten-port = 8000")
+    eventually(lambda: "unit-state" in loading.unix.get("/services/llama").text, "what systemd says")
+    assert loading.service_state("llama")["state"] == "unknown"
+    loading.run("touch /run/loaded")
+    loading.wait_service("llama")
+    _is_left_alone(loading)
+
+
+def test_loads_for_too_long(loading):
+    loading.hook = loading.told(LLAMA + "\nlisten-port = 8000\nstop-grace = 1s")
+    pid = loading.show("MainPID", "llama.service")
+    assert _opened(loading)["title"] == \
+        f"llama is down: process {pid} is of its unit, but does not listen to its port"
+
+
 def test_missing_after_boot(server):
     server.hook = server.told(LLAMA)
     assert _opened(server)["title"] == "llama is down: llama.service is inactive (dead)"

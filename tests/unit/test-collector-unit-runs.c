@@ -349,82 +349,6 @@ static void test_no_word(void **state)
 	assert_string_equal(fixture_await(f, EXITED, "llama", 1)->reason, "signalled");
 }
 
-/* Units are told of before it starts, as a rule. */
-static void say_before(struct collector_fixture *f)
-{
-	const struct said *said = f->prepared_data;
-
-	say(f, *said);
-	collector_take_units(f->collector, true);
-}
-
-static void begin_gone(struct collector_fixture *f, pid_t pid, struct said said)
-{
-	char boot[64] = "", name[] = "llama", none[] = "";
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	struct known_process process = {
-		.service = name, .pid = pid, .start = 1, .boot = boot, .command_line = none};
-	struct known known = {.processes = &process, .process_count = 1};
-
-	assert_int_equal(file_read("/proc/sys/kernel/random/boot_id", 64, &text), 0);
-	snprintf(boot, sizeof(boot), "%.36s", text.data);
-	by_unit(f, "llama");
-	f->prepared = say_before;
-	f->prepared_data = &said;
-	fixture_begin(f, &known);
-}
-
-/* What ended while nobody looked: systemd was there. */
-static void test_ended_meanwhile(void **state)
-{
-	struct collector_fixture *f = *state;
-	struct server *s = fixture_server(f, NULL);
-	pid_t pid = s->pid;
-
-	server_end(s, SIGKILL);
-	begin_gone(f, pid,
-		(struct said){.active = "failed",
-			.sub = "failed",
-			.result = "signal",
-			.exit_pid = pid,
-			.exit_code = CLD_KILLED,
-			.exit_status = SIGKILL});
-	assert_non_null(strstr(
-		fixture_await(f, EXITED, "llama", 1)->evidence, "reason=killed by SIGKILL\n"));
-	fixture_ticks(f, 2);
-	assert_int_equal(fixture_events(f, MISSING, NULL), 0);
-}
-
-static void test_stopped_meanwhile(void **state)
-{
-	struct collector_fixture *f = *state;
-	struct server *s = fixture_server(f, NULL);
-	pid_t pid = s->pid;
-	const struct told_event *e;
-
-	server_end(s, SIGKILL);
-	begin_gone(f, pid,
-		(struct said){.exit_pid = pid, .exit_code = CLD_KILLED, .exit_status = SIGTERM});
-	e = fixture_await(f, EXITED, "llama", 1);
-	assert_string_equal(e->reason, "stopped");
-	assert_true(event_value(f, e, STOPPED) == 1);
-	fixture_ticks(f, 2);
-	assert_int_equal(fixture_events(f, MISSING, NULL), 0);
-}
-
-/* Of another process than the one that ran it says nothing. */
-static void test_replaced_meanwhile(void **state)
-{
-	struct collector_fixture *f = *state;
-	struct server *s = fixture_server(f, NULL), *next = fixture_server(f, NULL);
-	pid_t pid = s->pid;
-
-	server_end(s, SIGKILL);
-	begin_gone(f, pid, (struct said){ACTIVE(next->pid), .exit_pid = next->pid});
-	assert_string_equal(fixture_await(f, EXITED, "llama", 1)->reason, "unobserved");
-	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, next->pid);
-}
-
 /* A crash between the words of a start, which come in two parts, is told by its end alone, whatever systemd
  * says BETWEEN that and the failure. */
 static void check_told_once(struct collector_fixture *f, struct said between)
@@ -471,8 +395,40 @@ static void test_survives_a_stop(void **state)
 		       .job = "stop",
 		       .main_pid = s->pid});
 	say(f, (struct said){0});
+	fixture_await(f, RELEASED, "llama", 1);
 	fixture_ticks(f, 3);
 	assert_int_equal(fixture_events(f, MISSING, "llama"), 0);
+	assert_true(fixture_series(f, UP)->value == 0 && !fixture_series(f, UP)->stale);
+	assert_true(fixture_series(f, STOPPED)->value == 1);
+	f->matches[0].stop_grace = 1;
+	fixture_ticks(f, 2);
+	assert_true(fixture_series(f, UP)->value == 0 && !fixture_series(f, UP)->stale);
+	assert_true(fixture_series(f, STOPPED)->value == 0);
+}
+
+/* A unit's main process that does not listen yet loads, for as long as a restart may take. */
+static void test_loads(void **state)
+{
+	struct collector_fixture *f = *state;
+	const uint16_t port = free_port(f);
+	struct service_match *m = by_unit(f, "llama");
+	struct server *s = fixture_server(f, NULL);
+	const struct told_event *e;
+
+	m->ports = &port;
+	m->port_count = 1;
+	m->expected = true;
+	fixture_begin(f, NULL);
+	say(f, (struct said){ACTIVE(s->pid)});
+	collector_take_units(f->collector, true);
+	fixture_ticks(f, 3);
+	assert_int_equal(fixture_events(f, MISSING, "llama") + fixture_events(f, STARTED, "llama"), 0);
+	f->matches[0].stop_grace = 1;
+	e = fixture_await(f, MISSING, "llama", 1);
+	assert_non_null(strstr(e->evidence, "but does not listen to its port"));
+	s = listening_server(f, port);
+	say(f, (struct said){ACTIVE(s->pid)});
+	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, s->pid);
 }
 
 /* A service that was up and crashed, then is disabled: nobody expects it, and nothing can be done about it
@@ -532,12 +488,10 @@ int main(void)
 		WITHOUT(test_other_exit_status),
 		BOTH(test_killed_by_systemd),
 		BOTH(test_no_word),
-		WITHOUT(test_ended_meanwhile),
-		WITHOUT(test_stopped_meanwhile),
-		WITHOUT(test_replaced_meanwhile),
 		WITHOUT(test_told_once_between_signals),
 		WITHOUT(test_told_once_without_active),
 		WITHOUT(test_survives_a_stop),
+		WITHOUT(test_loads),
 		WITHOUT(test_disabled_after_crash),
 		WITHOUT(test_control_process),
 	};

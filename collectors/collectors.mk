@@ -72,6 +72,7 @@ COLLECTOR_TESTS = \
 	tests/unit/test-collector-ports \
 	tests/unit/test-collector-search \
 	tests/unit/test-collector-stuck \
+	tests/unit/test-collector-unit-grace \
 	tests/unit/test-collector-unit-missed \
 	tests/unit/test-collector-unit-runs \
 	tests/unit/test-collector-unit-words \
@@ -117,6 +118,10 @@ tests_unit_test_collector_search_SOURCES = \
 	tests/unit/test-collector-search.c tests/unit/collector-fixture.c
 tests_unit_test_collector_search_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_search_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_unit_grace_SOURCES = \
+	tests/unit/test-collector-unit-grace.c tests/unit/collector-fixture.c tests/unit/said.h
+tests_unit_test_collector_unit_grace_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_unit_grace_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_unit_missed_SOURCES = \
 	tests/unit/test-collector-unit-missed.c tests/unit/collector-fixture.c tests/unit/said.h
 tests_unit_test_collector_unit_missed_CFLAGS = $(tests_unit_test_collector_CFLAGS)

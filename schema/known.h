@@ -17,7 +17,7 @@ struct known_process {
 	char *command_line; /* as in struct event */
 };
 struct known_value {
-	struct series series; /* a modelwatch_service_* counter, modelwatch_service_up or _stopped */
+	struct series series; /* a modelwatch_service_* counter, _up, _stopped or _stop_time_seconds */
 	double value;
 };
 struct known {

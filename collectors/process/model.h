@@ -75,7 +75,8 @@ struct service {
 	bool missing;	    /* it should be there; nobody was seen since that was found out */
 	struct absence absence;
 	bool stopped;	    /* it is down because systemd was asked to stop or restart it, */
-	usec_t stopped_at;  /* monotonic: since then */
+	usec_t stopped_at;  /* monotonic: since then, */
+	double stop_time;   /* as told: Unix time */
 	struct unit_telling units; /* what was told of its units */
 	const char *told_absence; /* static; NULL for nothing */
 	bool doubted;	    /* `doctor` says why it may be there, and not be found */

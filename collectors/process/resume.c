@@ -9,6 +9,7 @@
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
 #include "collectors/process/service.h"
+#include "collectors/process/stops.h"
 #include "collectors/process/watch.h"
 #include "daemon/base/text.h"
 
@@ -29,7 +30,8 @@ void resume_value(struct collector *c, const struct known_value *v)
 	count = (uint64_t) v->value;
 	if (text_equal(metric, "stopped")) {
 		s->stopped = v->value > 0;
-		s->stopped_at = clock_monotonic();
+	} else if (text_equal(metric, "stop_time_seconds")) {
+		stops_resume(s, v->value);
 	} else if (text_equal(metric, "up")) {
 		s->was_up = true;
 		if (v->value <= 0)

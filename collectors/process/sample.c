@@ -351,6 +351,12 @@ static void tell_gauges(struct service *s, const struct sums *sums, bool slow)
 			(double) sums->proportional);
 }
 
+static void tell_stopped(struct service *s, bool stopped)
+{
+	tell(s, SERIES_STOPPED, stopped);
+	tell_gauge(s, SERIES_STOP_TIME, stopped, stopped ? stops_time(s) : 0);
+}
+
 static void sample_service(struct service *s, const struct sums *sums, bool slow)
 {
 	if (!s->was_up)
@@ -358,7 +364,7 @@ static void sample_service(struct service *s, const struct sums *sums, bool slow
 	if (!s->ended)
 		tell(s, SERIES_UP, s->mains > 0);
 	if (units_has(s))
-		tell(s, SERIES_STOPPED, stops_hold(s, clock_monotonic()));
+		tell_stopped(s, stops_hold(s, clock_monotonic()));
 	tell_absence(s);
 	tell(s, SERIES_PROCESSES, s->members);
 	tell_counters(s, sums);

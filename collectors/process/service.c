@@ -54,7 +54,11 @@ int service_new(struct collector *c, const char *name, const struct service_matc
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	*s = (struct service){.collector = c, .match = match, .kind = kind};
+	/* A stop that a predecessor does not say the time of counts from now. */
+	*s = (struct service){.collector = c,
+		.match = match,
+		.kind = kind,
+		.stopped_at = clock_monotonic()};
 	s->name = strdup(name);
 	r = s->name ? map_put_string(c->services, name, s, NULL) : -ENOMEM;
 	if (r < 0) {

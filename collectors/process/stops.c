@@ -4,6 +4,7 @@
  * before the end, and most often a few milliseconds after it. */
 #include "collectors/process/stops.h"
 
+#include <math.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -13,6 +14,7 @@
 #include "daemon/base/text.h"
 
 #define WORD_WAIT (100 * USEC_PER_MSEC) /* for systemd's word after an end */
+#define SAME_STOP 1.0 /* seconds that a stop may seem to move by, as the wall clock is slewed */
 
 /* As systemd has it (SuccessExitStatus= in systemd.service(5)), unless the unit says more. */
 static bool is_clean(int status)
@@ -186,4 +188,27 @@ bool stops_hold(const struct service *s, usec_t now)
 		return false;
 	return !service_is_expected(s) || (s->match->expected_by_unit && !s->collector->units_known) ||
 	       usec_since(now, s->stopped_at) < s->match->stop_grace;
+}
+
+/* A wall clock that is set changes not how long ago that was. */
+double stops_time(struct service *s)
+{
+	usec_t ago = usec_since(clock_monotonic(), s->stopped_at);
+	double time = ((double) clock_wall() - (double) ago) / (double) USEC_PER_SEC;
+
+	if (fabs(time - s->stop_time) > SAME_STOP)
+		s->stop_time = round(time * 10) / 10;
+	return s->stop_time;
+}
+
+/* Of a stop before the host started, it counts from then: a host that is off stops nobody. And one that is
+ * still to come was told by a clock that was set back since. */
+void stops_resume(struct service *s, double time)
+{
+	double now = (double) clock_wall() / (double) USEC_PER_SEC;
+	double up = (double) clock_monotonic() / (double) USEC_PER_SEC;
+	double ago = fmin(fmax(now - time, 0), up);
+
+	s->stopped_at = (usec_t) ((up - ago) * (double) USEC_PER_SEC);
+	s->live[SERIES_STOP_TIME] = true;
 }

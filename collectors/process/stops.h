@@ -21,3 +21,7 @@ void stops_judge_missed(struct service *s, pid_t pid, struct exit_facts *f);
 bool stops_is_asked(const struct process *p);
 /* True where the service is down because systemd was asked for it, and may be. */
 bool stops_hold(const struct service *s, usec_t now);
+/* When it was stopped, or the host started since, in Unix time. */
+double stops_time(struct service *s);
+/* A predecessor told TIME as that. */
+void stops_resume(struct service *s, double time);

@@ -123,8 +123,14 @@ static void draft_sample(struct draft *d, enum series_number number, double valu
 /* Whether systemd was asked to stop it, of one that has units. */
 static void draft_stopped(struct draft *d)
 {
-	if (units_has(d->service))
-		draft_sample(d, SERIES_STOPPED, stops_hold(d->service, clock_monotonic()));
+	struct service *s = d->service;
+	bool stopped = units_has(s) && stops_hold(s, clock_monotonic());
+
+	if (units_has(s))
+		draft_sample(d, SERIES_STOPPED, stopped);
+	if (stopped || s->live[SERIES_STOP_TIME])
+		draft_sample(d, SERIES_STOP_TIME, stopped ? stops_time(s) : sample_stale());
+	s->live[SERIES_STOP_TIME] = stopped;
 }
 
 static void draft_send(struct draft *d)

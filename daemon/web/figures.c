@@ -45,6 +45,7 @@ static const struct {
 	void (*write)(double value, char *buffer);
 } formats[] = {
 	{"_start_time_seconds", write_time},
+	{"_stop_time_seconds", write_time},
 	{"_timestamp_seconds", write_time},
 	{"_bytes", write_bytes},
 	{"_bytes_total", write_bytes},

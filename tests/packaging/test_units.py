@@ -2,6 +2,8 @@
 """Services that are units of a real systemd: what ends them, who asked for it, and what is told of it."""
 import contextlib
 import pathlib
+import re
+import time
 
 import pytest
 
@@ -268,6 +270,27 @@ def test_stopped_for_too_long(server):
     server.wait_service("llama")
     server.run("systemctl stop llama.service")
     assert _opened(server)["title"] == "llama is down: stopped by systemd (SIGTERM)"
+
+
+def test_stopped_for_too_long_by_a_daemon_that_does_not_stay(server):
+    """The time counts from the stop, not from the start of whoever watches."""
+    server.run("systemctl start llama.service")
+    server.hook = server.told(LLAMA + "\nstop-grace = 15s")
+    server.wait_service("llama")
+    server.run("systemctl stop llama.service")
+    server.wait_service("llama", "down")
+
+    def looked(since):
+        line, = re.findall(r"^modelwatch_collector_last_success\S* (\S+)", server.unix.get("/metrics").text, re.M)
+        return float(line) > since
+
+    def pages_after_another_start():
+        server.run("systemctl restart modelwatchd.service")
+        start = time.time()
+        eventually(lambda: looked(start + 1), "a second of its life")
+        return server.hook.posts
+    eventually(pages_after_another_start, "a page", deadline=180)
+    _opened(server)
 
 
 def test_stopped_while_nobody_looked(running):

@@ -242,6 +242,7 @@ static void test_figures(void **state)
 		{"x_bytes_total", 3221225472, "3.0 GiB"},
 		{"x_bytes", 85899345920, "80 GiB"},
 		{"x_start_time_seconds", 1769853792, "2026-01-31 10:03:12 UTC"},
+		{"x_stop_time_seconds", 1769853792, "2026-01-31 10:03:12 UTC"},
 		{"x_seconds_total", 125, "2min 5s"},
 		{"x_seconds", -1, "-1"},
 		{"x_timestamp_seconds", 1e18, "1e+18"},

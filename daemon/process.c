@@ -13,6 +13,7 @@
 #include "daemon/process_services.h"
 #include "daemon/role.h"
 #include "schema/records.h"
+#include "schema/unit.h"
 
 #define ORPHAN_WAIT (10 * USEC_PER_SEC) /* children that outlive a crash so long are the service */
 #define BURST_MAX  1024 /* packets that are queued before the engine is waited for: less than a link takes */
@@ -28,7 +29,8 @@ struct waiting_event {
 struct process_role {
 	struct role *role;
 	struct collector *collector;
-	bool started, units_known;
+	bool started;
+	enum units_word units_word;
 	struct buf known; /* what it starts from, while systemd is asked of units first */
 	sd_event_source *patience;
 	struct watched_services services;
@@ -361,7 +363,7 @@ static bool have_units(const struct process_role *p)
 /* How units' processes ended while nobody looked is for systemd to say. */
 static int begin_soon(struct process_role *p, const void *bytes, size_t size)
 {
-	if (!have_units(p) || p->units_known)
+	if (!have_units(p) || p->units_word != UNITS_UNTOLD)
 		return begin(p, bytes, size);
 	buf_reset(&p->known);
 	buf_add(&p->known, bytes, size);
@@ -372,11 +374,13 @@ static int begin_soon(struct process_role *p, const void *bytes, size_t size)
 				     CLOCK_MONOTONIC, UNITS_WAIT, 0, on_patience, p);
 }
 
-static int take_units(struct process_role *p, bool known)
+static int take_units(struct process_role *p, uint64_t word)
 {
-	p->units_known = known;
-	collector_take_units(p->collector, known);
-	return known && p->patience ? begin_now(p) : 0;
+	if (word >= UNITS_WORDS)
+		return -EBADMSG;
+	p->units_word = (enum units_word) word;
+	collector_take_units(p->collector, word == UNITS_KNOWN);
+	return word != UNITS_UNTOLD && p->patience ? begin_now(p) : 0;
 }
 
 static int take_unit(struct process_role *p, struct message *m)
@@ -406,7 +410,7 @@ static int on_message(struct role *role, struct message *m)
 	case MESSAGE_UNIT:
 		return take_unit(p, m);
 	case MESSAGE_UNITS:
-		return take_units(p, message_u64(m) > 0);
+		return take_units(p, message_u64(m));
 	case MESSAGE_DONE:
 		acknowledge(p, message_u64(m));
 		return 0;

@@ -32,12 +32,14 @@ static const struct {
 	int why;
 	enum check_state state;
 	const char *text, *remedy;
+	bool passes; /* as a rule in a moment, where systemd runs: a bus that begins has no systemd yet */
 } obstacles[] = {
 	{-ENOENT, CHECK_MISSING, "there is no system bus",
 		"Start dbus.service; install dbus where it is missing."},
-	{-ECONNREFUSED, CHECK_MISSING, "nobody serves the system bus", "Start dbus.service."},
+	{-ECONNREFUSED, CHECK_MISSING, "nobody serves the system bus", "Start dbus.service.",
+		.passes = true},
 	{-EHOSTUNREACH, CHECK_MISSING, "systemd is not on the system bus",
-		"Let systemd connect to it anew: kill -USR1 1"},
+		"Let systemd connect to it anew: kill -USR1 1", .passes = true},
 	{-ECONNRESET, CHECK_FAILING, "the system bus closed the connection",
 		"See what dbus.service says; it may not let the daemon's user in."},
 	{-EACCES, CHECK_FAILING, "the system bus does not let the daemon ask it",
@@ -170,6 +172,14 @@ static int tell_found(struct units_role *p)
 	return r < 0 ? r : put_fact(p, CHECK, "since", "");
 }
 
+static enum units_word judge(const struct units_role *p, int why)
+{
+	for (size_t i = 0; i < ELEMENTS(obstacles); i++)
+		if (obstacles[i].why == why && obstacles[i].passes && p->booted)
+			return UNITS_UNTOLD;
+	return UNITS_SILENT;
+}
+
 static int on_known(void *userdata, bool known, int why)
 {
 	struct units_role *p = userdata;
@@ -177,7 +187,7 @@ static int on_known(void *userdata, bool known, int why)
 	int r;
 
 	message_begin(&packet, MESSAGE_UNITS);
-	message_put_u64(&packet, known);
+	message_put_u64(&packet, known ? UNITS_KNOWN : judge(p, why));
 	r = tell(p, &packet);
 	if (r < 0)
 		return r;

@@ -14,6 +14,14 @@
 #define UNIT_WORD_MAX 64   /* bytes of a state, a result or the type of a job */
 #define UNIT_PATH_MAX 4096 /* bytes of a control group */
 
+/* Whether what was told of units is how they are. On the wire as a number. */
+enum units_word {
+	UNITS_UNTOLD, /* nobody said so yet, or not any more: somebody may, soon */
+	UNITS_KNOWN,  /* all that are asked for were told */
+	UNITS_SILENT, /* systemd cannot be asked, and nothing tells that it soon can */
+	UNITS_WORDS,
+};
+
 /* No text is NULL; "" stands for none. */
 struct unit_state {
 	char *name;    /* "vllm.service" */

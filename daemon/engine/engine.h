@@ -44,6 +44,7 @@
 #include "daemon/role.h"
 #include "daemon/roles.h"
 #include "schema/store.h"
+#include "schema/unit.h"
 
 #define PEERS_MAX	16	/* links to other roles at one time */
 #define ROLE_PIDS_MAX	1024	/* of roles, also of those that are gone; those that run are told of anew */
@@ -156,7 +157,7 @@ struct engine {
 	struct map *services; /* name -> struct service_entry */
 	struct map *facts;    /* role -> struct role_facts */
 	struct map *units; /* name -> struct unit_entry */
-	bool units_known; /* they are as systemd has them now */
+	enum units_word units_word; /* of them */
 	struct role_entry roles[ROLES + 1];
 	size_t role_count;
 	struct process_record *processes;

@@ -27,7 +27,7 @@ void units_done(struct engine *e)
 }
 
 /* A `process` that is gone, or does not read, is told anew. */
-static int pass(struct peer *process, enum message_type type, const struct buf *state, uint64_t known)
+static int pass(struct peer *process, enum message_type type, const struct buf *state, uint64_t word)
 {
 	_cleanup_buf_ struct buf packet = BUF_INIT;
 	int r;
@@ -38,7 +38,7 @@ static int pass(struct peer *process, enum message_type type, const struct buf *
 	if (state)
 		message_put_bytes(&packet, state->data, state->size);
 	else
-		message_put_u64(&packet, known);
+		message_put_u64(&packet, word);
 	r = peer_send(process, &packet);
 	return r == -ENOMEM ? r : 0;
 }
@@ -108,17 +108,17 @@ static int forget(struct engine *e, struct unit_entry *entry)
 	return r < 0 ? r : pass(peers_newest(e, ROLE_PROCESS), MESSAGE_UNIT, &state, 0);
 }
 
-static int take_known(struct engine *e, uint64_t known)
+static int take_word(struct engine *e, uint64_t word)
 {
 	struct unit_entry *entry;
 	size_t position = 0, size;
 	const void *name;
 	int r = 0;
 
-	if (known > 1)
+	if (word >= UNITS_WORDS)
 		return -EBADMSG;
 	while (r == 0 && (entry = map_next(e->units, &position, &name, &size))) {
-		if (!known) {
+		if (word != UNITS_KNOWN) {
 			entry->old = true;
 		} else if (entry->old) {
 			r = forget(e, entry);
@@ -127,8 +127,8 @@ static int take_known(struct engine *e, uint64_t known)
 			position--;
 		}
 	}
-	e->units_known = known;
-	return r < 0 ? r : pass(peers_newest(e, ROLE_PROCESS), MESSAGE_UNITS, NULL, known);
+	e->units_word = (enum units_word) word;
+	return r < 0 ? r : pass(peers_newest(e, ROLE_PROCESS), MESSAGE_UNITS, NULL, word);
 }
 
 int units_message(struct peer *p, struct message *m)
@@ -139,12 +139,12 @@ int units_message(struct peer *p, struct message *m)
 	if (p != peers_newest(p->engine, ROLE_UNITS))
 		return 0;
 	return m->type == MESSAGE_UNIT ? take_unit(p->engine, m)
-				       : take_known(p->engine, message_u64(m));
+				       : take_word(p->engine, message_u64(m));
 }
 
 void units_lost(struct engine *e)
 {
-	if (take_known(e, 0) < 0)
+	if (take_word(e, UNITS_UNTOLD) < 0)
 		journal_failure(-ENOMEM, "what systemd knows of units may be old");
 }
 
@@ -183,7 +183,7 @@ int units_send(struct peer *process)
 
 	while (r == 0 && (entry = map_next(e->units, &position, NULL, NULL)))
 		r = pass(process, MESSAGE_UNIT, &entry->state, 0);
-	if (r == 0 && e->units_known)
-		r = pass(process, MESSAGE_UNITS, NULL, 1);
+	if (r == 0 && e->units_word != UNITS_UNTOLD)
+		r = pass(process, MESSAGE_UNITS, NULL, e->units_word);
 	return r;
 }

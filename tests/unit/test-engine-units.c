@@ -30,6 +30,7 @@ static void hear(struct role_end *end, const char *what)
 
 static int on_message(struct link *l, struct message *m, void *userdata)
 {
+	static const char *const words[UNITS_WORDS] = {"old", "all", "silent"};
 	struct role_end *end = userdata;
 	struct unit_state u;
 	const void *bytes;
@@ -37,7 +38,7 @@ static int on_message(struct link *l, struct message *m, void *userdata)
 	size_t size;
 
 	if (m->type == MESSAGE_UNITS)
-		hear(end, message_u64(m) == 1 ? "all" : "old");
+		hear(end, words[message_u64(m)]);
 	if (m->type != MESSAGE_UNIT)
 		return 0;
 	bytes = message_bytes(m, &size);
@@ -81,12 +82,12 @@ static int tell_unit(struct role_end *end, const char *name, int64_t pid)
 	return link_send(end->link, &packet, -1);
 }
 
-static void tell_units(struct role_end *end, uint64_t known)
+static void tell_units(struct role_end *end, uint64_t word)
 {
 	_cleanup_buf_ struct buf packet = BUF_INIT;
 
 	message_begin(&packet, MESSAGE_UNITS);
-	message_put_u64(&packet, known);
+	message_put_u64(&packet, word);
 	role_fixture_send(end->link, &packet, -1);
 }
 
@@ -103,7 +104,7 @@ static void test_road(void **state)
 	connect_end(&f, "units", 22, &units);
 	tell_unit(&units, "a.service", 11);
 	tell_unit(&units, "t@1.service", 12);
-	tell_units(&units, 1);
+	tell_units(&units, UNITS_KNOWN);
 	tell_unit(&units, "a.service", 13);
 	await_heard(&f, &process, "old, a.service 11, t@1.service 12, all, a.service 13");
 	/* A process that comes later hears how it is now, */
@@ -113,7 +114,7 @@ static void test_road(void **state)
 	connect_end(&f, "units", 24, &other);
 	tell_unit(&units, "a.service", 14);
 	tell_unit(&other, "a.service", 15);
-	tell_units(&other, 1);
+	tell_units(&other, UNITS_KNOWN);
 	await_heard(&f, &late,
 		"a.service 13, t@1.service 12, all, old, a.service 15, no t@1.service 0, all");
 	/* The end of the predecessor is nothing; that of the last is. */
@@ -130,6 +131,35 @@ static void test_road(void **state)
 	engine_fixture_remove(&f);
 }
 
+/* That systemd cannot be asked is no word of the engine's own. */
+static void test_silent(void **state)
+{
+	struct engine_fixture f;
+	struct role_end units, process, late;
+
+	engine_fixture_make(&f, CONFIG);
+	engine_fixture_start(&f);
+	connect_end(&f, "process", 21, &process);
+	connect_end(&f, "units", 22, &units);
+	tell_unit(&units, "a.service", 11);
+	tell_units(&units, UNITS_KNOWN);
+	tell_units(&units, UNITS_SILENT);
+	await_heard(&f, &process, "old, a.service 11, all, silent");
+	connect_end(&f, "process", 23, &late);
+	await_heard(&f, &late, "a.service 11, silent");
+	/* Another one may ask. */
+	units.link = link_free(units.link);
+	await_heard(&f, &late, "a.service 11, silent, old");
+	connect_end(&f, "units", 24, &units);
+	tell_units(&units, UNITS_KNOWN);
+	await_heard(&f, &late, "a.service 11, silent, old, old, no a.service 0, all");
+	link_free(units.link);
+	link_free(process.link);
+	link_free(late.link);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
 /* What was told of other units than those that are configured now is not all. */
 static void test_reload(void **state)
 {
@@ -140,7 +170,7 @@ static void test_reload(void **state)
 	engine_fixture_start(&f);
 	connect_end(&f, "units", 21, &units);
 	tell_unit(&units, "a.service", 11);
-	tell_units(&units, 1);
+	tell_units(&units, UNITS_KNOWN);
 	connect_end(&f, "process", 22, &process);
 	await_heard(&f, &process, "a.service 11, all");
 	engine_fixture_reload(&f, CONFIG "stop-grace = 1h\n");
@@ -149,7 +179,7 @@ static void test_reload(void **state)
 	connect_end(&f, "process", 23, &late);
 	await_heard(&f, &late, "a.service 11");
 	tell_unit(&units, "b1.service", 12);
-	tell_units(&units, 1);
+	tell_units(&units, UNITS_KNOWN);
 	await_heard(&f, &late, "a.service 11, b1.service 12, no a.service 0, all");
 	link_free(units.link);
 	link_free(process.link);
@@ -184,7 +214,7 @@ static void test_refused(void **state)
 		if (i == 0)
 			tell_unit(&end, "a.service", 11);
 		else if (i == 1)
-			tell_units(&end, 2);
+			tell_units(&end, UNITS_WORDS);
 		else if (i == 2) {
 			message_begin(&packet, MESSAGE_UNIT);
 			message_put_bytes(&packet, "nonsense", 8);
@@ -259,6 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_road),
+		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_unneeded_role),

@@ -280,6 +280,8 @@ int handover_send(struct peer *p);
 /* services.c: each -ENOMEM, if nothing else is said; one service too many is ignored. What the database
  * has of them; its errors, too. */
 int services_restore(struct engine *e);
+/* Once alerts are restored: what one that goes on carries may be of an end that explains nothing any more. */
+void services_restored(struct engine *e);
 /* Those of the configuration are there; those that left it, or that nobody is to discover any more, end. */
 int services_configure(struct engine *e);
 /* A value of a modelwatch_service_ series changed. */

@@ -252,9 +252,12 @@ static int restore(struct engine *e)
 	if (r >= 0)
 		r = restore_values(e);
 	if (r >= 0)
+		r = services_restore(e);
+	/* What alerts carry is more than what is known of their services. */
+	if (r >= 0)
 		r = incidents_restore(e);
 	if (r >= 0)
-		r = services_restore(e);
+		services_restored(e);
 	if (r >= 0)
 		r = processes_restore(e);
 	if (r >= 0)

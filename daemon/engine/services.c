@@ -267,6 +267,17 @@ static int restore_up(struct engine *e, const struct service_entry *entry)
 	return 0;
 }
 
+/* Nothing may have been told of it yet. */
+static int restore_reason(struct engine *e, const struct service_entry *entry)
+{
+	char name[] = "reason";
+	const struct evidence reason = {name, entry->record.reason};
+
+	if (entry->record.state != SERVICE_DOWN)
+		return 0;
+	return alerting_evidence(e->alerting, entry->record.name, &reason, 1);
+}
+
 static int restore_service(struct engine *e, const struct service_record *from)
 {
 	struct service_entry *entry;
@@ -284,24 +295,31 @@ static int restore_service(struct engine *e, const struct service_record *from)
 		r = text_replace(&entry->record.url, from->url);
 	if (r == 0)
 		r = restore_up(e, entry);
+	if (r == 0)
+		r = restore_reason(e, entry);
 	return r < 0 ? r : restarts_restore(e, entry);
 }
 
 int services_restore(struct engine *e)
 {
 	struct service_record *services = NULL;
-	struct service_entry *entry;
-	size_t count = 0, position = 0;
+	size_t count = 0;
 	int r = reader_services(store_reader(e->store), &services, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = restore_service(e, &services[i]);
 	service_list_free(services, count);
-	/* What an alert that goes on carries is of an end that explains nothing any more. */
-	while (r == 0 && (entry = map_next(e->services, &position, NULL, NULL)))
+	return r;
+}
+
+void services_restored(struct engine *e)
+{
+	struct service_entry *entry;
+	size_t position = 0;
+
+	while ((entry = map_next(e->services, &position, NULL, NULL)))
 		if (entry->restart_count == 0 && !*entry->record.reason)
 			alerting_forget_evidence(e->alerting, entry->record.name);
-	return r;
 }
 
 int services_fact(struct engine *e, const char *service, const char *key, const char *value)

@@ -290,7 +290,7 @@ def test_stopped_for_too_long_by_a_daemon_that_does_not_stay(server):
         eventually(lambda: looked(start + 1), "a second of its life")
         return server.hook.posts
     eventually(pages_after_another_start, "a page", deadline=180)
-    _opened(server)
+    assert _opened(server)["title"] == "llama is down: stopped by systemd (SIGTERM)"
 
 
 def test_stopped_while_nobody_looked(running):

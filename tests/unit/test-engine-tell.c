@@ -11,9 +11,10 @@
 #define RULE                                                                                       \
 	"[alert ServiceDown]\nexpr = modelwatch_service_up == 0\nseverity = critical\n"            \
 	"group-by = service\nsummary = down{{#reason}}: {{ reason }}{{/reason}}\n"
-#define CONFIG                                                                                     \
+#define NO_RULE                                                                                    \
 	"[daemon]\nevaluate = 10ms\ndiscovery = no\nreopen = 1ms\n"                                \
-	"[service llama]\nexecutable = /bin/llama\n" RULE
+	"[service llama]\nexecutable = /bin/llama\n"
+#define CONFIG NO_RULE RULE
 #define LARGE                                                                                      \
 	"[alert Large]\nexpr = modelwatch_service_resident_bytes > 10\nseverity = critical\n"     \
 	"group-by = rule\nsummary = large{{#reason}}: {{ reason }}{{/reason}}\n"
@@ -119,6 +120,24 @@ static void test_restart_brings_back_no_reason(void **state)
 	engine_fixture_start(&f);
 	engine_fixture_resident(&f, 500);
 	engine_fixture_await(&f, newest_is(&f, "huge"));
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
+/* What is paged only later, as a stop that lasts, says why as well. */
+static void test_restart_keeps_the_reason(void **state)
+{
+	struct engine_fixture f;
+
+	engine_fixture_make(&f, NO_RULE);
+	engine_fixture_start(&f);
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	f.reason = "stopped";
+	send_event(&f, EVENT_PROCESS_EXITED, 100, 0);
+	engine_fixture_stop(&f);
+	engine_fixture_start(&f);
+	engine_fixture_reload(&f, CONFIG);
+	engine_fixture_await(&f, newest_is(&f, "down: stopped"));
 	engine_fixture_stop(&f);
 	engine_fixture_remove(&f);
 }
@@ -431,6 +450,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_end_has_its_reason),
 		cmocka_unit_test(test_restart_brings_back_no_reason),
+		cmocka_unit_test(test_restart_keeps_the_reason),
 		cmocka_unit_test(test_webhook_that_takes_nothing),
 		cmocka_unit_test(test_failure_with_a_long_text),
 		cmocka_unit_test(test_webhook_that_is_gone),

@@ -36,6 +36,23 @@ int current_services_read(
 	return r;
 }
 
+static bool has_absence(const struct current_services *all, const struct service_record *s, const char *why)
+{
+	return service_has_fact(all->facts, all->fact_count, s->name, SERVICE_ABSENCE, why);
+}
+
+const char *current_services_absence(const struct current_services *all, const struct service_record *s)
+{
+	/* Of what nobody looks at any more it is not known. */
+	if (s->state == SERVICE_UNKNOWN)
+		return text_equal(s->reason, SERVICE_NOT_EXPECTED) ? SERVICE_NOT_EXPECTED : "";
+	if (s->state != SERVICE_DOWN)
+		return "";
+	if (has_absence(all, s, SERVICE_NOT_EXPECTED))
+		return SERVICE_NOT_EXPECTED;
+	return has_absence(all, s, SERVICE_ASKED_TO_STOP) ? SERVICE_ASKED_TO_STOP : "";
+}
+
 void current_services_done(struct current_services *s)
 {
 	service_list_free(s->items, s->count);

@@ -18,4 +18,6 @@ struct current_services {
  * documents_get(). */
 int current_services_read(
 	struct documents *d, const struct document_request *q, struct current_services *ret);
+/* Why it is no trouble that S, of ALL, is not there: a SERVICE_ word of schema/records.h, or "". */
+const char *current_services_absence(const struct current_services *all, const struct service_record *s);
 void current_services_done(struct current_services *s);

@@ -92,7 +92,8 @@ static int find_service(struct documents *d, const struct current_services *all,
 		return -ENOENT;
 	r = reader_processes(d->reader, &processes, &count);
 	if (r == 0)
-		found = service_json(&all->items[i], processes, count, d->external_url);
+		found = service_json(&all->items[i], current_services_absence(all, &all->items[i]),
+			processes, count, d->external_url);
 	process_list_free(processes, count);
 	return r < 0 ? r : document_return(found, ret);
 }

@@ -103,8 +103,10 @@ int document_status(struct documents *d, const struct document_request *q, json_
 	services = json_array();
 	roles = json_array();
 	for (size_t i = 0; i < rows.services.count; i++)
-		json_list_add(&services, service_json(&rows.services.items[i], rows.processes,
-						 rows.process_count, d->external_url));
+		json_list_add(&services,
+			service_json(&rows.services.items[i],
+				current_services_absence(&rows.services, &rows.services.items[i]),
+				rows.processes, rows.process_count, d->external_url));
 	for (size_t i = 0; i < rows.role_count; i++)
 		json_list_add(&roles, role_json(&rows.roles[i], q->engine));
 	limited = rows.services.late || q->trouble || json_array_size(webhooks) > 0 ||

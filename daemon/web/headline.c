@@ -7,6 +7,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/text.h"
 #include "daemon/web/json_list.h"
+#include "schema/records.h"
 
 /* How many items of a list have KEY as VALUE; with VALUE NULL: have it at all. */
 static size_t count_items(
@@ -23,9 +24,23 @@ static size_t count_items(
 	return count;
 }
 
+/* False for what nobody expects to be in another one, too: that is nothing to look at. */
+static bool is_in_state(const json_t *service, const char *state)
+{
+	const char *now = json_string_value(json_object_get(service, "state"));
+	const char *absence = json_string_value(json_object_get(service, "absence"));
+
+	return now && text_equal(now, state) && !(absence && text_equal(absence, SERVICE_NOT_EXPECTED));
+}
+
 static size_t count_state(const json_t *document, const char *state)
 {
-	return count_items(document, "services", "state", state);
+	size_t count = 0, i;
+	json_t *service;
+
+	json_array_foreach (json_object_get(document, "services"), i, service)
+		count += is_in_state(service, state);
+	return count;
 }
 
 /* Begins another part of a line. */
@@ -105,7 +120,7 @@ static void write_incidents(
 static void write_services(const json_t *document, struct buf *headline, struct buf *subline)
 {
 	size_t services = json_array_size(json_object_get(document, "services"));
-	size_t up = count_items(document, "services", "state", "up");
+	size_t up = count_state(document, "up");
 
 	if (services == 0) {
 		buf_add_string(headline, "No model servers found yet");
@@ -126,17 +141,14 @@ static const char *find_down(const json_t *document)
 	json_t *service;
 	size_t i;
 
-	json_array_foreach (json_object_get(document, "services"), i, service) {
-		const char *state = json_string_value(json_object_get(service, "state"));
-
-		if (!name && state && text_equal(state, "down"))
+	json_array_foreach (json_object_get(document, "services"), i, service)
+		if (!name && is_in_state(service, "down"))
 			name = json_string_value(json_object_get(service, "name"));
-	}
 	return name ? name : "a service";
 }
 
 /* What is wrong without an open incident: what is down, then what keeps modelwatch from its work. A service
- * in unknown state may be none of those that should be there: it is the reason where there is no other. */
+ * in unknown state may be known soon: it is the reason where there is no other. */
 static void write_trouble(const json_t *document, struct buf *headline, struct buf *subline)
 {
 	size_t down = count_state(document, "down"), unknown = count_state(document, "unknown");

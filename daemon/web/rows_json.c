@@ -23,18 +23,19 @@ static json_t *service_url(const struct service_record *s, const char *external_
 	return buf_error(&url) < 0 ? NULL : json_string(url.data);
 }
 
-json_t *service_json(const struct service_record *s, const struct process_record *processes,
-	size_t process_count, const char *external_url)
+json_t *service_json(const struct service_record *s, const char *absence,
+	const struct process_record *processes, size_t process_count, const char *external_url)
 {
 	json_t *pids = json_array();
 
 	for (size_t i = 0; i < process_count; i++)
 		if (text_equal(processes[i].service, s->name))
 			json_list_add(&pids, json_integer(processes[i].pid));
-	return json_pack("{s:s,s:s,s:b,s:o,s:o,s:I,s:o,s:o}", "name", s->name, "state",
+	return json_pack("{s:s,s:s,s:b,s:o,s:o,s:I,s:o,s:o,s:o}", "name", s->name, "state",
 		service_state_name(s->state), "discovered", s->discovered, "processes", pids,
 		"since", time_json(s->since_ms), "restarts", (json_int_t) s->restarts, "reason",
-		text_or_null_json(s->reason), "url", service_url(s, external_url));
+		text_or_null_json(s->reason), "absence", text_or_null_json(absence), "url",
+		service_url(s, external_url));
 }
 
 int service_mark_unknown(struct service_record *s, int64_t last_ms)

@@ -9,9 +9,10 @@
 
 #include "schema/records.h"
 
-/* PROCESSES are those of all services. EXTERNAL_URL is "" for none. */
-json_t *service_json(const struct service_record *s, const struct process_record *processes,
-	size_t process_count, const char *external_url);
+/* ABSENCE is why it is no trouble that it is not there, "" where it is; PROCESSES are those of all services.
+ * EXTERNAL_URL is "" for none. */
+json_t *service_json(const struct service_record *s, const char *absence,
+	const struct process_record *processes, size_t process_count, const char *external_url);
 
 /* The state of S is not known since LAST_MS (0: never was), when its collector last reported: unknown,
  * with the state it had as the reason. -ENOMEM. */

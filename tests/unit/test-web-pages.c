@@ -46,19 +46,19 @@ static void test_rows(void **state)
 	struct role_record r = {
 		.name = TEXT("engine"), .pid = 5, .state = TEXT("running"), .restarts = 1};
 
-	assert_json(service_json(&s, processes, 3, ""),
+	assert_json(service_json(&s, SERVICE_ASKED_TO_STOP, processes, 3, ""),
 		"{\"name\":\"a\",\"state\":\"down\",\"discovered\":false,\"processes\":[7,9],"
 		"\"since\":\"2026-01-31T10:03:12.000Z\",\"restarts\":2,\"reason\":\"exited\","
-		"\"url\":null}");
+		"\"absence\":\"asked for\",\"url\":null}");
 	s = (struct service_record){.name = TEXT("ü/."),
 		.state = SERVICE_UP,
 		.discovered = true,
 		.reason = TEXT(""),
 		.url = TEXT("")};
-	assert_json(service_json(&s, NULL, 0, "https://h/mw"),
+	assert_json(service_json(&s, "", NULL, 0, "https://h/mw"),
 		"{\"name\":\"ü/.\",\"state\":\"up\",\"discovered\":true,\"processes\":[],"
 		"\"since\":null,\"restarts\":0,\"reason\":null,"
-		"\"url\":\"https://h/mw/services/%C3%BC%2F%2E\"}");
+		"\"absence\":null,\"url\":\"https://h/mw/services/%C3%BC%2F%2E\"}");
 	assert_json(role_json(&r, true),
 		"{\"name\":\"engine\",\"pid\":5,\"state\":\"running\",\"restarts\":1}");
 	assert_json(role_json(&r, false),
@@ -359,6 +359,18 @@ static const struct {
 	{"{\"status\":\"warning\",\"services\":[{\"name\":\"new\",\"state\":\"unknown\"}],"
 	 "\"incidents\":[]}",
 		"1 service in unknown state", "modelwatch itself needs a look", "warning"},
+	/* What is not there, and need not be, is none of those that somebody has to look for. */
+	{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\",\"absence\":\"not expected\"},"
+	 "{\"name\":\"b\",\"state\":\"down\",\"absence\":\"not expected\"},{\"state\":\"unknown\","
+	 "\"absence\":null}],\"incidents\":[]}",
+		"1 service in unknown state", "modelwatch itself needs a look", "warning"},
+	{"{\"status\":\"warning\",\"services\":[{\"state\":\"unknown\",\"absence\":\"not expected\"}],"
+	 "\"incidents\":[],\"systemd\":\"It cannot be asked.\"}",
+		"modelwatch itself needs a look", "systemd cannot be asked", "warning"},
+	{"{\"status\":\"warning\",\"services\":[{\"name\":\"a\",\"state\":\"down\",\"absence\":"
+	 "\"not expected\"},{\"name\":\"b\",\"state\":\"down\",\"absence\":\"asked for\"}],"
+	 "\"incidents\":[]}",
+		"b is down", "no open incident", "warning"},
 	{"{\"status\":\"critical\",\"incidents\":[{\"severity\":\"critical\"},"
 	 "{\"severity\":\"warning\",\"acknowledged_at\":\"x\"}]}",
 		"2 open incidents", "1 critical, 1 warning, 1 not acknowledged",

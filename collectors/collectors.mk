@@ -54,9 +54,11 @@ libprocess_a_SOURCES = \
 noinst_LIBRARIES += libunits.a
 libunits_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 libunits_a_SOURCES = \
+	collectors/units/cause.c \
 	collectors/units/decide.c collectors/units/decide.h \
 	collectors/units/manager.c \
 	collectors/units/model.h \
+	collectors/units/needs.c collectors/units/needs.h \
 	collectors/units/properties.c collectors/units/properties.h \
 	collectors/units/unit.c \
 	collectors/units/units.c collectors/units/units.h
@@ -84,7 +86,8 @@ COLLECTOR_TESTS = \
 	tests/unit/test-match \
 	tests/unit/test-procfs \
 	tests/unit/test-proc-sockets \
-	tests/unit/test-units
+	tests/unit/test-units \
+	tests/unit/test-units-cause
 check_PROGRAMS += $(COLLECTOR_TESTS)
 TESTS += $(COLLECTOR_TESTS)
 tests_unit_test_bounded_read_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -157,9 +160,15 @@ tests_unit_test_match_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_procfs_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_procfs_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_units_SOURCES = \
-	tests/unit/test-units.c tests/unit/fake-systemd.c tests/unit/fake-systemd.h
+	tests/unit/test-units.c tests/unit/units-fixture.c tests/unit/units-fixture.h \
+	tests/unit/fake-systemd.c tests/unit/fake-systemd.h
 tests_unit_test_units_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_units_LDADD = libunits.a libschema.a libprocess.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_units_cause_SOURCES = \
+	tests/unit/test-units-cause.c tests/unit/units-fixture.c tests/unit/units-fixture.h \
+	tests/unit/fake-systemd.c tests/unit/fake-systemd.h
+tests_unit_test_units_cause_CFLAGS = $(tests_unit_test_units_CFLAGS)
+tests_unit_test_units_cause_LDADD = $(tests_unit_test_units_LDADD)
 tests_unit_test_proc_sockets_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_proc_sockets_LDADD = libprocess.a libprocfs.a libbase.a $(CMOCKA_LIBS)
 endif

@@ -24,6 +24,7 @@ static const struct text {
 	{offsetof(struct unit_state, result), UNIT_WORD_MAX},
 	{offsetof(struct unit_state, job), UNIT_WORD_MAX},
 	{offsetof(struct unit_state, cgroup), UNIT_PATH_MAX},
+	{offsetof(struct unit_state, cause), UNIT_CAUSE_MAX},
 };
 
 bool unit_name_has_type(const char *name)
@@ -119,4 +120,12 @@ int unit_state_read(const void *data, size_t size, struct unit_state *ret)
 	}
 	*ret = u;
 	return 0;
+}
+
+int unit_state_copy(const struct unit_state *u, struct unit_state *ret)
+{
+	_cleanup_buf_ struct buf bytes = BUF_INIT;
+
+	unit_state_write(u, &bytes);
+	return buf_error(&bytes) < 0 ? buf_error(&bytes) : unit_state_read(bytes.data, bytes.size, ret);
 }

@@ -13,6 +13,7 @@
 #define UNIT_NAME_MAX 255  /* bytes; systemd takes no longer name */
 #define UNIT_WORD_MAX 64   /* bytes of a state, a result or the type of a job */
 #define UNIT_PATH_MAX 4096 /* bytes of a control group */
+#define UNIT_CAUSE_MAX (UNIT_NAME_MAX + UNIT_WORD_MAX)
 
 /* Whether what was told of units is how they are. On the wire as a number. */
 enum units_word {
@@ -34,6 +35,8 @@ struct unit_state {
 	char *job;     /* the type of the job that waits or runs: "start", "stop", "restart", ...; none
 			* of one by which systemd itself restarts what ended */
 	char *cgroup;  /* ControlGroup */
+	char *cause;   /* why systemd stops or stopped it by itself, which nobody asked for: what it is
+			* bound to left, as in "gpu.service failed". It stays until another job */
 	int64_t main_pid;    /* 0: there is none, or the unit is no service */
 	int64_t exit_pid;    /* ExecMainPID: the last main process; 0 while there was none */
 	int64_t exit_code;   /* ExecMainCode: CLD_* of its end; 0 before that */
@@ -59,6 +62,9 @@ bool unit_name_is_glob(const char *name);
 bool unit_name_matches(const char *given, const char *name);
 
 void unit_state_done(struct unit_state *u);
+
+/* Into *RET, which is for unit_state_done(). -EBADMSG, -ENOMEM. */
+int unit_state_copy(const struct unit_state *u, struct unit_state *ret);
 
 /* The wire form inside a message. The reader takes foreign bytes: -EBADMSG, -ENOMEM; *RET is for
  * unit_state_done(). */

@@ -21,7 +21,7 @@ static const char *const names[EXIT_REASONS] = {
 /* Results of a unit that say who ended its process, and why. */
 static const struct {
 	const char *result, *text;
-} causes[] = {
+} acts[] = {
 	{"timeout", "by systemd: timeout"},
 	{"watchdog", "by systemd: watchdog timeout"},
 	{"protocol", "by systemd: protocol error"},
@@ -95,9 +95,13 @@ static void put_cause(const struct exit_facts *f, struct buf *b)
 {
 	if (f->asked)
 		buf_add_string(b, " when asked to stop");
-	for (size_t i = 0; f->result && i < ELEMENTS(causes); i++)
-		if (text_equal(f->result, causes[i].result))
-			buf_printf(b, " (%s)", causes[i].text);
+	if (f->cause) {
+		buf_printf(b, " (by systemd: %s)", f->cause);
+		return;
+	}
+	for (size_t i = 0; f->result && i < ELEMENTS(acts); i++)
+		if (text_equal(f->result, acts[i].result))
+			buf_printf(b, " (%s)", acts[i].text);
 }
 
 /* Nobody but systemd saw a stop that was missed, and one that leaves by itself leaves the same record. */

@@ -42,6 +42,7 @@ struct exit_facts {
 	bool asked;	/* and was asked to stop it, */
 	bool stopped;	/* which it did in order */
 	const char *result; /* systemd's word of its unit's run; NULL where it has none */
+	const char *cause;  /* why systemd stopped that by itself: "gpu.service failed"; NULL for none */
 	bool has_status;
 	int status;	/* as wait(2) gives it */
 	enum out_of_memory out_of_memory;

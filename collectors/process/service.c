@@ -290,10 +290,10 @@ static bool find_successor(struct service *s, const struct process *p, const int
 	return s->mains > before;
 }
 
-/* True where nobody needs to know that it is down: it was not expected and ended in order. */
+/* True where nobody needs to know that it is down: it was not expected and ended in order, by itself. */
 static bool ends_quietly(const struct service *s, const struct exit_facts *f)
 {
-	return !service_is_expected(s) && !f->stopped && s->mains == 0 && f->has_status &&
+	return !service_is_expected(s) && !f->stopped && !f->cause && s->mains == 0 && f->has_status &&
 	       WIFEXITED(f->status) && WEXITSTATUS(f->status) == 0;
 }
 

@@ -88,8 +88,10 @@ static void judge(const struct service *s, struct known_unit *u, pid_t pid, stru
 		f->status = status_of(&u->state);
 		f->has_status = true;
 	}
-	if (recorded || u->main == pid || u->main == 0)
+	if (recorded || u->main == pid || u->main == 0) {
 		f->result = u->state.result;
+		f->cause = *u->state.cause && !f->asked ? u->state.cause : NULL;
+	}
 	if (f->out_of_memory != MEMORY_OUT && f->result && text_equal(f->result, "oom-kill"))
 		f->out_of_memory = MEMORY_OF_UNIT;
 	f->stopped = f->asked && f->has_status && is_success(u, recorded, f->status);
@@ -113,7 +115,8 @@ void stops_judge_missed(struct service *s, pid_t pid, struct exit_facts *f)
 
 	if (u && is_recorded(s, u, pid)) {
 		f->observed = true;
-		f->asked = unit_is_successful(&u->state) && text_equal(u->state.active, "inactive");
+		f->asked = unit_is_successful(&u->state) && text_equal(u->state.active, "inactive") &&
+			   !*u->state.cause;
 	}
 	stops_judge(s, NULL, pid, f);
 }

@@ -58,8 +58,8 @@ bool unit_has_failed(const struct unit_state *u)
 
 bool unit_is_asked_to_stop(const struct unit_state *u)
 {
-	/* A restart goes on as a start. */
-	return text_equal(u->job, "stop") ||
+	/* What has a cause nobody asked for; a restart goes on as a start. */
+	return (text_equal(u->job, "stop") && !*u->cause) ||
 	       (text_equal(u->job, "restart") && !text_equal(u->active, "activating"));
 }
 
@@ -115,5 +115,6 @@ void unit_explain(const struct unit_state *u, struct buf *b)
 		buf_printf(b, "%s is %s (%s), but no process of it %s", u->name, u->active, u->sub,
 			text_equal(u->sub, "exited") ? "is left" : "matches");
 	else
-		buf_printf(b, "%s is %s (%s)", u->name, u->active, u->sub);
+		buf_printf(b, "%s is %s (%s)%s%s", u->name, u->active, u->sub,
+			*u->cause ? ": " : "", u->cause);
 }

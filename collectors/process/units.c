@@ -335,15 +335,6 @@ void units_look_at_all(struct collector *c)
 	look_at_services(c, NULL);
 }
 
-static int copy_state(const struct unit_state *from, struct unit_state *ret)
-{
-	_cleanup_buf_ struct buf bytes = BUF_INIT;
-
-	unit_state_write(from, &bytes);
-	return buf_error(&bytes) < 0 ? buf_error(&bytes)
-				     : unit_state_read(bytes.data, bytes.size, ret);
-}
-
 static struct known_unit *add(struct collector *c, const char *name)
 {
 	struct known_unit *u = calloc(1, sizeof(*u));
@@ -360,7 +351,7 @@ static int keep(struct collector *c, const struct unit_state *state)
 {
 	struct known_unit *u = map_get_string(c->units, state->name);
 	struct unit_state copy;
-	int r = copy_state(state, &copy);
+	int r = unit_state_copy(state, &copy);
 
 	if (r < 0)
 		return r;

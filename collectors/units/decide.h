@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "collectors/units/needs.h"
+#include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 
 /* How long to wait before the bus is tried again, after so many failures in a row. */
@@ -20,3 +22,12 @@ const char *units_job(const char *type, const char *active);
 
 /* True where one of the globs among NAMES means the unit ID. */
 bool units_are_asked(const char *const *names, size_t count, const char *id);
+
+/* From when on a unit must have left to be why that one, which has a job to stop since NOW, is stopped. */
+usec_t units_left_since(const struct needs *stopped, usec_t now);
+/* True where what needs this unit may be stopped because it is, too, or left since then. */
+bool units_leaves(const struct needs *n, usec_t since);
+/* True where this unit left since then, and nobody asked it to; ENDED: one of its jobs did meanwhile. */
+bool units_left_unasked(const struct needs *n, usec_t since, bool ended);
+/* "gpu.service failed", "dev-nvidia0.device is gone". */
+void units_put_cause(const char *name, const char *active, struct buf *b);

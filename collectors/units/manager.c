@@ -48,7 +48,7 @@ static int on_job_new(struct units *w, sd_bus_message *m)
 	for (size_t i = 0; r >= 0 && i < w->count; i++)
 		if (text_equal(w->units[i]->seen.id, id)) {
 			found = true;
-			w->units[i]->wanted |= !w->units[i]->subscribed;
+			w->units[i]->wanted |= !w->units[i]->subscribed || !*w->units[i]->seen.state.load;
 			r = unit_put_job(w->units[i], number, path);
 			unit_tell(w->units[i]);
 		}
@@ -64,6 +64,8 @@ static int on_job_removed(struct units *w, sd_bus_message *m)
 	uint32_t number;
 	int r = sd_bus_message_read(m, "uoss", &number, &path, &id, &result);
 
+	if (r >= 0 && strlen(id) <= UNIT_NAME_MAX)
+		cause_note_end(w, id);
 	for (size_t i = 0; r >= 0 && i < w->count; i++)
 		if (w->units[i]->seen.job == number && text_equal(w->units[i]->seen.id, id)) {
 			r = unit_put_job(w->units[i], 0, "/");
@@ -85,10 +87,8 @@ static int on_unit_removed(struct units *w, sd_bus_message *m)
 		if (!text_equal(u->seen.id, id) || w->reloading)
 			continue;
 		unit_unloaded(u);
-		if (!u->by_glob)
-			continue;
-		w->units[i - 1] = w->units[--w->count];
-		unit_free(u);
+		if (u->by_glob && !u->cause)
+			units_drop(w, u);
 	}
 	return r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this folder share: the watch (units.c), systemd's own signals and lists (manager.c), and
- * one unit (unit.c).
+/* What the files of this folder share: the watch (units.c), systemd's own signals and lists (manager.c), one
+ * unit (unit.c), and why it is stopped (cause.c).
  *
  * Layer: collectors; included by these alone. */
 #pragma once
@@ -14,6 +14,7 @@
 #define SYSTEMD		  "org.freedesktop.systemd1"
 #define SYSTEMD_PATH	  "/org/freedesktop/systemd1"
 #define SYSTEMD_MANAGER	  SYSTEMD ".Manager"
+#define UNIT_INTERFACE	  SYSTEMD ".Unit"
 #define PROPERTIES_ACCESS "org.freedesktop.DBus.Properties"
 
 #define UNITS_ASKED_AT_ONCE 16 /* a bus takes 128 calls of one connection that wait for an answer */
@@ -35,6 +36,7 @@ struct unit {
 	char *subscribed; /* the path whose signals come */
 	char *job_type; /* of seen.job; "" until it is known */
 	bool own_job; /* seen.job is systemd's own restart */
+	struct cause *cause; /* while it is looked for why it has its job, or NULL */
 	bool by_glob;
 	bool listed; /* by what is asked anew, */
 	bool wanted; /* and it is to be asked itself */
@@ -74,6 +76,8 @@ void units_lose(struct units *w, int why);
 bool units_are_told(const struct units *w, sd_bus_message *m);
 /* Asks what is to be asked and is not under way; and tells when that was all. */
 void units_go_on(struct units *w);
+/* It is not watched any more. */
+void units_drop(struct units *w, struct unit *u);
 /* What a sink said; a failure ends the watch. */
 void units_check(struct units *w, int r);
 
@@ -97,7 +101,23 @@ bool unit_is_asked(const struct unit *u);
 int unit_ask(struct unit *u);
 /* It has a job, whose type is asked; NUMBER 0: it has none any more. 0, or -errno. */
 int unit_put_job(struct unit *u, uint32_t number, const char *path);
-/* Tells it, where it changed. */
+/* Tells it, where it changed, and is not held back. */
 void unit_tell(struct unit *u);
-/* It is not loaded any more. */
+/* Tells STATE of it, where that is news. */
+void unit_tell_state(struct unit *u, const struct unit_state *state);
+/* The object of the unit of that name; free() it. -ENOMEM. */
+int unit_object(const char *name, char **ret);
+/* It is not loaded any more. One that a glob meant is gone, once nothing is held back. */
 void unit_unloaded(struct unit *u);
+
+/* cause.c: it has a new job. Where that is to stop it, what it is bound to and left is looked for, for a
+ * short while, and put into its state. Nothing is told of it before; what was held back is told then. 0, or
+ * -errno. */
+int cause_begin(struct unit *u);
+/* True while U is not to be told of. Takes the word for its job. */
+bool cause_holds_back(struct unit *u);
+/* A job of the unit ID ended. */
+void cause_note_end(struct units *w, const char *id);
+/* Looks no longer; what was held back is told. unit_tell() follows. */
+void cause_give_up(struct unit *u);
+struct cause *cause_free(struct cause *c);

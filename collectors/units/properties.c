@@ -92,12 +92,7 @@ static int read_job(sd_bus_message *m, void *field)
 
 #define OF_STATE(field) offsetof(struct unit_seen, state.field)
 
-static const struct property {
-	const char *name;
-	const char *type;
-	int (*read)(sd_bus_message *m, void *field);
-	size_t offset;
-} properties[] = {
+static const struct property properties[] = {
 	{"ActiveState", "s", read_word, OF_STATE(active)},
 	{"ControlGroup", "s", read_path, OF_STATE(cgroup)},
 	{"ExecMainCode", "i", read_signed, OF_STATE(exit_code)},
@@ -113,15 +108,15 @@ static const struct property {
 	{"UnitFileState", "s", read_word, OF_STATE(file)},
 };
 
-static const struct property *find(const char *name)
+static const struct property *find(const struct property *rows, size_t count, const char *name)
 {
-	for (size_t i = 0; i < ELEMENTS(properties); i++)
-		if (text_equal(properties[i].name, name))
-			return &properties[i];
+	for (size_t i = 0; i < count; i++)
+		if (text_equal(rows[i].name, name))
+			return &rows[i];
 	return NULL;
 }
 
-static int read_property(sd_bus_message *m, struct unit_seen *u)
+static int read_property(sd_bus_message *m, const struct property *rows, size_t count, void *object)
 {
 	const struct property *p;
 	const char *name, *type;
@@ -129,7 +124,7 @@ static int read_property(sd_bus_message *m, struct unit_seen *u)
 
 	if (r < 0)
 		return r;
-	p = find(name);
+	p = find(rows, count, name);
 	if (!p)
 		return sd_bus_message_skip(m, "v");
 	r = sd_bus_message_peek_type(m, NULL, &type);
@@ -139,21 +134,26 @@ static int read_property(sd_bus_message *m, struct unit_seen *u)
 		return -EBADMSG;
 	r = sd_bus_message_enter_container(m, 'v', p->type);
 	if (r >= 0)
-		r = p->read(m, (char *) u + p->offset);
+		r = p->read(m, (char *) object + p->offset);
 	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-int properties_read(sd_bus_message *m, struct unit_seen *u)
+int properties_read_rows(sd_bus_message *m, const struct property *rows, size_t row_count, void *object)
 {
 	size_t count = 0;
 	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
 	while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-		r = ++count > PROPERTIES_MAX ? -EBADMSG : read_property(m, u);
+		r = ++count > PROPERTIES_MAX ? -EBADMSG : read_property(m, rows, row_count, object);
 		if (r >= 0)
 			r = sd_bus_message_exit_container(m);
 	}
 	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int properties_read(sd_bus_message *m, struct unit_seen *u)
+{
+	return properties_read_rows(m, properties, ELEMENTS(properties), u);
 }
 
 int properties_read_changed(sd_bus_message *m, struct unit_seen *u)
@@ -167,7 +167,7 @@ int properties_read_changed(sd_bus_message *m, struct unit_seen *u)
 	if (r >= 0)
 		r = sd_bus_message_enter_container(m, 'a', "s");
 	while (r >= 0 && (r = sd_bus_message_read(m, "s", &name)) > 0) {
-		u->loads_anew |= find(name) != NULL;
+		u->loads_anew |= find(properties, ELEMENTS(properties), name) != NULL;
 		r = ++count > PROPERTIES_MAX ? -EBADMSG : 0;
 	}
 	return r < 0 ? r : sd_bus_message_exit_container(m);
@@ -177,8 +177,8 @@ int properties_read_changed(sd_bus_message *m, struct unit_seen *u)
 static char **text_of(struct unit_seen *u, size_t i)
 {
 	char **const texts[] = {&u->state.name, &u->state.load, &u->state.active, &u->state.sub,
-		&u->state.file, &u->state.result, &u->state.job, &u->state.cgroup, &u->id,
-		&u->job_path};
+		&u->state.file, &u->state.result, &u->state.job, &u->state.cgroup, &u->state.cause,
+		&u->id, &u->job_path};
 
 	return i < ELEMENTS(texts) ? texts[i] : NULL;
 }

@@ -27,10 +27,19 @@ void unit_seen_done(struct unit_seen *u);
 /* Nothing runs, nothing waits: as far as is known of a unit that is not loaded. -ENOMEM. */
 int unit_seen_rest(struct unit_seen *u, const char *load);
 
-/* Reads an array a{sv} of properties into U; those that it does not know are left out. -EBADMSG, -ENOMEM, or
- * what sd-bus says. */
+/* Reads an array a{sv} of properties into U. As properties_read_rows(). */
 int properties_read(sd_bus_message *m, struct unit_seen *u);
 /* The same of the body of PropertiesChanged. */
 int properties_read_changed(sd_bus_message *m, struct unit_seen *u);
+/* A property that is read into the field of an object, and its type, which is checked. */
+struct property {
+	const char *name, *type;
+	int (*read)(sd_bus_message *m, void *field);
+	size_t offset;
+};
+
+/* Reads an array a{sv} of properties into OBJECT as the ROWS say; those that they do not have are left out.
+ * -EBADMSG, -ENOMEM, or what sd-bus says. */
+int properties_read_rows(sd_bus_message *m, const struct property *rows, size_t row_count, void *object);
 /* Reads one text, at most LIMIT bytes, into *FIELD. -EBADMSG, -ENOMEM, or what sd-bus says. */
 int properties_read_text(sd_bus_message *m, char type, size_t limit, char **field);

@@ -7,10 +7,7 @@
 #include "collectors/units/model.h"
 #include "daemon/base/text.h"
 
-#define UNIT_INTERFACE SYSTEMD ".Unit"
-
-/* The object of the unit of that name; free() it. -ENOMEM. */
-static int unit_object(const char *name, char **ret)
+int unit_object(const char *name, char **ret)
 {
 	int r = sd_bus_path_encode(SYSTEMD_PATH "/unit", name, ret);
 
@@ -47,6 +44,7 @@ void unit_disconnect(struct unit *u)
 {
 	for (size_t i = 0; i < CALLS; i++)
 		u->calls[i] = sd_bus_slot_unref(u->calls[i]);
+	u->cause = cause_free(u->cause);
 	u->changes = sd_bus_slot_unref(u->changes);
 	free(TAKE_POINTER(u->subscribed));
 	u->known = u->listed = u->wanted = false;
@@ -65,6 +63,8 @@ struct unit *unit_free(struct unit *u)
 
 bool unit_is_asked(const struct unit *u)
 {
+	if (u->cause)
+		return true;
 	for (size_t i = 0; i < CALLS; i++)
 		if (u->calls[i])
 			return true;
@@ -82,14 +82,11 @@ static int put_job_word(struct unit *u)
 	return r < 0 ? r : text_replace(&u->job_type, u->seen.state.job);
 }
 
-void unit_tell(struct unit *u)
+void unit_tell_state(struct unit *u, const struct unit_state *state)
 {
 	struct buf now = BUF_INIT;
 
-	if (!u->known)
-		return;
-	now.error = put_job_word(u);
-	unit_state_write(&u->seen.state, &now);
+	unit_state_write(state, &now);
 	if (buf_error(&now) == 0 && u->told.size == now.size &&
 		memcmp(u->told.data, now.data, now.size) == 0) {
 		buf_done(&now);
@@ -97,9 +94,22 @@ void unit_tell(struct unit *u)
 	}
 	units_check(u->units, buf_error(&now) < 0
 				      ? buf_error(&now)
-				      : u->units->sink->unit(u->units->sink->userdata, &u->seen.state));
+				      : u->units->sink->unit(u->units->sink->userdata, state));
 	buf_done(&u->told);
 	u->told = now;
+}
+
+void unit_tell(struct unit *u)
+{
+	int r;
+
+	if (!u->known)
+		return;
+	r = put_job_word(u);
+	if (r < 0)
+		units_check(u->units, r);
+	else if (!cause_holds_back(u))
+		unit_tell_state(u, &u->seen.state);
 }
 
 /* True where systemd answers that there is no such thing; any other error is the bus's. */
@@ -136,6 +146,14 @@ static int answered(struct unit *u, enum unit_call call, int r)
 }
 
 static int ask_job(struct unit *u);
+static int take_job(struct unit *u);
+
+static bool runs(const struct unit *u)
+{
+	const char *active = u->seen.state.active;
+
+	return !text_equal(active, "inactive") && !text_equal(active, "failed");
+}
 
 static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
@@ -148,7 +166,10 @@ static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	else if (r == 0)
 		r = properties_read(m, &u->seen);
 	if (r >= 0 && u->seen.job != job)
-		r = ask_job(u);
+		r = u->known ? take_job(u) : ask_job(u);
+	/* It may have begun anew while nobody heard of its jobs. */
+	if (r >= 0 && u->seen.job == 0 && runs(u))
+		r = text_replace(&u->seen.state.cause, "");
 	return answered(u, CALL_UNIT, r);
 }
 
@@ -215,9 +236,19 @@ static int ask_job(struct unit *u)
 	int r = text_replace(&u->job_type, "");
 
 	u->own_job = units_restart_themselves(u->seen.state.sub);
+	if (r >= 0 && u->seen.job != 0)
+		r = text_replace(&u->seen.state.cause, "");
 	if (r < 0 || u->seen.job == 0)
 		return r;
 	return get(u, CALL_JOB, u->seen.job_path, SYSTEMD ".Job", "JobType", on_job);
+}
+
+/* It had another job, or none, when it was heard of last. */
+static int take_job(struct unit *u)
+{
+	int r = ask_job(u);
+
+	return r < 0 || u->seen.job == 0 || u->own_job ? r : cause_begin(u);
 }
 
 int unit_put_job(struct unit *u, uint32_t number, const char *path)
@@ -227,14 +258,7 @@ int unit_put_job(struct unit *u, uint32_t number, const char *path)
 	if (r < 0 || u->seen.job == number)
 		return r;
 	u->seen.job = number;
-	return ask_job(u);
-}
-
-static bool runs(const struct unit *u)
-{
-	const char *active = u->seen.state.active;
-
-	return !text_equal(active, "inactive") && !text_equal(active, "failed");
+	return take_job(u);
 }
 
 /* Reads a signal, and asks for what it does not carry. */
@@ -246,7 +270,7 @@ static int take_changes(struct unit *u, sd_bus_message *m)
 	int r = properties_read_changed(m, &u->seen);
 
 	if (r >= 0 && u->seen.job != job)
-		r = ask_job(u);
+		r = take_job(u);
 	if (r >= 0 && (runs(u) != ran || u->seen.state.main_pid != main_pid))
 		r = get(u, CALL_CGROUP, u->path, kind_interface(u), "ControlGroup", on_cgroup);
 	u->wanted |= u->seen.loads_anew;

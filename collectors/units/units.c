@@ -88,6 +88,16 @@ void units_lose(struct units *w, int why)
 	units_check(w, r);
 }
 
+void units_drop(struct units *w, struct unit *u)
+{
+	size_t i = 0;
+
+	while (w->units[i] != u)
+		i++;
+	w->units[i] = w->units[--w->count];
+	unit_free(u);
+}
+
 /* What a glob meant before and is not there any more. */
 static void sweep(struct units *w)
 {
@@ -99,8 +109,7 @@ static void sweep(struct units *w)
 		/* Also where it was told before the connection was lost. */
 		u->known = true;
 		unit_unloaded(u);
-		unit_free(u);
-		w->units[i - 1] = w->units[--w->count];
+		units_drop(w, u);
 	}
 }
 
@@ -262,6 +271,7 @@ int units_new(sd_event *event, const struct units_sink *sink, const struct units
 void units_repeat(struct units *w)
 {
 	for (size_t i = 0; i < w->count; i++) {
+		cause_give_up(w->units[i]);
 		buf_done(&w->units[i]->told);
 		unit_tell(w->units[i]);
 	}

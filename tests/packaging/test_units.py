@@ -193,6 +193,77 @@ def test_stopped_with_a_status(server):
     _is_left_alone(server)
 
 
+def _needing(server, needs, gpu="Restart=no", start="/opt/llama infinity", **middle):
+    """A running llama.service that needs others: gpu.service, and what is given by its name."""
+    _unit(server, more=gpu, name="gpu.service")
+    for name, more in middle.items():
+        _unit(server, more=f"[Unit]\n{more}", name=f"{name}.service")
+    _unit(server, start, f"[Unit]\n{needs}")
+    server.run("systemctl daemon-reload; systemctl start gpu.service llama.service")
+    server.hook = server.told(LLAMA)
+    server.wait_service("llama")
+
+
+AFTER = ["", "After=gpu.service"]
+FAILED = "(by systemd: gpu.service failed)"
+
+
+@pytest.mark.parametrize("after", AFTER)
+@pytest.mark.parametrize("start,end", [("/opt/llama infinity", "killed by SIGTERM"), (SERVER, "exited with status 0")])
+def test_loses_what_it_is_bound_to(server, after, start, end):
+    """systemd stops it, but nobody asked for that."""
+    _needing(server, f"BindsTo=gpu.service\n{after}", start=start)
+    server.run("systemctl kill -s KILL gpu.service")
+    assert _opened(server)["title"] == f"llama is down: {end} {FAILED}"
+    server.run("systemctl start gpu.service llama.service")
+    server.hook.wait("incident.resolved", service="llama")
+
+
+def test_loses_what_comes_back(server):
+    _needing(server, "BindsTo=gpu.service", gpu="Restart=always\nRestartSec=1")
+    server.run("systemctl disable llama.service; systemctl kill -s TERM gpu.service")
+    assert _opened(server)["title"] == "llama is down: killed by SIGTERM (by systemd: gpu.service ended)"
+
+
+@pytest.mark.parametrize("needs", ["Requires=middle.service", "BindsTo=middle.service\nAfter=middle.service"])
+def test_loses_what_it_needs_is_bound_to(server, needs):
+    _needing(server, needs, middle="BindsTo=gpu.service\nAfter=gpu.service")
+    server.run("systemctl kill -s KILL gpu.service")
+    assert _opened(server)["title"] == f"llama is down: killed by SIGTERM {FAILED}"
+
+
+@pytest.mark.parametrize("stop", ["umount -l", "systemctl stop"])
+def test_loses_a_mount(server, stop):
+    """Who unmounts does not ask systemd for anything."""
+    server.run("mkdir -p /models && mount -t tmpfs models /models")
+    _needing(server, "BindsTo=models.mount\nAfter=models.mount")
+    server.run(f"{stop} /models")
+    if stop == "systemctl stop":
+        assert _reason(server) == "stopped by systemd (SIGTERM)"
+        _is_left_alone(server)
+    else:
+        assert _opened(server)["title"] == "llama is down: killed by SIGTERM (by systemd: models.mount ended)"
+
+
+@pytest.mark.parametrize("gpu", ["", "SuccessExitStatus=1\nExecStop=/bin/true", "ExecStop=/bin/false"])
+@pytest.mark.parametrize("after", AFTER)
+def test_stopped_with_what_it_is_bound_to(server, after, gpu):
+    _needing(server, f"BindsTo=gpu.service\n{after}", gpu=gpu)
+    server.run("systemctl stop gpu.service", check=False)
+    assert _reason(server) == "stopped by systemd (SIGTERM)"
+    _is_left_alone(server)
+
+
+def test_stopped_long_after_a_failure(server):
+    """What it needs failed, and was no reason to stop it; then somebody does."""
+    _needing(server, "Requires=gpu.service")
+    server.run("systemctl kill -s KILL gpu.service")
+    eventually(lambda: server.show("ActiveState", "gpu.service") == "failed", "a failure")
+    server.run("systemctl stop llama.service")
+    assert _reason(server) == "stopped by systemd (SIGTERM)"
+    _is_left_alone(server)
+
+
 def test_names_its_unit(running):
     """Whoever is woken need not read the configuration to know what to look at."""
     running.run("systemctl kill -s KILL llama.service")

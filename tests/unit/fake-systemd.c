@@ -88,6 +88,11 @@ static void put_properties(struct fake_systemd *f, sd_bus_message *m, const stru
 	put(f, m, "ExecMainStatus", "i", 3);
 	put(f, m, "NRestarts", "u", 2);
 	put(f, m, "Job", "(uo)", u->job, path);
+	put(f, m, "InactiveExitTimestampMonotonic", "t", u->inactive_exit);
+	put(f, m, "ActiveExitTimestampMonotonic", "t", u->active_exit);
+	put(f, m, "InactiveEnterTimestampMonotonic", "t", u->inactive_enter);
+	put(f, m, "Requires", "as", u->requires ? 2 : 1, "-.mount", u->requires);
+	put(f, m, "BindsTo", "as", u->binds_to ? 1 : 0, u->binds_to);
 	sure(sd_bus_message_close_container(m));
 }
 
@@ -157,7 +162,7 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 	struct fake_systemd *f = userdata;
 	int r;
 
-	if (!sd_bus_message_is_method_call(call, NULL, NULL))
+	if (!sd_bus_message_is_method_call(call, NULL, NULL) || (f->muted && text_equal(f->muted, member)))
 		return 0;
 	sure(sd_bus_message_new_method_return(call, &reply));
 	r = answer(f, member, call, reply);

@@ -15,6 +15,8 @@ struct fake_unit {
 	const char *load, *active, *sub, *file, *result, *cgroup;
 	uint32_t main_pid, job;
 	const char *job_type; /* NULL: the job is done already */
+	const char *binds_to, *requires; /* one each, or NULL */
+	uint64_t inactive_exit, active_exit, inactive_enter; /* monotonic */
 	bool unloaded; /* no list has it */
 };
 
@@ -30,6 +32,7 @@ struct fake_systemd {
 	unsigned connections, loads, lists, subscribed, matches;
 	const char *odd; /* the property that has a wrong type */
 	const char *denied; /* the call that is refused */
+	const char *muted; /* the call that is never answered */
 };
 
 void fake_systemd_make(struct fake_systemd *f, sd_event *event);

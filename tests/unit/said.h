@@ -17,7 +17,7 @@
 
 /* What is not given is as of an enabled unit that does nothing. */
 struct said {
-	const char *name, *load, *active, *sub, *file, *result, *job, *cgroup;
+	const char *name, *load, *active, *sub, *file, *result, *job, *cgroup, *cause;
 	int64_t main_pid, exit_pid, exit_code, exit_status;
 	uint64_t restarts;
 };
@@ -38,6 +38,7 @@ static inline void say(struct collector_fixture *f, struct said s)
 		.result = or_else(s.result, "success"),
 		.job = or_else(s.job, ""),
 		.cgroup = or_else(s.cgroup, ""),
+		.cause = or_else(s.cause, ""),
 		.main_pid = s.main_pid,
 		.exit_pid = s.exit_pid,
 		.exit_code = s.exit_code,

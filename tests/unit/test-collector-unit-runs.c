@@ -297,6 +297,42 @@ static void test_other_exit_status(void **state)
 	assert_int_equal(fixture_events(f, MISSING, NULL), 0);
 }
 
+/* What systemd stops because something else went away nobody asked for, however it ends, and whether or not
+ * anybody expects it. */
+static void test_stopped_for_a_cause(void **state)
+{
+	static const struct {
+		const char *order, *reason, *evidence;
+		int signal;
+	} cases[] = {
+		{"", "signalled", "reason=killed by SIGTERM (by systemd: gpu.service failed)\n", SIGTERM},
+		{"exit 0\n", "exited", "reason=exited with status 0 (by systemd: gpu.service failed)\n", 0},
+	};
+
+	for (size_t i = 0; i < 2 * ELEMENTS(cases); i++) {
+		const char *file = i % 2 ? "disabled" : "enabled", *cause = "gpu.service failed";
+		struct collector_fixture *f;
+		const struct told_event *e;
+		struct server *s;
+
+		assert_int_equal(collector_fixture_open(state), 0);
+		f = *state;
+		s = running(f);
+		f->matches[0].expected_by_unit = true;
+		say(f, (struct said){ACTIVE(s->pid), .file = file, .job = "stop", .cause = cause});
+		server_say(s, cases[i / 2].order);
+		server_end(s, cases[i / 2].signal);
+		say(f, (struct said){.file = file, .cause = cause});
+		e = fixture_await(f, EXITED, "llama", 1);
+		assert_string_equal(e->reason, cases[i / 2].reason);
+		assert_non_null(strstr(e->evidence, cases[i / 2].evidence));
+		assert_true(event_value(f, e, STOPPED) == 0 && event_value(f, e, UP) == 0);
+		fixture_ticks(f, 2);
+		assert_int_equal(fixture_events(f, MISSING, NULL), 0);
+		assert_int_equal(collector_fixture_close(state), 0);
+	}
+}
+
 /* What systemd kills for a reason of its own shows that by its unit's result, before or after it. */
 static void test_killed_by_systemd(void **state)
 {
@@ -486,6 +522,7 @@ int main(void)
 		WITHOUT(test_old_word_after_restart),
 		WITHOUT(test_success_exit_status),
 		WITHOUT(test_other_exit_status),
+		cmocka_unit_test(test_stopped_for_a_cause),
 		BOTH(test_killed_by_systemd),
 		BOTH(test_no_word),
 		WITHOUT(test_told_once_between_signals),

@@ -72,7 +72,8 @@ static int tell_unit(struct role_end *end, const char *name, int64_t pid)
 {
 	char none[] = "", loaded[] = "loaded";
 	const struct unit_state u = {.name = (char *) (uintptr_t) name, .load = loaded, .active = none,
-		.sub = none, .file = none, .result = none, .job = none, .cgroup = none, .main_pid = pid};
+		.sub = none, .file = none, .result = none, .job = none, .cgroup = none, .cause = none,
+		.main_pid = pid};
 	_cleanup_buf_ struct buf packet = BUF_INIT, state = BUF_INIT;
 
 	unit_state_write(&u, &state);

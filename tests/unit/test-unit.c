@@ -24,6 +24,7 @@ static struct unit_state running(void)
 		.result = TEXT("success"),
 		.job = TEXT("restart"),
 		.cgroup = TEXT("/system.slice/system-vllm.slice/vllm@0.service"),
+		.cause = TEXT("gpu.service failed"),
 		.main_pid = 4711,
 		.exit_code = 1,
 		.exit_status = 203,
@@ -48,6 +49,7 @@ static void test_arrives(void **state)
 	assert_string_equal(read.result, u.result);
 	assert_string_equal(read.job, u.job);
 	assert_string_equal(read.cgroup, u.cgroup);
+	assert_string_equal(read.cause, u.cause);
 	assert_int_equal(read.main_pid, u.main_pid);
 	assert_int_equal(read.exit_code, u.exit_code);
 	assert_int_equal(read.exit_status, u.exit_status);

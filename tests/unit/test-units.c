@@ -11,131 +11,10 @@
 #include <cmocka.h>
 
 #include "collectors/units/decide.h"
-#include "collectors/units/units.h"
 #include "daemon/base/cleanup.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/text.h"
-#include "tests/unit/fake-systemd.h"
-
-#define DEADLINE (20 * USEC_PER_SEC)
-#define TOLD_MAX 2048
-
-struct fixture {
-	sd_event *event;
-	struct fake_systemd systemd;
-	struct units *units;
-	struct units_sink sink;
-	struct units_options options;
-	struct unit_state told[TOLD_MAX]; /* in their order */
-	size_t count;
-	bool known;
-	int why;
-	unsigned turns; /* of `known` */
-	char crowded[300];
-};
-
-static int on_unit(void *userdata, const struct unit_state *u)
-{
-	struct fixture *f = userdata;
-	_cleanup_buf_ struct buf b = BUF_INIT;
-
-	assert_true(f->count < TOLD_MAX);
-	unit_state_write(u, &b);
-	return unit_state_read(b.data, b.size, &f->told[f->count++]);
-}
-
-static int on_known(void *userdata, bool known, int why)
-{
-	struct fixture *f = userdata;
-
-	f->turns += f->known != known;
-	f->known = known;
-	f->why = why;
-	return 0;
-}
-
-static void on_crowded(void *userdata, const char *name)
-{
-	struct fixture *f = userdata;
-
-	assert_string_equal(f->crowded, "");
-	snprintf(f->crowded, sizeof(f->crowded), "%s", name);
-}
-
-static void on_failed(void *userdata, int reason)
-{
-	fail_msg("the watch failed: %s", strerror(-reason));
-}
-
-#define await(f, condition)                                                                        \
-	for (usec_t _begin = clock_monotonic(); !(condition);) {                                   \
-		assert_true(sd_event_run((f)->event, DEADLINE) >= 0);                              \
-		assert_true(usec_since(clock_monotonic(), _begin) < DEADLINE);                     \
-	}
-
-/* The last that was told of the unit, or NULL. */
-static const struct unit_state *last(const struct fixture *f, const char *name)
-{
-	for (size_t i = f->count; i > 0; i--)
-		if (text_equal(f->told[i - 1].name, name))
-			return &f->told[i - 1];
-	return NULL;
-}
-
-static bool is_job(const struct fixture *f, const char *name, const char *job)
-{
-	const struct unit_state *u = last(f, name);
-
-	return u && text_equal(u->job, job);
-}
-
-static bool is_sub(const struct fixture *f, const char *name, const char *sub)
-{
-	const struct unit_state *u = last(f, name);
-
-	return u && text_equal(u->sub, sub);
-}
-
-static const char *const names[] = {"a.service", "b.service", "t@*.service", "run-*.scope"};
-
-static void begin(struct fixture *f)
-{
-	f->sink = (struct units_sink){on_unit, on_known, on_crowded, on_failed, f};
-	f->options = (struct units_options){f->systemd.address, names, ELEMENTS(names)};
-	assert_int_equal(units_new(f->event, &f->sink, &f->options, &f->units), 0);
-}
-
-/* With the units that the test added. */
-static void begin_known(struct fixture *f)
-{
-	fake_systemd_serve(&f->systemd);
-	begin(f);
-	await(f, f->known);
-}
-
-static int make(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	assert_non_null(f);
-	assert_true(sd_event_new(&f->event) >= 0);
-	fake_systemd_make(&f->systemd, f->event);
-	*state = f;
-	return 0;
-}
-
-static int unmake(void **state)
-{
-	struct fixture *f = *state;
-
-	units_free(f->units);
-	fake_systemd_remove(&f->systemd);
-	for (size_t i = 0; i < f->count; i++)
-		unit_state_done(&f->told[i]);
-	sd_event_unref(f->event);
-	free(f);
-	return 0;
-}
+#include "tests/unit/units-fixture.h"
 
 static void test_what_is_there(void **state)
 {
@@ -457,6 +336,11 @@ static void test_many(void **state)
 	assert_int_equal(f->count, 2 * UNITS_MAX);
 }
 
+static bool is_asked(const char *id)
+{
+	return units_are_asked(units_fixture_names, ELEMENTS(units_fixture_names), id);
+}
+
 static void test_decisions(void **state)
 {
 	static const struct {
@@ -477,29 +361,29 @@ static void test_decisions(void **state)
 	assert_true(units_restart_themselves("auto-restart"));
 	assert_true(units_restart_themselves("auto-restart-queued"));
 	assert_false(units_restart_themselves("running"));
-	assert_true(units_are_asked(names, ELEMENTS(names), "t@x.service"));
-	assert_false(units_are_asked(names, ELEMENTS(names), "a.service"));
-	assert_false(units_are_asked(names, ELEMENTS(names), "other.service"));
+	assert_true(is_asked("t@x.service"));
+	assert_false(is_asked("a.service"));
+	assert_false(is_asked("other.service"));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_what_is_there, make, unmake),
-		cmocka_unit_test_setup_teardown(test_alias, make, unmake),
-		cmocka_unit_test_setup_teardown(test_changes, make, unmake),
-		cmocka_unit_test_setup_teardown(test_jobs, make, unmake),
-		cmocka_unit_test_setup_teardown(test_quick_stop, make, unmake),
-		cmocka_unit_test_setup_teardown(test_own_restart, make, unmake),
-		cmocka_unit_test_setup_teardown(test_instance, make, unmake),
-		cmocka_unit_test_setup_teardown(test_named_and_unloaded, make, unmake),
-		cmocka_unit_test_setup_teardown(test_reload, make, unmake),
-		cmocka_unit_test_setup_teardown(test_bus_goes_and_comes, make, unmake),
-		cmocka_unit_test_setup_teardown(test_no_bus, make, unmake),
-		cmocka_unit_test_setup_teardown(test_systemd_goes_and_comes, make, unmake),
-		cmocka_unit_test_setup_teardown(test_nonsense, make, unmake),
-		cmocka_unit_test_setup_teardown(test_denied, make, unmake),
-		cmocka_unit_test_setup_teardown(test_many, make, unmake),
+		TEST(test_what_is_there),
+		TEST(test_alias),
+		TEST(test_changes),
+		TEST(test_jobs),
+		TEST(test_quick_stop),
+		TEST(test_own_restart),
+		TEST(test_instance),
+		TEST(test_named_and_unloaded),
+		TEST(test_reload),
+		TEST(test_bus_goes_and_comes),
+		TEST(test_no_bus),
+		TEST(test_systemd_goes_and_comes),
+		TEST(test_nonsense),
+		TEST(test_denied),
+		TEST(test_many),
 		cmocka_unit_test(test_decisions),
 	};
 

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why systemd stops a unit, as the watch of units finds out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/text.h"
+#include "tests/unit/units-fixture.h"
+
+/* a.service needs others, and is stopped while they are as the case says: MOMENT is when they left. */
+struct stop {
+	const char *requires, *binds_to;
+	struct {
+		const char *name, *active, *binds_to;
+		usec_t left; /* microseconds ago; 0 for never */
+		uint32_t job;
+	} others[2];
+	const char *ended; /* of whose job that is heard meanwhile */
+	const char *denied, *muted, *odd;
+	const char *cause;
+};
+
+#define GPU	"gpu.service"
+#define MIDDLE	"middle.service"
+#define JUST	USEC_PER_MSEC
+#define BEFORE	(3 * USEC_PER_SEC) /* a.service began */
+#define DEVICE	"dev-nvidia0.device"
+
+static const struct stop stops[] = {
+	{.cause = ""},
+	{.binds_to = GPU, .others = {{GPU, "failed", .left = JUST}}, .cause = "gpu.service failed"},
+	{.binds_to = DEVICE,
+		.others = {{DEVICE, "inactive", .left = JUST}},
+		.cause = "dev-nvidia0.device is gone"},
+	{.binds_to = GPU, .others = {{GPU, "inactive", .left = JUST}}, .cause = "gpu.service ended"},
+	{.binds_to = GPU, .others = {{GPU, "deactivating", .left = JUST}}, .cause = "gpu.service ended"},
+	{.binds_to = GPU, .others = {{GPU, "activating", .left = JUST}}, .cause = "gpu.service ended"},
+	/* Asked to stop, too: still to do so, and done already. */
+	{.binds_to = GPU, .others = {{GPU, "active", .job = 8}}, .cause = ""},
+	{.binds_to = GPU, .others = {{GPU, "deactivating", .left = JUST, .job = 8}}, .cause = ""},
+	{.binds_to = GPU, .others = {{GPU, "inactive", .left = JUST}}, .ended = GPU, .cause = ""},
+	{.binds_to = GPU, .others = {{GPU, "failed", .left = JUST}}, .ended = GPU, .cause = ""},
+	/* That was before. */
+	{.binds_to = GPU, .others = {{GPU, "failed", .left = BEFORE}}, .cause = ""},
+	{.binds_to = GPU, .others = {{GPU, "active", .left = BEFORE}}, .cause = ""},
+	/* What is required only stops nobody. */
+	{.requires = GPU, .others = {{GPU, "failed", .left = JUST}}, .cause = ""},
+	/* What is needed is bound to something. */
+	{.requires = MIDDLE,
+		.others = {{MIDDLE, "active", GPU, .job = 8}, {GPU, "failed", .left = JUST}},
+		.cause = "gpu.service failed"},
+	{.binds_to = MIDDLE,
+		.others = {{MIDDLE, "inactive", GPU, .left = JUST}, {GPU, "failed", .left = JUST}},
+		.ended = MIDDLE,
+		.cause = "gpu.service failed"},
+	{.requires = MIDDLE,
+		.others = {{MIDDLE, "active", GPU}, {GPU, "failed", .left = JUST}},
+		.cause = ""},
+	/* In a circle. */
+	{.requires = MIDDLE, .others = {{MIDDLE, "active", "a.service", .job = 8}}, .cause = ""},
+	/* Nobody says it. */
+	{.binds_to = GPU, .others = {{GPU, "failed", .left = JUST}}, .denied = "GetAll", .cause = ""},
+	{.binds_to = GPU, .others = {{GPU, "failed", .left = JUST}}, .muted = "GetAll", .cause = ""},
+	{.binds_to = GPU, .others = {{GPU, "failed", .left = JUST}}, .odd = "BindsTo", .cause = ""},
+};
+
+static void add_others(struct fixture *f, const struct stop *stop, usec_t now)
+{
+	for (size_t i = 0; i < ELEMENTS(stop->others) && stop->others[i].name; i++) {
+		struct fake_unit *u = fake_systemd_add(&f->systemd, stop->others[i].name, 0);
+
+		u->active = stop->others[i].active;
+		u->binds_to = stop->others[i].binds_to;
+		u->job = stop->others[i].job;
+		u->inactive_enter = stop->others[i].left > 0 ? now - stop->others[i].left : 0;
+	}
+}
+
+/* Its job, why it has that, and its end come in this order, however fast it ends. */
+static void test_why_it_stops(void **state)
+{
+	for (size_t i = 0; i < ELEMENTS(stops); i++) {
+		const struct stop *stop = &stops[i];
+		struct fake_unit *u, other = {0};
+		usec_t now = clock_monotonic();
+		struct fixture *f;
+		size_t told;
+
+		assert_int_equal(units_fixture_make(state), 0);
+		f = *state;
+		u = fake_systemd_add(&f->systemd, "a.service", 11);
+		u->requires = stop->requires;
+		u->binds_to = stop->binds_to;
+		u->inactive_exit = now - 2 * USEC_PER_SEC;
+		add_others(f, stop, now);
+		begin_known(f);
+		f->systemd.denied = stop->denied;
+		f->systemd.muted = stop->muted;
+		f->systemd.odd = stop->odd;
+		told = f->count;
+		u->job = 7;
+		u->job_type = "stop";
+		fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+		if (stop->ended) {
+			snprintf(other.name, sizeof(other.name), "%s", stop->ended);
+			fake_systemd_job_removed(&f->systemd, &other, 8);
+		}
+		await(f, f->count > told);
+		f->systemd.denied = f->systemd.odd = NULL;
+		fake_systemd_job_removed(&f->systemd, u, 7);
+		u->job = 0;
+		u->main_pid = 0;
+		u->active = "inactive";
+		u->sub = "dead";
+		fake_systemd_changed(&f->systemd, u, FAKE_OWNER);
+		await(f, is_sub(f, "a.service", "dead"));
+		if (!text_equal(f->told[told].job, "stop") || f->told[told].main_pid != 11 ||
+			!text_equal(f->told[told].cause, stop->cause) ||
+			!text_equal(last(f, "a.service")->cause, stop->cause))
+			fail_msg("case %zu: job '%s', cause '%s'", i, f->told[told].job, f->told[told].cause);
+		assert_true(f->known);
+		assert_int_equal(units_fixture_remove(state), 0);
+	}
+}
+
+/* It is over before anybody could be asked: what happened is told in its order all the same. */
+static void test_ends_before_the_cause(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_unit *u = fake_systemd_add(&f->systemd, "a.service", 11), *gpu;
+	size_t told;
+
+	gpu = fake_systemd_add(&f->systemd, GPU, 0);
+	gpu->inactive_enter = clock_monotonic();
+	gpu->active = "failed";
+	u->binds_to = GPU;
+	begin_known(f);
+	told = f->count;
+	u->job = 7;
+	fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+	u->active = "deactivating";
+	fake_systemd_changed(&f->systemd, u, FAKE_OWNER);
+	u->active = "inactive";
+	u->main_pid = 0;
+	fake_systemd_changed(&f->systemd, u, FAKE_OWNER);
+	fake_systemd_job_removed(&f->systemd, u, 7);
+	u->job = 0;
+	await(f, last(f, "a.service")->main_pid == 0 && is_job(f, "a.service", ""));
+	assert_string_equal(f->told[told].job, "stop");
+	assert_string_equal(f->told[told].cause, "gpu.service failed");
+	assert_int_equal(f->told[told].main_pid, 11);
+	assert_string_equal(last(f, "a.service")->cause, "gpu.service failed");
+	/* Until it begins anew. */
+	u->job = 9;
+	u->job_type = "start";
+	fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+	await(f, is_job(f, "a.service", "start"));
+	assert_string_equal(last(f, "a.service")->cause, "");
+}
+
+/* What is not enabled is unloaded as soon as it stopped. */
+static void test_unloaded_before_the_cause(void **state)
+{
+	static const char *const units[] = {"a.service", "t@1.service"};
+
+	for (size_t i = 0; i < ELEMENTS(units); i++) {
+		struct fake_unit *u, *gpu;
+		struct fixture *f;
+		size_t told;
+
+		assert_int_equal(units_fixture_make(state), 0);
+		f = *state;
+		u = fake_systemd_add(&f->systemd, units[i], 11);
+		gpu = fake_systemd_add(&f->systemd, GPU, 0);
+		gpu->inactive_enter = clock_monotonic();
+		gpu->active = "failed";
+		u->binds_to = GPU;
+		begin_known(f);
+		told = f->count;
+		u->job = 7;
+		u->job_type = "stop";
+		fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+		fake_systemd_job_removed(&f->systemd, u, 7);
+		fake_systemd_unit_removed(&f->systemd, u);
+		u->job = 0;
+		u->job_type = NULL;
+		await(f, last(f, units[i])->main_pid == 0);
+		assert_string_equal(f->told[told].cause, "gpu.service failed");
+		assert_string_equal(f->told[told].job, "stop");
+		assert_int_equal(f->told[told].main_pid, 11);
+		assert_string_equal(last(f, units[i])->load, i == 0 ? "loaded" : "");
+		/* It begins anew. */
+		u->job = 9;
+		u->job_type = "start";
+		u->main_pid = 12;
+		fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+		await(f, is_job(f, units[i], "start") && last(f, units[i])->main_pid == (i == 0 ? 0 : 12));
+		assert_int_equal(units_fixture_remove(state), 0);
+	}
+}
+
+/* A restart that is a start by the time that it is asked for: its stop is told all the same. */
+static void test_quick_restart(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_unit *u = fake_systemd_add(&f->systemd, "a.service", 11);
+	size_t told;
+
+	begin_known(f);
+	told = f->count;
+	u->job = 7;
+	u->job_type = "start";
+	fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+	u->active = "deactivating";
+	fake_systemd_changed(&f->systemd, u, FAKE_OWNER);
+	u->active = "inactive";
+	u->main_pid = 0;
+	fake_systemd_changed(&f->systemd, u, FAKE_OWNER);
+	await(f, last(f, "a.service")->main_pid == 0 && is_job(f, "a.service", "start"));
+	assert_string_equal(f->told[told].job, "stop");
+	assert_int_equal(f->told[told].main_pid, 11);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_why_it_stops),
+		TEST(test_ends_before_the_cause),
+		cmocka_unit_test(test_unloaded_before_the_cause),
+		TEST(test_quick_restart),
+	};
+
+	return cmocka_run_group_tests_name("units-cause", tests, NULL, NULL);
+}

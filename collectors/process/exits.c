@@ -61,16 +61,6 @@ enum exit_reason exit_classify(const struct exit_facts *f)
 		       : EXIT_SIGNALLED;
 }
 
-static void put_signal(struct buf *b, int number)
-{
-	const char *name = sigabbrev_np(number);
-
-	if (name)
-		buf_printf(b, "SIG%s", name);
-	else
-		buf_printf(b, "signal %d", number);
-}
-
 static void put_exit(const struct exit_facts *f, struct buf *b)
 {
 	buf_add_string(b, "exited with ");
@@ -87,7 +77,7 @@ static void put_end(const struct exit_facts *f, struct buf *b)
 		return;
 	}
 	buf_add_string(b, WCOREDUMP(f->status) ? "dumped core on " : "killed by ");
-	put_signal(b, WTERMSIG(f->status));
+	unit_put_signal(WTERMSIG(f->status), b);
 }
 
 /* What systemd ended for a reason of its own does not show that by its end. */
@@ -116,7 +106,7 @@ static void put_stop(const struct exit_facts *f, struct buf *b)
 	if (WIFEXITED(f->status))
 		buf_printf(b, "status %d", WEXITSTATUS(f->status));
 	else
-		put_signal(b, WTERMSIG(f->status));
+		unit_put_signal(WTERMSIG(f->status), b);
 	buf_add_string(b, ")");
 }
 

@@ -79,14 +79,14 @@ void unit_put_status(int64_t status, struct buf *b)
 			buf_printf(b, "/%s", statuses[i].name);
 }
 
-static void put_signal(int64_t number, struct buf *b)
+void unit_put_signal(int64_t number, struct buf *b)
 {
-	const char *name = number < NSIG ? sigabbrev_np((int) number) : NULL;
+	const char *name = number > 0 && number < NSIG ? sigabbrev_np((int) number) : NULL;
 
 	if (name)
-		buf_printf(b, ", SIG%s", name);
+		buf_printf(b, "SIG%s", name);
 	else
-		buf_printf(b, ", signal %" PRIi64, number);
+		buf_printf(b, "signal %" PRIi64, number);
 }
 
 void unit_explain_failure(const struct unit_state *u, struct buf *b)
@@ -97,8 +97,10 @@ void unit_explain_failure(const struct unit_state *u, struct buf *b)
 	if (u->exit_code == CLD_EXITED) {
 		buf_add_string(b, ", ");
 		unit_put_status(u->exit_status, b);
-	} else if (u->exit_code == CLD_KILLED || u->exit_code == CLD_DUMPED)
-		put_signal(u->exit_status, b);
+	} else if (u->exit_code == CLD_KILLED || u->exit_code == CLD_DUMPED) {
+		buf_add_string(b, ", ");
+		unit_put_signal(u->exit_status, b);
+	}
 }
 
 void unit_explain(const struct unit_state *u, struct buf *b)

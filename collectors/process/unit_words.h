@@ -25,6 +25,8 @@ bool unit_is_enabled(const struct unit_state *u);
 
 /* "status 203/EXEC": an exit status of a unit's process, with systemd's name of it where it has one. */
 void unit_put_status(int64_t status, struct buf *b);
+/* "SIGKILL", or "signal 34" of one that has no name. */
+void unit_put_signal(int64_t number, struct buf *b);
 /* Why it has no process: "vllm.service is inactive (dead)". */
 void unit_explain(const struct unit_state *u, struct buf *b);
 /* "vllm.service failed: exit-code, status 203/EXEC". */

@@ -10,16 +10,14 @@
 #include "collectors/units/model.h"
 #include "daemon/base/text.h"
 
-#define ON_THE_WAY_MAX 32		    /* units that are asked, or that are heard of, for one stop */
-#define CAUSES_MAX     32		    /* looked for at one time, each by one call */
+#define ON_THE_WAY_MAX 32		    /* units that are asked for one stop */
+#define CAUSES_MAX     16		    /* looked for at one time, each by one call */
 #define LOOK_FOR       (50 * USEC_PER_MSEC) /* whoever waits for systemd's word of an end does for 100 ms */
 
 struct on_the_way {
 	char *name;
-	bool reached; /* what is being stopped needs it, */
-	bool bound;   /* and is bound to it */
+	bool bound; /* what is being stopped is bound to it, or needs it only */
 	bool asked;
-	bool ended; /* one of its jobs did since we look */
 };
 
 struct cause {
@@ -28,6 +26,7 @@ struct cause {
 	bool has_before;
 	sd_event_source *deadline;
 	sd_bus_slot *call;
+	uint64_t ended;	     /* jobs of the watch that had by then */
 	usec_t begin, since; /* monotonic: of what leaves, what left since then counts */
 	struct on_the_way units[ON_THE_WAY_MAX]; /* the first is the one that is stopped */
 	size_t count, current;
@@ -71,7 +70,6 @@ static void reach(struct cause *c, const struct needs_list *list, bool bound)
 
 		if (!u)
 			return;
-		u->reached = true;
 		u->bound |= bound;
 	}
 }
@@ -81,7 +79,7 @@ static bool choose(struct cause *c)
 {
 	for (int bound = 1; bound >= 0; bound--)
 		for (size_t i = 0; i < c->count; i++)
-			if (c->units[i].reached && !c->units[i].asked && c->units[i].bound == bound) {
+			if (!c->units[i].asked && c->units[i].bound == bound) {
 				c->current = i;
 				return true;
 			}
@@ -115,10 +113,24 @@ static void end(struct cause *c, const char *text)
 
 	finish(c, text);
 	unit_tell(u);
-	/* It was unloaded meanwhile, and nobody named it but a glob. */
-	if (!*u->seen.state.load)
+	if (u->gone) {
+		unit_unloaded(u);
 		units_drop(w, u);
+	}
 	units_go_on(w);
+}
+
+/* True where a job of that unit ended since we look, or may have. */
+static bool has_ended(const struct cause *c, const char *id)
+{
+	const struct units *w = c->unit->units;
+
+	if (w->ended - c->ended > ENDED_KEPT)
+		return true;
+	for (uint64_t i = c->ended; i < w->ended; i++)
+		if (text_equal(w->ended_of[i % ENDED_KEPT], id))
+			return true;
+	return false;
 }
 
 static void ask_next(struct cause *c);
@@ -131,7 +143,7 @@ static void judge(struct cause *c, const struct needs *n)
 
 	if (c->current == 0)
 		c->since = units_left_since(n, c->begin);
-	else if (u->bound && units_left_unasked(n, c->since, u->ended))
+	else if (u->bound && units_left_unasked(n, c->since, has_ended(c, u->name)))
 		units_put_cause(u->name, n->active, &text);
 	if (text.size > 0 && buf_error(&text) == 0) {
 		end(c, text.data);
@@ -186,12 +198,10 @@ static int on_deadline(sd_event_source *source, uint64_t now, void *userdata)
 static int begin(struct cause *c)
 {
 	struct unit *u = c->unit;
-	struct on_the_way *self = meet(c, u->seen.id);
 	int r = 0;
 
-	if (!self)
+	if (!meet(c, u->seen.id))
 		return -ENOMEM;
-	self->reached = true;
 	if (u->known)
 		r = unit_state_copy(&u->seen.state, &c->before);
 	c->has_before = r == 0 && u->known;
@@ -207,7 +217,8 @@ int cause_begin(struct unit *u)
 	struct cause *c;
 	int r;
 
-	cause_give_up(u);
+	if (u->cause)
+		finish(u->cause, "");
 	for (size_t i = 0; i < u->units->count; i++)
 		under_way += u->units->units[i]->cause != NULL;
 	if (under_way >= CAUSES_MAX)
@@ -215,7 +226,7 @@ int cause_begin(struct unit *u)
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct cause){.unit = u, .begin = clock_monotonic()};
+	*c = (struct cause){.unit = u, .ended = u->units->ended, .begin = clock_monotonic()};
 	r = begin(c);
 	if (r < 0) {
 		cause_free(c);
@@ -241,18 +252,13 @@ bool cause_holds_back(struct unit *u)
 	return false;
 }
 
-void cause_note_end(struct units *w, const char *id)
+int cause_note_end(struct units *w, const char *id)
 {
-	for (size_t i = 0; i < w->count; i++) {
-		struct on_the_way *u = w->units[i]->cause ? meet(w->units[i]->cause, id) : NULL;
-
-		if (u)
-			u->ended = true;
-	}
+	return text_replace(&w->ended_of[w->ended++ % ENDED_KEPT], id);
 }
 
 void cause_give_up(struct unit *u)
 {
 	if (u->cause)
-		finish(u->cause, "");
+		end(u->cause, "");
 }

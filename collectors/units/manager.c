@@ -48,7 +48,7 @@ static int on_job_new(struct units *w, sd_bus_message *m)
 	for (size_t i = 0; r >= 0 && i < w->count; i++)
 		if (text_equal(w->units[i]->seen.id, id)) {
 			found = true;
-			w->units[i]->wanted |= !w->units[i]->subscribed || !*w->units[i]->seen.state.load;
+			w->units[i]->wanted |= !w->units[i]->subscribed || w->units[i]->gone;
 			r = unit_put_job(w->units[i], number, path);
 			unit_tell(w->units[i]);
 		}
@@ -65,7 +65,7 @@ static int on_job_removed(struct units *w, sd_bus_message *m)
 	int r = sd_bus_message_read(m, "uoss", &number, &path, &id, &result);
 
 	if (r >= 0 && strlen(id) <= UNIT_NAME_MAX)
-		cause_note_end(w, id);
+		r = cause_note_end(w, id);
 	for (size_t i = 0; r >= 0 && i < w->count; i++)
 		if (w->units[i]->seen.job == number && text_equal(w->units[i]->seen.id, id)) {
 			r = unit_put_job(w->units[i], 0, "/");
@@ -87,7 +87,7 @@ static int on_unit_removed(struct units *w, sd_bus_message *m)
 		if (!text_equal(u->seen.id, id) || w->reloading)
 			continue;
 		unit_unloaded(u);
-		if (u->by_glob && !u->cause)
+		if (u->gone && !u->cause)
 			units_drop(w, u);
 	}
 	return r;

@@ -41,10 +41,13 @@ struct unit {
 	bool listed; /* by what is asked anew, */
 	bool wanted; /* and it is to be asked itself */
 	bool known;  /* it was: what it is, is told */
+	bool gone;   /* it is not loaded any more, and nobody named it but a glob */
 	sd_bus_slot *changes;
 	sd_bus_slot *calls[CALLS];
 	struct buf told; /* as it was told last */
 };
+
+enum { ENDED_KEPT = 512 };
 
 /* Signals of systemd that come to manager.c. */
 enum { MANAGER_SIGNALS = 5 };
@@ -61,6 +64,8 @@ struct units {
 	unsigned failures; /* in a row */
 	struct unit *units[UNITS_MAX];
 	size_t count;
+	uint64_t ended; /* jobs, of whatever unit; the last were of these: */
+	char *ended_of[ENDED_KEPT];
 	bool reloading; /* systemd is */
 	bool asking;  /* everything is asked anew */
 	bool again;   /* and once more when that is done */
@@ -116,8 +121,8 @@ void unit_unloaded(struct unit *u);
 int cause_begin(struct unit *u);
 /* True while U is not to be told of. Takes the word for its job. */
 bool cause_holds_back(struct unit *u);
-/* A job of the unit ID ended. */
-void cause_note_end(struct units *w, const char *id);
-/* Looks no longer; what was held back is told. unit_tell() follows. */
+/* A job of the unit ID ended. -ENOMEM. */
+int cause_note_end(struct units *w, const char *id);
+/* Looks no longer; what was held back is told. U is no more where it is gone. */
 void cause_give_up(struct unit *u);
 struct cause *cause_free(struct cause *c);

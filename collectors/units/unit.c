@@ -248,6 +248,7 @@ static int take_job(struct unit *u)
 {
 	int r = ask_job(u);
 
+	u->gone &= u->seen.job == 0;
 	return r < 0 || u->seen.job == 0 || u->own_job ? r : cause_begin(u);
 }
 
@@ -353,8 +354,10 @@ int unit_ask(struct unit *u)
 
 void unit_unloaded(struct unit *u)
 {
-	int r = unit_seen_rest(&u->seen, u->by_glob ? "" : u->seen.state.load);
+	/* How it ended is told first. */
+	int r = unit_seen_rest(&u->seen, u->by_glob && !u->cause ? "" : u->seen.state.load);
 
+	u->gone = u->by_glob;
 	if (r < 0)
 		units_check(u->units, r);
 	unit_tell(u);

@@ -270,8 +270,11 @@ int units_new(sd_event *event, const struct units_sink *sink, const struct units
 
 void units_repeat(struct units *w)
 {
+	/* Others may be no more by then, too. */
+	for (size_t i = w->count; i > 0; i--)
+		if (i <= w->count)
+			cause_give_up(w->units[i - 1]);
 	for (size_t i = 0; i < w->count; i++) {
-		cause_give_up(w->units[i]);
 		buf_done(&w->units[i]->told);
 		unit_tell(w->units[i]);
 	}
@@ -288,6 +291,8 @@ struct units *units_free(struct units *w)
 	sd_bus_close_unref(w->bus);
 	for (size_t i = 0; i < w->count; i++)
 		unit_free(w->units[i]);
+	for (size_t i = 0; i < ENDED_KEPT; i++)
+		free(w->ended_of[i]);
 	free(w);
 	return NULL;
 }

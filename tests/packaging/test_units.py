@@ -254,6 +254,17 @@ def test_stopped_with_what_it_is_bound_to(server, after, gpu):
     _is_left_alone(server)
 
 
+def test_stopped_instances(server):
+    """What is not enabled is unloaded as soon as it ends, and a glob means it no more."""
+    _unit(server, name="llama@.service")
+    server.run("systemctl start llama@1.service llama@2.service")
+    server.hook = server.told("[service llama]\nunit = llama@*.service")
+    eventually(lambda: len(server.service_state("llama")["processes"]) == 2, "both")
+    server.run("systemctl stop 'llama@*.service'")
+    assert _reason(server) == "stopped by systemd (SIGTERM)"
+    _is_left_alone(server)
+
+
 def test_stopped_long_after_a_failure(server):
     """What it needs failed, and was no reason to stop it; then somebody does."""
     _needing(server, "Requires=gpu.service")

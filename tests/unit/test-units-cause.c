@@ -191,6 +191,9 @@ static void test_unloaded_before_the_cause(void **state)
 		u->job = 0;
 		u->job_type = NULL;
 		await(f, last(f, units[i])->main_pid == 0);
+		/* That it ended comes before that it is gone, which makes whoever hears that forget it. */
+		assert_string_equal(f->told[told + 1].load, "loaded");
+		assert_int_equal(f->told[told + 1].main_pid, 0);
 		assert_string_equal(f->told[told].cause, "gpu.service failed");
 		assert_string_equal(f->told[told].job, "stop");
 		assert_int_equal(f->told[told].main_pid, 11);

@@ -54,6 +54,7 @@ libprocess_a_SOURCES = \
 noinst_LIBRARIES += libunits.a
 libunits_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 libunits_a_SOURCES = \
+	collectors/units/calls.c \
 	collectors/units/cause.c \
 	collectors/units/decide.c collectors/units/decide.h \
 	collectors/units/manager.c \

@@ -44,6 +44,8 @@ static const struct {
 		"See what dbus.service says; it may not let the daemon's user in."},
 	{-EACCES, CHECK_FAILING, "the system bus does not let the daemon ask it",
 		"See what the bus' policy and the security module of the host say."},
+	{-ENOBUFS, CHECK_FAILING, "the system bus is at one of its limits",
+		"See max_replies_per_connection and the other limits in the bus' configuration."},
 	{-ETIMEDOUT, CHECK_FAILING, "it does not answer on the system bus",
 		"See whether systemctl answers."},
 };

@@ -11,7 +11,7 @@
 #include "daemon/base/text.h"
 
 #define ON_THE_WAY_MAX 32		    /* units that are asked for one stop */
-#define CAUSES_MAX     16		    /* looked for at one time, each by one call */
+#define ASKED_AT_ONCE  16		    /* causes, each by one call at a time: so some are found soon */
 #define LOOK_FOR       (50 * USEC_PER_MSEC) /* whoever waits for systemd's word of an end does for 100 ms */
 
 struct on_the_way {
@@ -25,7 +25,7 @@ struct cause {
 	struct unit_state before; /* as it was when its job began; with what that is, as far as it is known */
 	bool has_before;
 	sd_event_source *deadline;
-	sd_bus_slot *call;
+	struct call *call;
 	uint64_t ended;	     /* jobs of the watch that had by then */
 	usec_t begin, since; /* monotonic: of what leaves, what left since then counts */
 	struct on_the_way units[ON_THE_WAY_MAX]; /* the first is the one that is stopped */
@@ -36,7 +36,7 @@ struct cause *cause_free(struct cause *c)
 {
 	if (!c)
 		return NULL;
-	sd_bus_slot_unref(c->call);
+	call_forget(&c->call);
 	sd_event_source_disable_unref(c->deadline);
 	for (size_t i = 0; i < c->count; i++)
 		free(c->units[i].name);
@@ -162,7 +162,6 @@ static int on_needs(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	struct cause *c = userdata;
 	struct needs n = {0};
 
-	c->call = sd_bus_slot_unref(c->call);
 	if (sd_bus_message_get_errno(m) == 0 && needs_read(m, &n) >= 0 && n.active)
 		judge(c, &n);
 	else
@@ -173,14 +172,12 @@ static int on_needs(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 static int ask(struct cause *c)
 {
-	const struct units *w = c->unit->units;
 	_cleanup_free_ char *path = NULL;
 	int r = unit_object(c->units[c->current].name, &path);
+	const struct call_to to = {path, PROPERTIES_ACCESS, "GetAll", on_needs, c};
 
 	c->units[c->current].asked = true;
-	return r < 0 ? r
-		     : sd_bus_call_method_async(w->bus, &c->call, w->owner, path, PROPERTIES_ACCESS, "GetAll",
-			       on_needs, c, "s", UNIT_INTERFACE);
+	return r < 0 ? r : call_make(c->unit->units, &to, &c->call, "s", UNIT_INTERFACE);
 }
 
 static void ask_next(struct cause *c)
@@ -208,21 +205,16 @@ static int begin(struct cause *c)
 	if (r == 0)
 		r = sd_event_add_time_relative(u->units->event, &c->deadline, CLOCK_MONOTONIC, LOOK_FOR,
 			USEC_PER_MSEC, on_deadline, c);
-	return r < 0 ? r : ask(c);
+	return r;
 }
 
 int cause_begin(struct unit *u)
 {
-	size_t under_way = 0;
 	struct cause *c;
 	int r;
 
 	if (u->cause)
 		finish(u->cause, "");
-	for (size_t i = 0; i < u->units->count; i++)
-		under_way += u->units->units[i]->cause != NULL;
-	if (under_way >= CAUSES_MAX)
-		return 0;
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
@@ -234,6 +226,27 @@ int cause_begin(struct unit *u)
 	}
 	u->cause = c;
 	return 0;
+}
+
+/* Not before it is known that it may be a stop: others are not looked at. */
+static bool waits(const struct unit *u)
+{
+	return u->cause && !u->cause->units[0].asked && !u->job_due;
+}
+
+int causes_go_on(struct units *w)
+{
+	size_t under_way = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < w->count; i++)
+		under_way += w->units[i]->cause && w->units[i]->cause->call;
+	for (size_t i = 0; i < w->count && under_way < ASKED_AT_ONCE && r >= 0; i++)
+		if (waits(w->units[i]) && calls_have_room(w)) {
+			r = ask(w->units[i]->cause);
+			under_way++;
+		}
+	return r;
 }
 
 bool cause_holds_back(struct unit *u)

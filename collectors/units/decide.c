@@ -25,10 +25,17 @@ bool units_restart_themselves(const char *sub)
 	return text_after(sub, "auto-restart") != NULL;
 }
 
-const char *units_job(const char *type, const char *active)
+bool units_runs(const char *active)
+{
+	return !text_equal(active, "inactive") && !text_equal(active, "failed");
+}
+
+const char *units_job(const char *type, bool ran, const char *active)
 {
 	/* A job may be done before its type could be asked for. */
-	return !*type && text_equal(active, "deactivating") ? "stop" : type;
+	if (!*type && (text_equal(active, "deactivating") || (ran && !units_runs(active))))
+		return "stop";
+	return type;
 }
 
 bool units_are_asked(const char *const *names, size_t count, const char *id)

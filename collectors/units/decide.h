@@ -17,8 +17,11 @@ usec_t units_backoff(unsigned failures);
 /* True where a job that begins in that state (SubState) is systemd's own, which restarts what ended. */
 bool units_restart_themselves(const char *sub);
 
-/* What is told of a job of TYPE, "" while nobody knows it, of a unit in that state (ActiveState). */
-const char *units_job(const char *type, const char *active);
+/* What is told of a job of TYPE, "" while nobody knows it, of a unit in that state (ActiveState), which RAN
+ * or not when the job began. */
+const char *units_job(const char *type, bool ran, const char *active);
+/* True where a unit in that state (ActiveState) runs, or begins or ends to. */
+bool units_runs(const char *active);
 
 /* True where one of the globs among NAMES means the unit ID. */
 bool units_are_asked(const char *const *names, size_t count, const char *id);

@@ -169,6 +169,62 @@ static int read_list(struct units *w, sd_bus_message *m)
 	return r;
 }
 
+/* A type of a job; those of whom it is are told of below. -ENOMEM. */
+static int take_job_type(struct units *w, uint32_t number, const char *id, const char *type)
+{
+	int r = strlen(type) > UNIT_WORD_MAX ? -EBADMSG : 0;
+
+	for (size_t i = 0; i < w->count && r >= 0; i++) {
+		struct unit *u = w->units[i];
+
+		if (u->job_due && u->seen.job == number && text_equal(u->seen.id, id))
+			r = text_replace(&u->job_type, type);
+	}
+	return r;
+}
+
+static int read_jobs(struct units *w, sd_bus_message *m)
+{
+	const char *id, *type;
+	uint32_t number;
+	size_t count = 0;
+	int r = sd_bus_message_enter_container(m, 'a', "(usssoo)");
+
+	while (r >= 0 && (r = sd_bus_message_read(m, "(usssoo)", &number, &id, &type, NULL, NULL, NULL)) > 0)
+		r = ++count > LISTED_MAX ? -EBADMSG : take_job_type(w, number, id, type);
+	return r;
+}
+
+/* Whatever job was told of before the answer, and is not in it, is done already. */
+static int on_jobs(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct units *w = userdata;
+	int r = -sd_bus_message_get_errno(m);
+
+	w->jobs = sd_bus_slot_unref(w->jobs);
+	if (r == 0)
+		r = read_jobs(w, m);
+	for (size_t i = 0; i < w->count && r >= 0; i++)
+		if (w->units[i]->job_due) {
+			w->units[i]->job_due = false;
+			unit_tell(w->units[i]);
+		}
+	if (r < 0)
+		units_lose(w, r);
+	else
+		units_go_on(w);
+	return 0;
+}
+
+int manager_ask_jobs(struct units *w)
+{
+	for (size_t i = 0; i < w->count && !w->jobs; i++)
+		if (w->units[i]->job_due)
+			return sd_bus_call_method_async(w->bus, &w->jobs, w->owner, SYSTEMD_PATH,
+				SYSTEMD_MANAGER, "ListJobs", on_jobs, w, "");
+	return 0;
+}
+
 static int on_list(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct units *w = userdata;
@@ -280,5 +336,6 @@ void manager_forget(struct units *w)
 {
 	w->subscribe = sd_bus_slot_unref(w->subscribe);
 	w->list = sd_bus_slot_unref(w->list);
+	w->jobs = sd_bus_slot_unref(w->jobs);
 	w->asking = w->again = w->reloading = false;
 }

@@ -42,8 +42,14 @@ int unit_add(struct units *w, const char *name, bool by_glob, struct unit **ret)
 
 void unit_disconnect(struct unit *u)
 {
-	for (size_t i = 0; i < CALLS; i++)
-		u->calls[i] = sd_bus_slot_unref(u->calls[i]);
+	for (size_t i = 0; i < CALLS; i++) {
+		call_forget(&u->calls[i]);
+		u->due[i] = false;
+	}
+	/* Whose type is not known yet: it is asked for it anew. */
+	if (u->job_due)
+		u->seen.job = 0;
+	u->job_due = false;
 	u->cause = cause_free(u->cause);
 	u->changes = sd_bus_slot_unref(u->changes);
 	free(TAKE_POINTER(u->subscribed));
@@ -63,10 +69,10 @@ struct unit *unit_free(struct unit *u)
 
 bool unit_is_asked(const struct unit *u)
 {
-	if (u->cause)
+	if (u->cause || u->job_due)
 		return true;
 	for (size_t i = 0; i < CALLS; i++)
-		if (u->calls[i])
+		if (u->calls[i] || u->due[i])
 			return true;
 	return false;
 }
@@ -77,7 +83,7 @@ static int put_job_word(struct unit *u)
 
 	if (u->seen.job == 0 || u->own_job)
 		return text_replace(&u->seen.state.job, "");
-	r = text_replace(&u->seen.state.job, units_job(u->job_type, u->seen.state.active));
+	r = text_replace(&u->seen.state.job, units_job(u->job_type, u->ran, u->seen.state.active));
 	/* What it was taken for it is, until its type is known. */
 	return r < 0 ? r : text_replace(&u->job_type, u->seen.state.job);
 }
@@ -128,37 +134,53 @@ static bool is_refused(sd_bus_message *m)
 	return text_after(error->name, SYSTEMD ".") != NULL;
 }
 
-/* CALL was answered, with what came of reading that in R. */
-static int answered(struct unit *u, enum unit_call call, int r)
+/* Something of it was answered, with what came of reading that in R. */
+static int answered(struct unit *u, int r)
 {
-	struct units *w = u->units;
-
-	u->calls[call] = sd_bus_slot_unref(u->calls[call]);
-	if (r < 0) {
-		units_lose(w, r);
-		return 0;
-	}
-	if ((call == CALL_UNIT || call == CALL_KIND) && !u->calls[CALL_UNIT] && !u->calls[CALL_KIND])
-		u->known = true;
-	unit_tell(u);
-	units_go_on(w);
+	if (r < 0)
+		units_lose(u->units, r);
+	else
+		unit_tell(u);
 	return 0;
 }
 
-static int ask_job(struct unit *u);
-static int take_job(struct unit *u);
+/* As a unit, or as its kind. */
+static int answered_whole(struct unit *u, int r)
+{
+	u->known |= !u->calls[CALL_UNIT] && !u->due[CALL_UNIT] && !u->calls[CALL_KIND] && !u->due[CALL_KIND];
+	return answered(u, r);
+}
 
 static bool runs(const struct unit *u)
 {
-	const char *active = u->seen.state.active;
+	return units_runs(u->seen.state.active);
+}
 
-	return !text_equal(active, "inactive") && !text_equal(active, "failed");
+/* It has another job, or none; RAN: as which that began. */
+static int ask_job(struct unit *u, bool ran)
+{
+	int r = text_replace(&u->job_type, "");
+
+	u->ran = ran;
+	u->own_job = units_restart_themselves(u->seen.state.sub);
+	u->job_due = u->seen.job != 0 && !u->own_job;
+	return r < 0 || u->seen.job == 0 ? r : text_replace(&u->seen.state.cause, "");
+}
+
+/* ...than when it was heard of last. */
+static int take_job(struct unit *u, bool ran)
+{
+	int r = ask_job(u, ran);
+
+	u->gone &= u->seen.job == 0;
+	return r < 0 || !u->job_due ? r : cause_begin(u);
 }
 
 static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct unit *u = userdata;
 	uint32_t job = u->seen.job;
+	bool ran = runs(u);
 	int r = -sd_bus_message_get_errno(m);
 
 	if (is_refused(m))
@@ -166,11 +188,11 @@ static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	else if (r == 0)
 		r = properties_read(m, &u->seen);
 	if (r >= 0 && u->seen.job != job)
-		r = u->known ? take_job(u) : ask_job(u);
+		r = u->known ? take_job(u, ran) : ask_job(u, false);
 	/* It may have begun anew while nobody heard of its jobs. */
 	if (r >= 0 && u->seen.job == 0 && runs(u))
 		r = text_replace(&u->seen.state.cause, "");
-	return answered(u, CALL_UNIT, r);
+	return answered_whole(u, r);
 }
 
 static int on_kind(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -180,76 +202,24 @@ static int on_kind(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 	if (r == 0 && !is_refused(m))
 		r = properties_read(m, &u->seen);
-	return answered(u, CALL_KIND, r);
-}
-
-/* The text in the answer to Get(), at most LIMIT bytes, into *FIELD, which stays where there is none. */
-static int read_answer(sd_bus_message *m, size_t limit, char **field)
-{
-	int r = -sd_bus_message_get_errno(m);
-
-	if (is_refused(m))
-		return 0;
-	if (r == 0)
-		r = sd_bus_message_enter_container(m, 'v', "s");
-	return r < 0 ? r : properties_read_text(m, 's', limit, field);
+	return answered_whole(u, r);
 }
 
 static int on_cgroup(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct unit *u = userdata;
+	int r = is_refused(m) ? 0 : -sd_bus_message_get_errno(m);
 
-	return answered(u, CALL_CGROUP, read_answer(m, UNIT_PATH_MAX, &u->seen.state.cgroup));
-}
-
-/* A job that is done already has no object. */
-static int on_job(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-	struct unit *u = userdata;
-
-	return answered(u, CALL_JOB, read_answer(m, UNIT_WORD_MAX, &u->job_type));
+	if (r == 0 && !is_refused(m))
+		r = sd_bus_message_enter_container(m, 'v', "s");
+	if (r > 0)
+		r = properties_read_text(m, 's', UNIT_PATH_MAX, &u->seen.state.cgroup);
+	return answered(u, r);
 }
 
 static const char *kind_interface(const struct unit *u)
 {
 	return text_ends_with(u->seen.state.name, ".scope") ? SYSTEMD ".Scope" : SYSTEMD ".Service";
-}
-
-static int get_all(struct unit *u, enum unit_call call, const char *interface,
-	sd_bus_message_handler_t answer)
-{
-	u->calls[call] = sd_bus_slot_unref(u->calls[call]);
-	return sd_bus_call_method_async(u->units->bus, &u->calls[call], u->units->owner, u->path,
-		PROPERTIES_ACCESS, "GetAll", answer, u, "s", interface);
-}
-
-static int get(struct unit *u, enum unit_call call, const char *path, const char *interface,
-	const char *property, sd_bus_message_handler_t answer)
-{
-	u->calls[call] = sd_bus_slot_unref(u->calls[call]);
-	return sd_bus_call_method_async(u->units->bus, &u->calls[call], u->units->owner, path,
-		PROPERTIES_ACCESS, "Get", answer, u, "ss", interface, property);
-}
-
-static int ask_job(struct unit *u)
-{
-	int r = text_replace(&u->job_type, "");
-
-	u->own_job = units_restart_themselves(u->seen.state.sub);
-	if (r >= 0 && u->seen.job != 0)
-		r = text_replace(&u->seen.state.cause, "");
-	if (r < 0 || u->seen.job == 0)
-		return r;
-	return get(u, CALL_JOB, u->seen.job_path, SYSTEMD ".Job", "JobType", on_job);
-}
-
-/* It had another job, or none, when it was heard of last. */
-static int take_job(struct unit *u)
-{
-	int r = ask_job(u);
-
-	u->gone &= u->seen.job == 0;
-	return r < 0 || u->seen.job == 0 || u->own_job ? r : cause_begin(u);
 }
 
 int unit_put_job(struct unit *u, uint32_t number, const char *path)
@@ -259,7 +229,7 @@ int unit_put_job(struct unit *u, uint32_t number, const char *path)
 	if (r < 0 || u->seen.job == number)
 		return r;
 	u->seen.job = number;
-	return take_job(u);
+	return take_job(u, runs(u));
 }
 
 /* Reads a signal, and asks for what it does not carry. */
@@ -271,9 +241,8 @@ static int take_changes(struct unit *u, sd_bus_message *m)
 	int r = properties_read_changed(m, &u->seen);
 
 	if (r >= 0 && u->seen.job != job)
-		r = take_job(u);
-	if (r >= 0 && (runs(u) != ran || u->seen.state.main_pid != main_pid))
-		r = get(u, CALL_CGROUP, u->path, kind_interface(u), "ControlGroup", on_cgroup);
+		r = take_job(u, ran);
+	u->due[CALL_CGROUP] |= runs(u) != ran || u->seen.state.main_pid != main_pid;
 	u->wanted |= u->seen.loads_anew;
 	u->seen.loads_anew = false;
 	return r;
@@ -312,13 +281,8 @@ static int subscribe(struct unit *u)
 /* Subscribes first: what changes after the answer is told by a signal behind it. */
 static int ask_object(struct unit *u)
 {
-	int r = subscribe(u);
-
-	if (r >= 0)
-		r = get_all(u, CALL_UNIT, UNIT_INTERFACE, on_unit);
-	if (r >= 0)
-		r = get_all(u, CALL_KIND, kind_interface(u), on_kind);
-	return r;
+	u->due[CALL_UNIT] = u->due[CALL_KIND] = true;
+	return subscribe(u);
 }
 
 static int on_load(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -335,7 +299,7 @@ static int on_load(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		if (r >= 0)
 			r = ask_object(u);
 	}
-	return answered(u, CALL_LOAD, r);
+	return answered(u, r);
 }
 
 int unit_ask(struct unit *u)
@@ -347,9 +311,35 @@ int unit_ask(struct unit *u)
 		return r < 0 ? r : ask_object(u);
 	}
 	/* Its name may be an alias; and properties of what is not loaded are to be had, too. */
-	u->calls[CALL_LOAD] = sd_bus_slot_unref(u->calls[CALL_LOAD]);
-	return sd_bus_call_method_async(u->units->bus, &u->calls[CALL_LOAD], u->units->owner,
-		SYSTEMD_PATH, SYSTEMD_MANAGER, "LoadUnit", on_load, u, "s", u->seen.state.name);
+	u->due[CALL_LOAD] = true;
+	return 0;
+}
+
+static int get_all(struct unit *u, enum unit_call call, const char *interface,
+	sd_bus_message_handler_t answer)
+{
+	const struct call_to to = {u->path, PROPERTIES_ACCESS, "GetAll", answer, u};
+
+	return call_make(u->units, &to, &u->calls[call], "s", interface);
+}
+
+int unit_make_call(struct unit *u, enum unit_call call)
+{
+	const struct call_to load = {SYSTEMD_PATH, SYSTEMD_MANAGER, "LoadUnit", on_load, u};
+	const struct call_to get = {u->path, PROPERTIES_ACCESS, "Get", on_cgroup, u};
+
+	u->due[call] = false;
+	switch (call) {
+	case CALL_CGROUP:
+		return call_make(
+			u->units, &get, &u->calls[call], "ss", kind_interface(u), "ControlGroup");
+	case CALL_UNIT:
+		return get_all(u, call, UNIT_INTERFACE, on_unit);
+	case CALL_KIND:
+		return get_all(u, call, kind_interface(u), on_kind);
+	default:
+		return call_make(u->units, &load, &u->calls[call], "s", u->seen.state.name);
+	}
 }
 
 void unit_unloaded(struct unit *u)

@@ -49,6 +49,7 @@ static void forget_owner(struct units *w)
 	manager_forget(w);
 	for (size_t i = 0; i < w->count; i++)
 		unit_disconnect(w->units[i]);
+	calls_end(w);
 }
 
 static void disconnect(struct units *w)
@@ -113,13 +114,12 @@ static void sweep(struct units *w)
 	}
 }
 
-void units_go_on(struct units *w)
+/* Those of which everything is wanted. Returns how many are asked something in *RET. 0, or -errno. */
+static int ask_wholly(struct units *w, size_t *ret)
 {
 	size_t under_way = 0;
 	int r = 0;
 
-	if (!w->owner)
-		return;
 	for (size_t i = 0; i < w->count; i++)
 		under_way += unit_is_asked(w->units[i]);
 	for (size_t i = 0; i < w->count && under_way < UNITS_ASKED_AT_ONCE && r >= 0; i++)
@@ -127,6 +127,35 @@ void units_go_on(struct units *w)
 			r = unit_ask(w->units[i]);
 			under_way++;
 		}
+	*ret = under_way;
+	return r;
+}
+
+static int make_calls(struct units *w)
+{
+	int r = 0;
+
+	for (enum unit_call call = 0; call < CALLS; call++)
+		for (size_t i = 0; i < w->count && r >= 0; i++)
+			if (w->units[i]->due[call] && !w->units[i]->calls[call] && calls_have_room(w))
+				r = unit_make_call(w->units[i], call);
+	return r;
+}
+
+void units_go_on(struct units *w)
+{
+	size_t under_way;
+	int r;
+
+	if (!w->owner)
+		return;
+	r = manager_ask_jobs(w);
+	if (r >= 0)
+		r = causes_go_on(w);
+	if (r >= 0)
+		r = ask_wholly(w, &under_way);
+	if (r >= 0)
+		r = make_calls(w);
 	if (r < 0) {
 		units_lose(w, r);
 		return;

@@ -254,15 +254,18 @@ def test_stopped_with_what_it_is_bound_to(server, after, gpu):
     _is_left_alone(server)
 
 
-def test_stopped_instances(server):
-    """What is not enabled is unloaded as soon as it ends, and a glob means it no more."""
+@pytest.mark.parametrize("count", [2, 250])
+def test_stopped_instances(server, count):
+    """What is not enabled is unloaded as soon as it ends, and a glob means it no more. The bus takes 128 calls at
+    once."""
     _unit(server, name="llama@.service")
-    server.run("systemctl start llama@1.service llama@2.service")
+    server.run(f"systemctl start $(seq -f llama@%g {count})")
     server.hook = server.told("[service llama]\nunit = llama@*.service")
-    eventually(lambda: len(server.service_state("llama")["processes"]) == 2, "both")
+    eventually(lambda: len(server.service_state("llama")["processes"]) == count, "all")
     server.run("systemctl stop 'llama@*.service'")
     assert _reason(server) == "stopped by systemd (SIGTERM)"
     _is_left_alone(server)
+    assert "systemd cannot be asked" not in server.journal()
 
 
 def test_stopped_long_after_a_failure(server):

@@ -111,6 +111,22 @@ static void put_list(struct fake_systemd *f, sd_bus_message *m)
 	sure(sd_bus_message_close_container(m));
 }
 
+static void put_jobs(struct fake_systemd *f, sd_bus_message *m)
+{
+	sure(sd_bus_message_open_container(m, 'a', "(usssoo)"));
+	for (size_t i = 0; i < f->count; i++) {
+		const struct fake_unit *u = &f->units[i];
+		char path[1024], job[64];
+
+		path_of(u, path);
+		job_path(u, job);
+		if (u->job > 0 && u->job_type)
+			sure(sd_bus_message_append(
+				m, "(usssoo)", u->job, u->name, u->job_type, "waiting", job, path));
+	}
+	sure(sd_bus_message_close_container(m));
+}
+
 /* Fills in the answer; a negative errno is the answer instead. */
 static int answer(struct fake_systemd *f, const char *member, sd_bus_message *call, sd_bus_message *m)
 {
@@ -142,6 +158,8 @@ static int answer(struct fake_systemd *f, const char *member, sd_bus_message *ca
 	} else if (text_equal(member, "ListUnitsByPatterns")) {
 		f->lists++;
 		put_list(f, m);
+	} else if (text_equal(member, "ListJobs")) {
+		put_jobs(f, m);
 	} else if (text_equal(member, "GetAll") && u) {
 		put_properties(f, m, u);
 	} else if (text_equal(member, "Get") && u) {
@@ -155,17 +173,13 @@ static int answer(struct fake_systemd *f, const char *member, sd_bus_message *ca
 	return 0;
 }
 
-static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static void reply_to(struct fake_systemd *f, sd_bus_message *call)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	const char *member = sd_bus_message_get_member(call);
-	struct fake_systemd *f = userdata;
 	int r;
 
-	if (!sd_bus_message_is_method_call(call, NULL, NULL) || (f->muted && text_equal(f->muted, member)))
-		return 0;
 	sure(sd_bus_message_new_method_return(call, &reply));
-	r = answer(f, member, call, reply);
+	r = answer(f, sd_bus_message_get_member(call), call, reply);
 	if (r == -ENXIO)
 		sure(sd_bus_reply_method_errorf(call, SD_BUS_ERROR_NAME_HAS_NO_OWNER, "nobody"));
 	else if (r == -ENOENT)
@@ -174,6 +188,51 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 		sure(sd_bus_reply_method_errorf(call, SD_BUS_ERROR_ACCESS_DENIED, "denied"));
 	else
 		sure(sd_bus_send(f->bus, reply, NULL));
+}
+
+/* Those that came first, one at a time. */
+static int on_idle(sd_event_source *source, void *userdata)
+{
+	struct fake_systemd *f = userdata;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = f->calls[0];
+
+	f->waiting--;
+	f->queued--;
+	memmove(f->calls, f->calls + 1, f->queued * sizeof(*f->calls));
+	reply_to(f, call);
+	return sd_event_source_set_enabled(source, f->queued > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static void answer_slowly(struct fake_systemd *f, sd_bus_message *call)
+{
+	if (!f->answering) {
+		sure(sd_event_add_defer(f->event, &f->answering, on_idle, f));
+		sure(sd_event_source_set_priority(f->answering, SD_EVENT_PRIORITY_IDLE));
+	}
+	sure(sd_event_source_set_enabled(f->answering, SD_EVENT_ON));
+	f->calls[f->queued++] = sd_bus_message_ref(call);
+}
+
+static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	struct fake_systemd *f = userdata;
+	bool muted = f->muted && text_equal(f->muted, sd_bus_message_get_member(call));
+
+	if (!sd_bus_message_is_method_call(call, NULL, NULL))
+		return 0;
+	if (text_equal(sd_bus_message_get_destination(call), "org.freedesktop.DBus") ||
+		(!f->slow && !muted)) {
+		reply_to(f, call);
+		return 1;
+	}
+	f->most = f->waiting + 1 > f->most ? f->waiting + 1 : f->most;
+	if (f->waiting == FAKE_WAITING) {
+		sure(sd_bus_reply_method_errorf(call, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many"));
+		return 1;
+	}
+	f->waiting++;
+	if (!muted)
+		answer_slowly(f, call);
 	return 1;
 }
 
@@ -219,6 +278,10 @@ void fake_systemd_serve(struct fake_systemd *f)
 
 void fake_systemd_leave(struct fake_systemd *f)
 {
+	while (f->queued > 0)
+		sd_bus_message_unref(f->calls[--f->queued]);
+	f->waiting = 0;
+	f->answering = sd_event_source_disable_unref(f->answering);
 	f->bus = sd_bus_close_unref(f->bus);
 	f->accepting = sd_event_source_disable_unref(f->accepting);
 	close_fd(&f->listener);

@@ -8,6 +8,7 @@
 
 #define FAKE_UNITS_MAX 300
 #define FAKE_OWNER     ":1.1"
+#define FAKE_WAITING   128 /* calls that wait for an answer: the bus takes no more */
 
 struct fake_unit {
 	char name[300];
@@ -33,6 +34,10 @@ struct fake_systemd {
 	const char *odd; /* the property that has a wrong type */
 	const char *denied; /* the call that is refused */
 	const char *muted; /* the call that is never answered */
+	bool slow; /* systemd answers when there is nothing else to do */
+	sd_event_source *answering;
+	sd_bus_message *calls[FAKE_WAITING]; /* that it has to answer */
+	size_t waiting, queued, most; /* waiting: also muted ones */
 };
 
 void fake_systemd_make(struct fake_systemd *f, sd_event *event);

@@ -230,6 +230,93 @@ static void test_quick_restart(void **state)
 	assert_int_equal(f->told[told].main_pid, 11);
 }
 
+#define MANY 250
+
+/* All of them stop, as a target or the host does, faster than systemd answers. */
+static void stop_many(struct fixture *f)
+{
+	for (size_t i = 0; i < MANY; i++) {
+		f->systemd.units[i].job = 1000 + (uint32_t) i;
+		f->systemd.units[i].job_type = "stop";
+		fake_systemd_job_new(&f->systemd, &f->systemd.units[i], FAKE_OWNER);
+	}
+	for (size_t i = 0; i < MANY; i++) {
+		f->systemd.units[i].active = "inactive";
+		f->systemd.units[i].sub = "dead";
+		f->systemd.units[i].main_pid = 0;
+		fake_systemd_changed(&f->systemd, &f->systemd.units[i], FAKE_OWNER);
+	}
+}
+
+static void add_many(struct fixture *f)
+{
+	char name[64];
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "t@%u.service", i);
+		fake_systemd_add(&f->systemd, name, 100 + i);
+	}
+}
+
+static size_t count_ended(const struct fixture *f, size_t from, size_t *asked)
+{
+	size_t ended = 0;
+
+	*asked = 0;
+	for (size_t i = from; i < f->count; i++) {
+		*asked += f->told[i].main_pid > 0 && text_equal(f->told[i].job, "stop");
+		ended += f->told[i].main_pid == 0;
+	}
+	return ended;
+}
+
+/* More calls than a bus takes at once: they take turns. */
+static void test_many_stops(void **state)
+{
+	struct fixture *f = *state;
+	size_t told, asked;
+
+	add_many(f);
+	begin_known(f);
+	f->systemd.slow = true;
+	told = f->count;
+	stop_many(f);
+	await(f, f->systemd.connections > 1 || count_ended(f, told, &asked) >= MANY);
+	assert_int_equal(f->systemd.connections, 1);
+	assert_int_equal(asked, MANY);
+	assert_true(f->known);
+	assert_in_range(f->systemd.most, 16, 100);
+	for (size_t i = 0; i < MANY; i++)
+		assert_string_equal(last(f, f->systemd.units[i].name)->job, "stop");
+}
+
+/* What was given up still waits for its answer. */
+static void test_many_without_an_answer(void **state)
+{
+	struct fixture *f = *state;
+	size_t told, asked;
+
+	add_many(f);
+	begin_known(f);
+	f->systemd.muted = "GetAll";
+	for (int round = 0; round < 10; round++) {
+		told = f->count;
+		stop_many(f);
+		await(f, f->systemd.connections > 1 || count_ended(f, told, &asked) >= MANY);
+		assert_int_equal(f->systemd.connections, 1);
+		for (uint32_t i = 0; i < MANY; i++) {
+			fake_systemd_job_removed(&f->systemd, &f->systemd.units[i], 1000 + i);
+			f->systemd.units[i].job = 0;
+			f->systemd.units[i].active = "active";
+			f->systemd.units[i].main_pid = 100 + i;
+			fake_systemd_changed(&f->systemd, &f->systemd.units[i], FAKE_OWNER);
+		}
+		await(f, last(f, f->systemd.units[MANY - 1].name)->main_pid > 0);
+	}
+	assert_in_range(f->systemd.most, 16, 100);
+	assert_true(f->known);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +324,8 @@ int main(void)
 		TEST(test_ends_before_the_cause),
 		cmocka_unit_test(test_unloaded_before_the_cause),
 		TEST(test_quick_restart),
+		TEST(test_many_stops),
+		TEST(test_many_without_an_answer),
 	};
 
 	return cmocka_run_group_tests_name("units-cause", tests, NULL, NULL);

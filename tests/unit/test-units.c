@@ -345,16 +345,22 @@ static void test_decisions(void **state)
 {
 	static const struct {
 		const char *type, *active, *job;
+		bool ran;
 	} jobs[] = {
-		{"", "active", ""},
+		{"", "active", "", .ran = true},
 		{"", "deactivating", "stop"},
+		{"", "inactive", "stop", .ran = true},
+		{"", "failed", "stop", .ran = true},
+		{"", "inactive", ""},
+		{"", "failed", ""},
 		{"start", "deactivating", "start"},
 		{"restart", "active", "restart"},
+		{"start", "inactive", "start", .ran = true},
 	};
 	static const usec_t waits[] = {250, 500, 1000, 2000, 4000, 8000, 10000, 10000};
 
 	for (size_t i = 0; i < ELEMENTS(jobs); i++)
-		assert_string_equal(units_job(jobs[i].type, jobs[i].active), jobs[i].job);
+		assert_string_equal(units_job(jobs[i].type, jobs[i].ran, jobs[i].active), jobs[i].job);
 	for (unsigned i = 0; i < ELEMENTS(waits); i++)
 		assert_int_equal(units_backoff(i), waits[i] * USEC_PER_MSEC);
 	assert_int_equal(units_backoff(UINT32_MAX), 10 * USEC_PER_SEC);

@@ -10,7 +10,7 @@
 #include "tests/unit/fake-systemd.h"
 
 #define DEADLINE (20 * USEC_PER_SEC)
-#define TOLD_MAX 2048
+#define TOLD_MAX 16384
 
 struct fixture {
 	sd_event *event;

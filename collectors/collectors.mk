@@ -43,6 +43,7 @@ libprocess_a_SOURCES = \
 	collectors/process/stops.c collectors/process/stops.h \
 	collectors/process/stuck.c collectors/process/stuck.h \
 	collectors/process/tell.c collectors/process/tell.h \
+	collectors/process/unit_list.c collectors/process/unit_list.h \
 	collectors/process/unit_search.c collectors/process/unit_search.h \
 	collectors/process/unit_words.c collectors/process/unit_words.h \
 	collectors/process/units.c collectors/process/units.h \
@@ -76,6 +77,7 @@ COLLECTOR_TESTS = \
 	tests/unit/test-collector-search \
 	tests/unit/test-collector-stuck \
 	tests/unit/test-collector-unit-grace \
+	tests/unit/test-collector-unit-many \
 	tests/unit/test-collector-unit-missed \
 	tests/unit/test-collector-unit-runs \
 	tests/unit/test-collector-unit-words \
@@ -126,6 +128,10 @@ tests_unit_test_collector_unit_grace_SOURCES = \
 	tests/unit/test-collector-unit-grace.c tests/unit/collector-fixture.c tests/unit/said.h
 tests_unit_test_collector_unit_grace_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_unit_grace_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_unit_many_SOURCES = \
+	tests/unit/test-collector-unit-many.c tests/unit/collector-fixture.c tests/unit/said.h
+tests_unit_test_collector_unit_many_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_unit_many_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_unit_missed_SOURCES = \
 	tests/unit/test-collector-unit-missed.c tests/unit/collector-fixture.c tests/unit/said.h
 tests_unit_test_collector_unit_missed_CFLAGS = $(tests_unit_test_collector_CFLAGS)

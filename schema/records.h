@@ -131,6 +131,9 @@ struct role_record {
 #define SERVICE_ABSENCE	      "absence"
 #define SERVICE_NOT_EXPECTED  "not expected"
 #define SERVICE_ASKED_TO_STOP "asked for" /* of systemd, a short time ago */
+
+#define FACT_VALUE_MAX 8192 /* bytes; what is beyond is cut off */
+
 struct fact {
 	char *role, *topic, *subject, *key, *value;
 };

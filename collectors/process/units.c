@@ -10,9 +10,13 @@
 #include "collectors/process/service.h"
 #include "collectors/process/stops.h"
 #include "collectors/process/tell.h"
+#include "collectors/process/unit_list.h"
 #include "collectors/process/unit_search.h"
 #include "collectors/process/unit_words.h"
 #include "daemon/base/text.h"
+#include "schema/records.h"
+
+#define EXPLANATION_MAX 1024 /* bytes of why there is no main process, which people read */
 
 static const char *const fact_keys[UNIT_FACTS] = {
 	[UNIT_FACT_NAME] = "unit",
@@ -93,28 +97,34 @@ bool units_are_enabled(const struct service *s)
 
 void units_explain(const struct service *s, struct buf *b)
 {
+	struct unit_list list = {.separator = "; ", .limit = EXPLANATION_MAX};
 	const struct known_unit *u;
-	size_t position = 0, before = b->size;
+	size_t position = 0;
 
 	while ((u = units_next(s, &position))) {
-		buf_add_string(b, b->size > before ? "; " : "");
-		unit_explain(&u->state, b);
+		_cleanup_buf_ struct buf text = BUF_INIT;
+
+		unit_explain(&u->state, &text);
+		unit_list_add(&list, text.data ? text.data : "");
 	}
-	if (b->size == before)
-		buf_add_string(b, "no such unit is loaded");
+	unit_list_end(&list);
+	buf_add_string(b, list.text.size > 0 ? list.text.data : "no such unit is loaded");
+	buf_done(&list.text);
 }
 
 void units_write_names(const struct service *s, struct buf *b)
 {
+	struct unit_list list = {.separator = ", ", .limit = EXPLANATION_MAX};
 	const struct known_unit *u;
-	size_t position = 0, before = b->size;
+	size_t position = 0;
 
 	while ((u = units_next(s, &position)))
-		buf_printf(b, "%s%s", b->size > before ? ", " : "", u->state.name);
-	if (b->size > before)
-		return;
-	for (size_t i = 0; i < s->match->unit_count; i++)
-		buf_printf(b, "%s%s", i > 0 ? ", " : "", s->match->units[i]);
+		unit_list_add(&list, u->state.name);
+	for (size_t i = 0; list.text.size == 0 && i < s->match->unit_count; i++)
+		unit_list_add(&list, s->match->units[i]);
+	unit_list_end(&list);
+	buf_add(b, list.text.data, list.text.size);
+	buf_done(&list.text);
 }
 
 static void write_fact(enum unit_fact fact, const struct unit_state *u, struct buf *b)
@@ -139,32 +149,39 @@ static void write_fact(enum unit_fact fact, const struct unit_state *u, struct b
 	}
 }
 
+static void tell_text(struct service *s, enum unit_fact fact, const char *text)
+{
+	char **told = &s->units.facts[fact];
+
+	if (text_equal(*told ? *told : "", text))
+		return;
+	tell_fact(s, fact_keys[fact], text);
+	if (text_replace(told, text) < 0)
+		collector_fail(s->collector, -ENOMEM);
+}
+
 /* Where there are several, each comes with its name. */
 static void tell_fact_of_units(struct service *s, enum unit_fact fact, bool several)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	char **told = &s->units.facts[fact];
+	struct unit_list list = {.separator = ", ", .limit = FACT_VALUE_MAX};
 	const struct known_unit *u;
 	size_t position = 0;
 
 	while ((u = units_next(s, &position))) {
-		_cleanup_buf_ struct buf value = BUF_INIT;
+		_cleanup_buf_ struct buf value = BUF_INIT, text = BUF_INIT;
 
 		write_fact(fact, &u->state, &value);
-		buf_add_string(&text, text.size > 0 && value.size > 0 ? ", " : "");
 		if (several && value.size > 0 && fact != UNIT_FACT_NAME)
 			buf_printf(&text, "%s: ", u->state.name);
 		buf_add(&text, value.data, value.size);
+		unit_list_add(&list, text.data ? text.data : "");
 	}
-	if (buf_error(&text) < 0) {
-		collector_fail(s->collector, buf_error(&text));
-		return;
-	}
-	if (text_equal(*told ? *told : "", text.data ? text.data : ""))
-		return;
-	tell_fact(s, fact_keys[fact], text.data ? text.data : "");
-	if (text_replace(told, text.data ? text.data : "") < 0)
-		collector_fail(s->collector, -ENOMEM);
+	unit_list_end(&list);
+	if (buf_error(&list.text) < 0)
+		collector_fail(s->collector, buf_error(&list.text));
+	else
+		tell_text(s, fact, list.text.data ? list.text.data : "");
+	buf_done(&list.text);
 }
 
 static void tell_facts(struct service *s)

@@ -10,8 +10,6 @@
 #include "daemon/base/map.h"
 #include "schema/unit.h"
 
-#define UNITS_OF_SERVICE_MAX 256 /* units that one service has; others are none of it */
-
 struct collector;
 struct service;
 

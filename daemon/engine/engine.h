@@ -86,6 +86,7 @@ struct role_facts {
 	size_t count;
 	bool changed;
 	bool overflowed; /* said that there are too many */
+	bool cut;	 /* said that one is too long */
 };
 
 struct service_entry {
@@ -324,7 +325,8 @@ int processes_write(struct engine *e);
 void processes_committed(struct engine *e);
 void processes_done(struct engine *e);
 
-/* facts.c: an empty VALUE takes the fact back; one too many is ignored. -ENOMEM. */
+/* facts.c: an empty VALUE takes the fact back; one too many is ignored, and what is beyond FACT_VALUE_MAX cut
+ * off. -ENOMEM. */
 int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
 	const char *key, const char *value);
 /* What the engine itself has to say in `doctor` about SUBJECT. -ENOMEM. */

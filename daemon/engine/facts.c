@@ -74,13 +74,33 @@ static bool has_room(struct role_facts *facts, const char *role)
 	return false;
 }
 
+/* What was told before is not true any more: the part that fits is better than that. */
+static int cut(struct role_facts *facts, const char *role, const char *key, const char **value, char **ret)
+{
+	char *copy = strndup(*value, FACT_VALUE_MAX + 1);
+
+	if (!copy)
+		return -ENOMEM;
+	text_truncate(copy, FACT_VALUE_MAX);
+	if (!facts->cut)
+		journal_write(JOURNAL_LIMIT, NULL,
+			"role %s says more than %d bytes of '%s' at once: the others are not kept", role,
+			FACT_VALUE_MAX, key);
+	facts->cut = true;
+	*value = *ret = copy;
+	return 0;
+}
+
 int facts_put(struct engine *e, const char *role, const char *topic, const char *subject,
 	const char *key, const char *value)
 {
+	_cleanup_free_ char *copy = NULL;
 	struct role_facts *facts;
 	size_t i = 0;
 	int r = find_facts(e, role, &facts);
 
+	if (r == 0 && strlen(value) > FACT_VALUE_MAX)
+		r = cut(facts, role, key, &value, &copy);
 	if (r < 0)
 		return r;
 	while (i < facts->count && !is_fact(&facts->items[i], topic, subject, key))

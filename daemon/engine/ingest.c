@@ -11,7 +11,6 @@
 #include "daemon/journal.h"
 
 #define PEER_SERIES_MAX 100000	/* series ids of one collector */
-#define FACT_VALUE_MAX	8192	/* bytes */
 #define FACT_NAME_MAX	512	/* bytes of its topic, its subject and its key */
 #define EVIDENCE_MAX	32	/* of one event */
 
@@ -275,8 +274,8 @@ static int take_fact(struct peer *p, struct message *m)
 	const char *topic = message_string(m), *subject = message_string(m);
 	const char *key = message_string(m), *value = message_string(m);
 
-	if (strlen(value) > FACT_VALUE_MAX || strlen(topic) > FACT_NAME_MAX ||
-		strlen(subject) > FACT_NAME_MAX || strlen(key) > FACT_NAME_MAX)
+	if (strlen(topic) > FACT_NAME_MAX || strlen(subject) > FACT_NAME_MAX ||
+		strlen(key) > FACT_NAME_MAX)
 		return -EBADMSG;
 	if (text_equal(topic, "service") && !form_is_section_name(subject))
 		return -EBADMSG;

@@ -324,6 +324,29 @@ static void test_more_facts_than_are_kept(void **state)
 	engine_fixture_remove(&f);
 }
 
+/* What is too long is kept as far as it fits, whole characters only, and whoever says it goes on. */
+static void test_longer_fact_than_is_kept(void **state)
+{
+	char value[FACT_VALUE_MAX + 100];
+	_cleanup_free_ char *kept = NULL;
+	struct engine_fixture f;
+
+	memset(value, 'a', sizeof(value));
+	memcpy(value + FACT_VALUE_MAX - 1, "\xc3\xa4", 2);
+	value[sizeof(value) - 1] = '\0';
+	engine_fixture_make(&f, CONFIG("evaluate = 10ms\n"));
+	engine_fixture_start(&f);
+	engine_fixture_fact(&f, "llama", "unit", "told before");
+	engine_fixture_fact(&f, "llama", "unit", value);
+	send_event(&f, EVENT_PROCESS_STARTED, 100, 1);
+	kept = stored_fact(&f, "unit");
+	assert_non_null(kept);
+	assert_int_equal(strlen(kept), FACT_VALUE_MAX - 1);
+	assert_memory_equal(kept, value, FACT_VALUE_MAX - 1);
+	engine_fixture_stop(&f);
+	engine_fixture_remove(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_more_processes_than_are_kept),
 		cmocka_unit_test(test_a_report_is_repeated),
 		cmocka_unit_test(test_more_facts_than_are_kept),
+		cmocka_unit_test(test_longer_fact_than_is_kept),
 	};
 
 	return cmocka_run_group_tests_name("engine limits", tests, NULL, NULL);

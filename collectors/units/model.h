@@ -11,10 +11,8 @@
 #include "collectors/units/units.h"
 #include "daemon/base/cleanup.h"
 
-#define SYSTEMD		  "org.freedesktop.systemd1"
 #define SYSTEMD_PATH	  "/org/freedesktop/systemd1"
 #define SYSTEMD_MANAGER	  SYSTEMD ".Manager"
-#define UNIT_INTERFACE	  SYSTEMD ".Unit"
 #define PROPERTIES_ACCESS "org.freedesktop.DBus.Properties"
 
 /* A bus takes 128 calls of one connection that wait for an answer: room is left for the few that manager.c

@@ -162,8 +162,11 @@ int properties_read_changed(sd_bus_message *m, struct unit_seen *u)
 	size_t count = 0;
 	int r = sd_bus_message_read(m, "s", &name);
 
-	if (r >= 0)
+	if (r >= 0) {
+		/* systemd says first what changed of the service, and then what of the unit. */
+		u->whole = text_equal(name, UNIT_INTERFACE);
 		r = properties_read(m, u);
+	}
 	if (r >= 0)
 		r = sd_bus_message_enter_container(m, 'a', "s");
 	while (r >= 0 && (r = sd_bus_message_read(m, "s", &name)) > 0) {

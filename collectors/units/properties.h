@@ -9,6 +9,9 @@
 
 #include "schema/unit.h"
 
+#define SYSTEMD	       "org.freedesktop.systemd1"
+#define UNIT_INTERFACE SYSTEMD ".Unit"
+
 #define UNIT_OBJECT_MAX 1024 /* bytes of an object's path: each of a name's takes three at most */
 
 /* A unit as the bus has it. No text is NULL. */
@@ -18,6 +21,7 @@ struct unit_seen {
 	uint32_t job;	 /* its number, or 0 */
 	char *job_path;
 	bool loads_anew; /* a property changed, and systemd did not say to what */
+	bool whole;	 /* what changed last: of the two signals of one change this was the last */
 };
 
 /* NAME is copied. -ENOMEM: what is there is for unit_seen_done(). */

@@ -260,7 +260,8 @@ static int on_changes(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		units_lose(u->units, r);
 		return 0;
 	}
-	unit_tell(u);
+	if (u->seen.whole)
+		unit_tell(u);
 	units_go_on(u->units);
 	return 0;
 }

@@ -335,6 +335,22 @@ void fake_systemd_changed(struct fake_systemd *f, const struct fake_unit *u, con
 	emit(f, m);
 }
 
+void fake_systemd_kind_changed(struct fake_systemd *f, const struct fake_unit *u)
+{
+	sd_bus_message *m;
+	char path[1024];
+
+	path_of(u, path);
+	m = signal_of(f, FAKE_OWNER, path, "org.freedesktop.DBus.Properties", "PropertiesChanged");
+	sure(sd_bus_message_append(m, "s", "org.freedesktop.systemd1.Service"));
+	sure(sd_bus_message_open_container(m, 'a', "{sv}"));
+	put(f, m, "MainPID", "u", u->main_pid);
+	put(f, m, "Result", "s", u->result);
+	sure(sd_bus_message_close_container(m));
+	sure(sd_bus_message_append(m, "as", 0));
+	emit(f, m);
+}
+
 void fake_systemd_job_new(struct fake_systemd *f, const struct fake_unit *u, const char *sender)
 {
 	sd_bus_message *m = signal_of(f, sender, MANAGER_PATH, MANAGER, "JobNew");

@@ -51,6 +51,8 @@ struct fake_unit *fake_systemd_add(struct fake_systemd *f, const char *name, uin
 
 /* Signals from SENDER; FAKE_OWNER is systemd. */
 void fake_systemd_changed(struct fake_systemd *f, const struct fake_unit *u, const char *sender);
+/* The first of the two signals that systemd sends of a change: what it says of a service. */
+void fake_systemd_kind_changed(struct fake_systemd *f, const struct fake_unit *u);
 void fake_systemd_job_new(struct fake_systemd *f, const struct fake_unit *u, const char *sender);
 void fake_systemd_job_removed(struct fake_systemd *f, const struct fake_unit *u, uint32_t job);
 void fake_systemd_unit_removed(struct fake_systemd *f, const struct fake_unit *u);

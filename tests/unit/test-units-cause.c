@@ -230,6 +230,29 @@ static void test_quick_restart(void **state)
 	assert_int_equal(f->told[told].main_pid, 11);
 }
 
+/* systemd, which is busy, says of its stop only when it is over: that it was one comes first all the same. */
+static void test_told_when_it_is_over(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_unit *u = fake_systemd_add(&f->systemd, "a.service", 11);
+	size_t told;
+
+	begin_known(f);
+	told = f->count;
+	u->job = 7;
+	u->active = "inactive";
+	u->sub = "dead";
+	u->main_pid = 0;
+	fake_systemd_kind_changed(&f->systemd, u);
+	fake_systemd_changed(&f->systemd, u, FAKE_OWNER);
+	fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+	fake_systemd_job_removed(&f->systemd, u, 7);
+	u->job = 0;
+	fake_systemd_changed(&f->systemd, u, FAKE_OWNER);
+	await(f, is_sub(f, "a.service", "dead") && is_job(f, "a.service", ""));
+	assert_string_equal(f->told[told].job, "stop");
+}
+
 #define MANY 250
 
 /* All of them stop, as a target or the host does, faster than systemd answers. */
@@ -324,6 +347,7 @@ int main(void)
 		TEST(test_ends_before_the_cause),
 		cmocka_unit_test(test_unloaded_before_the_cause),
 		TEST(test_quick_restart),
+		TEST(test_told_when_it_is_over),
 		TEST(test_many_stops),
 		TEST(test_many_without_an_answer),
 	};

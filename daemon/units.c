@@ -12,7 +12,8 @@
 #include "schema/records.h"
 
 #define SYSTEM_BUS "unix:path=/run/dbus/system_bus_socket"
-#define CHECK	   "systemd" /* what `doctor` calls it */
+#define CHECK	   "systemd" /* what `doctor` calls it, */
+#define CROWD	   "units"   /* and that there are too many */
 
 struct units_role {
 	struct role *role;
@@ -23,7 +24,8 @@ struct units_role {
 	bool *missing; /* of each: said that there is no such unit */
 	size_t name_count;
 	bool booted; /* systemd runs on this host */
-	bool lost;   /* said that systemd cannot be asked */
+	bool lost;   /* said that systemd cannot be asked, */
+	bool crowded; /* and that there are too many units */
 	usec_t since; /* when that began; 0 while it can */
 };
 
@@ -201,12 +203,19 @@ static void on_crowded(void *userdata, const char *name)
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct units_role *p = userdata;
 
+	if (!name) {
+		p->crowded = false;
+		put_check(p, CROWD, "", "", "");
+		return;
+	}
 	buf_printf(&text, "More than %d units are those of services: %s and others are not watched.",
 		UNITS_MAX, name);
 	if (buf_error(&text) < 0)
 		return;
-	journal_write(JOURNAL_LIMIT, NULL, "%s", text.data);
-	put_check(p, "units", check_state_name(CHECK_LIMITED), text.data,
+	if (!p->crowded)
+		journal_write(JOURNAL_LIMIT, NULL, "%s", text.data);
+	p->crowded = true;
+	put_check(p, CROWD, check_state_name(CHECK_LIMITED), text.data,
 		"Let the globs of 'unit' mean fewer units; then reload.");
 }
 

@@ -288,6 +288,7 @@ void manager_ask(struct units *w)
 	}
 	w->asking = true;
 	w->again = false;
+	free(TAKE_POINTER(w->refused));
 	r = add_named(w);
 	for (size_t i = 0; i < w->count; i++)
 		w->units[i]->listed = w->units[i]->wanted = !w->units[i]->by_glob;

@@ -87,7 +87,8 @@ struct units {
 	bool told;    /* sink->known() was called, */
 	bool known;   /* with that, */
 	int why;      /* and that */
-	bool crowded; /* said that there are too many */
+	char *refused; /* since everything was asked: the first unit that there was no room for, or NULL */
+	char *crowded; /* the same, as it was told, or NULL */
 };
 
 /* units.c: the bus is of no use any more, WHY (-errno): it is tried again. */
@@ -131,7 +132,7 @@ int manager_ask_jobs(struct units *w);
 /* It is gone. */
 void manager_forget(struct units *w);
 
-/* unit.c: a new one by its name, complete. NULL where there are too many, which is said; -ENOMEM. */
+/* unit.c: a new one by its name, complete. NULL where there are too many, which is noted; -ENOMEM. */
 int unit_add(struct units *w, const char *name, bool by_glob, struct unit **ret);
 struct unit *unit_free(struct unit *u);
 /* The bus that it was asked over is gone. */

@@ -19,11 +19,8 @@ int unit_add(struct units *w, const char *name, bool by_glob, struct unit **ret)
 	struct unit *u;
 
 	if (w->count == UNITS_MAX) {
-		if (!w->crowded)
-			w->sink->crowded(w->sink->userdata, name);
-		w->crowded = true;
 		*ret = NULL;
-		return 0;
+		return w->refused ? 0 : text_replace(&w->refused, name);
 	}
 	u = calloc(1, sizeof(*u));
 	if (!u)

@@ -114,6 +114,25 @@ static void sweep(struct units *w)
 	}
 }
 
+/* Everything was asked, and there may be units that there is no room for. Where there is some again they are
+ * asked for; false then. */
+static bool settle_crowd(struct units *w)
+{
+	if (w->refused && w->count < UNITS_MAX) {
+		manager_ask(w);
+		return false;
+	}
+	if (!w->refused == !w->crowded)
+		return true;
+	free(w->crowded);
+	w->crowded = w->refused ? strdup(w->refused) : NULL;
+	if (w->refused && !w->crowded)
+		units_check(w, -ENOMEM);
+	else
+		w->sink->crowded(w->sink->userdata, w->crowded);
+	return true;
+}
+
 /* Those of which everything is wanted. Returns how many are asked something in *RET. 0, or -errno. */
 static int ask_wholly(struct units *w, size_t *ret)
 {
@@ -160,15 +179,19 @@ void units_go_on(struct units *w)
 		units_lose(w, r);
 		return;
 	}
-	if (!w->asking || w->list || w->subscribe || w->reloading || under_way > 0)
+	if (w->list || w->subscribe || w->reloading || under_way > 0)
 		return;
 	if (w->again) {
 		manager_ask(w);
 		return;
 	}
+	if (w->asking) {
+		w->failures = 0;
+		sweep(w);
+	}
+	if (!settle_crowd(w) || !w->asking)
+		return;
 	w->asking = false;
-	w->failures = 0;
-	sweep(w);
 	tell_known(w, true, 0);
 }
 
@@ -307,6 +330,8 @@ void units_repeat(struct units *w)
 		buf_done(&w->units[i]->told);
 		unit_tell(w->units[i]);
 	}
+	if (w->crowded)
+		w->sink->crowded(w->sink->userdata, w->crowded);
 	if (w->told)
 		units_check(w, w->sink->known(w->sink->userdata, w->known, w->why));
 }
@@ -322,6 +347,8 @@ struct units *units_free(struct units *w)
 		unit_free(w->units[i]);
 	for (size_t i = 0; i < ENDED_KEPT; i++)
 		free(w->ended_of[i]);
+	free(w->refused);
+	free(w->crowded);
 	free(w);
 	return NULL;
 }

@@ -21,7 +21,7 @@ struct units_sink {
 	/* True: all that are asked for were told. False: what was told may be old, since WHY (-errno), which
 	 * is told again where it changes. */
 	int (*known)(void *userdata, bool known, int why);
-	/* There are more than UNITS_MAX: NAME and others are not watched. */
+	/* There are more than UNITS_MAX: NAME and others are not watched; NULL: all are again. */
 	void (*crowded)(void *userdata, const char *name);
 	/* Watching ends for this reason, -errno. */
 	void (*failed)(void *userdata, int reason);

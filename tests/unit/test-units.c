@@ -317,16 +317,23 @@ static void test_denied(void **state)
 	await(f, f->known);
 }
 
+static void add_many(struct fixture *f, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "t@%zu.service", i);
+		fake_systemd_add(&f->systemd, name, 100);
+	}
+}
+
 /* As many as are watched, with a bus that takes few calls at once. */
 static void test_many(void **state)
 {
 	struct fixture *f = *state;
 	char name[64];
 
-	for (size_t i = 0; i < UNITS_MAX + 10; i++) {
-		snprintf(name, sizeof(name), "t@%zu.service", i);
-		fake_systemd_add(&f->systemd, name, 100);
-	}
+	add_many(f, UNITS_MAX + 10);
 	begin_known(f);
 	/* The two that are named are among them. */
 	assert_int_equal(f->count, UNITS_MAX);
@@ -334,6 +341,49 @@ static void test_many(void **state)
 	assert_string_equal(f->crowded, name);
 	units_repeat(f->units);
 	assert_int_equal(f->count, 2 * UNITS_MAX);
+}
+
+/* There is room again: all are watched, and nobody is told of too many any more. */
+static void test_fewer(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_unit *u;
+
+	add_many(f, UNITS_MAX + 10);
+	begin_known(f);
+	assert_string_not_equal(f->crowded, "");
+	for (size_t i = 0; i < 20; i++) {
+		u = &f->systemd.units[i];
+		u->unloaded = true;
+		fake_systemd_unit_removed(&f->systemd, u);
+	}
+	await(f, !*f->crowded);
+	for (size_t i = 20; i < UNITS_MAX + 10; i++)
+		assert_non_null(last(f, f->systemd.units[i].name));
+}
+
+/* The units that are there are others than those that were: there is room for them once those are gone. */
+static void test_others(void **state)
+{
+	struct fixture *f = *state;
+
+	add_many(f, UNITS_MAX - 2);
+	begin_known(f);
+	fake_systemd_reloading(&f->systemd, true);
+	for (size_t i = 0; i < 20; i++)
+		f->systemd.units[i].unloaded = true;
+	for (size_t i = 0; i < 20; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "t@other%zu.service", i);
+		fake_systemd_add(&f->systemd, name, 100);
+	}
+	fake_systemd_reloading(&f->systemd, false);
+	await(f, last(f, "t@other19.service"));
+	for (size_t i = 0; i < 20; i++)
+		assert_non_null(last(f, f->systemd.units[UNITS_MAX - 2 + i].name));
+	assert_string_equal(f->crowded, "");
+	assert_int_equal(f->turns_crowded, 0);
 }
 
 static bool is_asked(const char *id)
@@ -390,6 +440,8 @@ int main(void)
 		TEST(test_nonsense),
 		TEST(test_denied),
 		TEST(test_many),
+		TEST(test_fewer),
+		TEST(test_others),
 		cmocka_unit_test(test_decisions),
 	};
 

@@ -23,7 +23,8 @@ struct fixture {
 	bool known;
 	int why;
 	unsigned turns; /* of `known` */
-	char crowded[300];
+	char crowded[300]; /* the unit that is not watched; "": none */
+	unsigned turns_crowded;
 };
 
 #define await(f, condition)                                                                        \

@@ -39,7 +39,6 @@ static int take_unit(struct units *w, const char *id)
 static int on_job_new(struct units *w, sd_bus_message *m)
 {
 	const char *path, *id;
-	bool found = false;
 	uint32_t number;
 	int r = sd_bus_message_read(m, "uos", &number, &path, &id);
 
@@ -47,13 +46,12 @@ static int on_job_new(struct units *w, sd_bus_message *m)
 		r = -EBADMSG;
 	for (size_t i = 0; r >= 0 && i < w->count; i++)
 		if (text_equal(w->units[i]->seen.id, id)) {
-			found = true;
 			w->units[i]->wanted |= !w->units[i]->subscribed || w->units[i]->gone;
 			r = unit_put_job(w->units[i], number, path);
 			unit_tell(w->units[i]);
 		}
 	/* Nothing starts but by a job. */
-	if (r >= 0 && !found)
+	if (r >= 0 && !find_unit(w, id))
 		r = take_unit(w, id);
 	return r;
 }

@@ -346,6 +346,8 @@ void unit_unloaded(struct unit *u)
 	int r = unit_seen_rest(&u->seen, u->by_glob && !u->cause ? "" : u->seen.state.load);
 
 	u->gone = u->by_glob;
+	/* Also where it was told before the connection was lost. */
+	u->known |= u->gone;
 	if (r < 0)
 		units_check(u->units, r);
 	unit_tell(u);

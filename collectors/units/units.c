@@ -107,8 +107,6 @@ static void sweep(struct units *w)
 
 		if (u->listed)
 			continue;
-		/* Also where it was told before the connection was lost. */
-		u->known = true;
 		unit_unloaded(u);
 		units_drop(w, u);
 	}

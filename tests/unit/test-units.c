@@ -386,6 +386,40 @@ static void test_others(void **state)
 	assert_int_equal(f->turns_crowded, 0);
 }
 
+/* What is unloaded after the bus was lost, and before it was asked for again. */
+static void test_unloaded_before_it_is_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_unit *u = fake_systemd_add(&f->systemd, "t@1.service", 12);
+
+	begin_known(f);
+	fake_systemd_leave(&f->systemd);
+	await(f, !f->known);
+	f->systemd.muted = "GetAll";
+	fake_systemd_serve(&f->systemd);
+	await(f, f->systemd.waiting >= 2);
+	fake_systemd_unit_removed(&f->systemd, u);
+	await(f, !*last(f, "t@1.service")->load);
+}
+
+/* A name may be an alias of what a glob means, too. */
+static void test_alias_of_an_instance(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_unit *u = fake_systemd_add(&f->systemd, "t@1.service", 0);
+
+	u->alias = "a.service";
+	u->unloaded = true;
+	begin_known(f);
+	assert_null(last(f, "t@1.service"));
+	u->job = 7;
+	u->job_type = "start";
+	u->main_pid = 11;
+	fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+	await(f, last(f, "t@1.service") && is_job(f, "a.service", "start"));
+	assert_int_equal(last(f, "t@1.service")->main_pid, 11);
+}
+
 static bool is_asked(const char *id)
 {
 	return units_are_asked(units_fixture_names, ELEMENTS(units_fixture_names), id);
@@ -442,6 +476,8 @@ int main(void)
 		TEST(test_many),
 		TEST(test_fewer),
 		TEST(test_others),
+		TEST(test_unloaded_before_it_is_asked),
+		TEST(test_alias_of_an_instance),
 		cmocka_unit_test(test_decisions),
 	};
 

@@ -383,6 +383,17 @@ static int take_units(struct process_role *p, uint64_t word)
 	return word != UNITS_UNTOLD && p->patience ? begin_now(p) : 0;
 }
 
+/* Another engine: it is told anew of units, too, and tells of them then. */
+static int begin_or_repeat(struct process_role *p, struct message *m)
+{
+	size_t size;
+	const void *bytes = message_bytes(m, &size);
+
+	p->units_word = UNITS_UNTOLD;
+	collector_renew_units(p->collector);
+	return p->started ? repeat(p) : begin_soon(p, bytes, size);
+}
+
 static int take_unit(struct process_role *p, struct message *m)
 {
 	size_t size;
@@ -400,13 +411,10 @@ static int take_unit(struct process_role *p, struct message *m)
 static int on_message(struct role *role, struct message *m)
 {
 	struct process_role *p = role_userdata(role);
-	const void *bytes;
-	size_t size;
 
 	switch (m->type) {
 	case MESSAGE_KNOWN:
-		bytes = message_bytes(m, &size);
-		return p->started ? repeat(p) : begin_soon(p, bytes, size);
+		return begin_or_repeat(p, m);
 	case MESSAGE_UNIT:
 		return take_unit(p, m);
 	case MESSAGE_UNITS:

@@ -47,6 +47,9 @@ int collector_start(struct collector *c, const struct known *known);
 int collector_take_unit(struct collector *c, const struct unit_state *u);
 /* KNOWN: all units were told as they are. Else what was told may be old. */
 void collector_take_units(struct collector *c, bool known);
+/* Whoever told of them tells no more, and somebody else tells all anew: what was told may be old, and what he
+ * does not tell of until all are known is gone. */
+void collector_renew_units(struct collector *c);
 
 /* Repeats every main process as started, for an engine that lost its memory; one that knows them
  * ignores it. */

@@ -381,30 +381,74 @@ static int keep(struct collector *c, const struct unit_state *state)
 	note_run(u, &copy);
 	unit_state_done(&u->state);
 	u->state = copy;
+	u->old = false;
 	return 0;
+}
+
+static void forget(struct collector *c, const char *name)
+{
+	struct known_unit *gone = map_remove_string(c->units, name);
+
+	if (gone)
+		known_unit_free(gone);
+}
+
+/* Ends may have waited for what was said. */
+static void take_word(struct collector *c)
+{
+	c->units_again_after = 0;
+	if (c->started)
+		stops_take_word(c);
 }
 
 int collector_take_unit(struct collector *c, const struct unit_state *u)
 {
-	struct known_unit *gone;
 	int r = 0;
 
 	if (*u->load)
 		r = keep(c, u);
-	else if ((gone = map_remove_string(c->units, u->name)))
-		known_unit_free(gone);
+	else
+		forget(c, u->name);
 	if (r < 0)
 		return r;
-	c->units_again_after = 0;
-	if (c->started)
-		stops_take_word(c);
+	take_word(c);
 	look_at_services(c, u->name);
 	return 0;
+}
+
+/* What was not told again is gone. */
+static void forget_old(struct collector *c)
+{
+	const struct known_unit *u;
+	size_t position = 0;
+	bool any = false;
+
+	while ((u = map_next(c->units, &position, NULL, NULL))) {
+		if (!u->old)
+			continue;
+		forget(c, u->state.name);
+		position--;
+		any = true;
+	}
+	if (any)
+		take_word(c);
 }
 
 void collector_take_units(struct collector *c, bool known)
 {
 	c->units_known = known;
-	if (known)
-		units_look_at_all(c);
+	if (!known)
+		return;
+	forget_old(c);
+	units_look_at_all(c);
+}
+
+void collector_renew_units(struct collector *c)
+{
+	struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = map_next(c->units, &position, NULL, NULL)))
+		u->old = true;
+	collector_take_units(c, false);
 }

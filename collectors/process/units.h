@@ -19,6 +19,7 @@ struct known_unit {
 	pid_t asked;   /* the last main process that was asked to stop; 0 for none */
 	bool stopping; /* it is asked to stop, or was and did not begin anew */
 	bool told;     /* how its last run ended, or that is not for us to tell */
+	bool old;      /* not told since all are told anew */
 };
 
 /* What was told of a service's units, so that only news are. */

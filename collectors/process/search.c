@@ -133,21 +133,20 @@ static void on_socket(void *userdata, uint64_t inode)
 	l->found |= socket && search_wants_port(l->match, socket->port);
 }
 
-static bool listens(struct collector *c, pid_t pid, const struct service_match *m)
+static bool listens(
+	struct collector *c, pid_t pid, const struct service_match *m, struct socket_tables *tables)
 {
-	struct socket_tables tables = search_tables(c);
-	struct listening l = {socket_tables_get(&tables, pid), m, false};
+	struct listening l = {socket_tables_get(tables, pid), m, false};
 	long position = 0;
 
 	for (size_t i = 0; l.table && l.table->count > 0 && !l.found && i < FILES_MAX / FILES_AT_ONCE;
 		i++)
 		if (proc_walk_sockets(c->root, pid, &position, FILES_AT_ONCE, on_socket, &l) != 1)
 			break;
-	socket_tables_done(&tables);
 	return l.found;
 }
 
-bool search_matches(struct service *s, struct process *p, bool listening)
+bool search_matches_by(struct service *s, struct process *p, struct socket_tables *tables)
 {
 	struct identity i;
 	bool matching;
@@ -155,9 +154,18 @@ bool search_matches(struct service *s, struct process *p, bool listening)
 	if (proc_read_identity(p->collector->reader, p->pid, p->collector->identity, &i) < 0)
 		return false;
 	matching = search_judge(s->collector, s->match, &i) == MATCH_YES &&
-		   (listening || s->match->port_count == 0 ||
-			   listens(p->collector, p->pid, s->match));
+		   (!tables || s->match->port_count == 0 ||
+			   listens(p->collector, p->pid, s->match, tables));
 	identity_done(&i);
+	return matching;
+}
+
+bool search_matches(struct service *s, struct process *p, bool listening)
+{
+	struct socket_tables tables = search_tables(s->collector);
+	bool matching = search_matches_by(s, p, listening ? NULL : &tables);
+
+	socket_tables_done(&tables);
 	return matching;
 }
 
@@ -173,11 +181,14 @@ bool search_pid_file_names(const struct service_match *m, pid_t pid)
 
 bool search_finds(struct service *s, pid_t pid, const struct identity *i)
 {
+	struct socket_tables tables = search_tables(s->collector);
 	const struct service_match *m = s->match;
+	bool found = search_is_needed(m) && search_judge(s->collector, m, i) == MATCH_YES &&
+		     (!units_has(s) || unit_search_names(s, pid)) && search_pid_file_names(m, pid) &&
+		     (m->port_count == 0 || listens(s->collector, pid, m, &tables));
 
-	return search_is_needed(m) && search_judge(s->collector, m, i) == MATCH_YES &&
-	       (!units_has(s) || unit_search_names(s, pid)) && search_pid_file_names(m, pid) &&
-	       (m->port_count == 0 || listens(s->collector, pid, m));
+	socket_tables_done(&tables);
+	return found;
 }
 
 bool search_take(struct service *s, struct process *p, bool listening)

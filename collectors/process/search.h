@@ -28,6 +28,8 @@ bool search_pid_file_names(const struct service_match *m, pid_t pid);
 /* Whether all keys of a configured service but pid-file hold for the process; its port is looked for unless
  * LISTENING says that it has it. */
 bool search_matches(struct service *s, struct process *p, bool listening);
+/* The same where many are looked at in one go: the port is looked for in TABLES; NULL where it has it. */
+bool search_matches_by(struct service *s, struct process *p, struct socket_tables *tables);
 /* The process is of the service if its other keys hold, too; unless LISTENING says so, its port is looked
  * for. A configured service takes it from a discovered one, which is over then. */
 bool search_take(struct service *s, struct process *p, bool listening);

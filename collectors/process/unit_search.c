@@ -116,19 +116,22 @@ static bool names_main(const struct service *s, const struct known_unit *u)
 	return s->collector->units_known && u->state.main_pid > 0;
 }
 
-/* All that the units name. */
-static int find(struct service *s, struct named *ret)
+/* All that the units name, or that UNIT does unless it is NULL. */
+static int find(struct service *s, const char *unit, struct named *ret)
 {
 	struct named n = {NULL, 0};
 	struct known_unit *u;
 	size_t position = 0;
 	int r = 0;
 
-	while (r == 0 && (u = units_next(s, &position)))
+	while (r == 0 && (u = units_next(s, &position))) {
+		if (unit && !text_equal(unit, u->state.name))
+			continue;
 		if (names_main(s, u))
 			r = add(&n, (pid_t) u->state.main_pid, u);
 		else if (is_found_by_group(s, u))
 			r = add_group(s->collector, u, &n);
+	}
 	if (r < 0) {
 		named_done(&n);
 		return r;
@@ -142,7 +145,7 @@ static int find(struct service *s, struct named *ret)
 void unit_search_each(struct service *s, void (*fn)(void *userdata, pid_t pid), void *userdata)
 {
 	_cleanup_(named_done) struct named n = {NULL, 0};
-	int r = find(s, &n);
+	int r = find(s, NULL, &n);
 
 	if (r < 0)
 		collector_fail(s->collector, r);
@@ -150,9 +153,10 @@ void unit_search_each(struct service *s, void (*fn)(void *userdata, pid_t pid), 
 		fn(userdata, n.items[i].pid);
 }
 
-/* Looks for one that only does not listen. */
+/* Looks for one that only does not listen, and is younger than that. */
 struct silence {
 	struct service *service;
+	usec_t age;
 	struct process *process;
 };
 
@@ -160,27 +164,30 @@ static void look_for_silence(void *userdata, pid_t pid)
 {
 	struct silence *l = userdata;
 	struct service *s = l->service;
-	struct process *p = scan_find(s->collector, pid);
+	struct process *p = l->process ? NULL : scan_find(s->collector, pid);
 
 	if (p && !p->main && (!p->service || p->service == s || !p->service->match) &&
-		search_matches(s, p, true))
+		scan_age(p) < l->age && search_matches(s, p, true))
 		l->process = p;
 }
 
-struct process *unit_search_silent(struct service *s)
+static struct process *find_silent(struct service *s, usec_t age)
 {
-	struct silence l = {.service = s};
+	struct silence l = {.service = s, .age = age};
 
 	if (s->match->port_count > 0)
 		unit_search_each(s, look_for_silence, &l);
 	return l.process;
 }
 
+struct process *unit_search_silent(struct service *s)
+{
+	return find_silent(s, UINT64_MAX);
+}
+
 bool unit_search_loads(struct service *s)
 {
-	const struct process *p = unit_search_silent(s);
-
-	return p && scan_age(p) < s->match->stop_grace;
+	return find_silent(s, s->match->stop_grace);
 }
 
 static bool is_first_of_group(struct service *s, const char *path, pid_t pid)
@@ -242,11 +249,11 @@ static void promote(struct service *s, pid_t pid)
 {
 	struct process *p = scan_find(s->collector, pid);
 
-	if (p && p->service == s && !p->main && search_matches(s, p, false))
+	if (p && p->service == s && !p->main)
 		service_promote(p);
 }
 
-static void take(struct service *s, const struct named_process *n)
+static void take(struct service *s, const struct named_process *n, struct socket_tables *tables)
 {
 	struct collector *c = s->collector;
 	struct process *p = scan_find(c, n->pid);
@@ -262,10 +269,10 @@ static void take(struct service *s, const struct named_process *n)
 	if (!(p->unit && text_equal(p->unit, n->unit->state.name)) &&
 		text_replace(&p->unit, n->unit->state.name) < 0)
 		collector_fail(c, -ENOMEM);
-	if (p->main || !search_pid_file_names(s->match, n->pid))
+	if (p->main || !search_pid_file_names(s->match, n->pid) || !search_matches_by(s, p, tables))
 		return;
 	if (p->service != s)
-		search_take(s, p, false);
+		search_take(s, p, true);
 	promote(s, n->pid);
 }
 
@@ -326,19 +333,29 @@ static void judge_resumed(struct service *s)
 			resume_judge(p);
 }
 
-static void search(struct service *s)
+static void take_named(struct service *s, const struct named *n)
 {
-	_cleanup_(named_done) struct named n = {NULL, 0};
-	int r = find(s, &n);
+	struct socket_tables tables = search_tables(s->collector);
 
+	for (size_t i = 0; i < n->count; i++)
+		take(s, &n->items[i], &tables);
+	socket_tables_done(&tables);
+}
+
+static void search(struct service *s, const char *unit)
+{
+	_cleanup_(named_done) struct named n = {NULL, 0}, all = {NULL, 0};
+	int r = find(s, unit, &n);
+
+	take_named(s, &n);
+	if (r == 0 && s->mains > 0 && are_settled(s)) {
+		judge_resumed(s);
+		r = unit ? find(s, NULL, &all) : 0;
+		if (r == 0)
+			release_others(s, unit ? &all : &n);
+	}
 	if (r < 0)
 		collector_fail(s->collector, r);
-	for (size_t i = 0; i < n.count; i++)
-		take(s, &n.items[i]);
-	if (s->mains == 0 || !are_settled(s))
-		return;
-	judge_resumed(s);
-	release_others(s, &n);
 }
 
 static int on_again(sd_event_source *source, uint64_t now, void *userdata)
@@ -373,9 +390,14 @@ static void search_again(struct collector *c)
 
 void unit_search(struct service *s)
 {
+	unit_search_of(s, NULL);
+}
+
+void unit_search_of(struct service *s, const char *unit)
+{
 	bool pending = s->collector->units_pending;
 
-	search(s);
+	search(s, unit);
 	if (!pending && s->collector->units_pending)
 		search_again(s->collector);
 }

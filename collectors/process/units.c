@@ -261,10 +261,11 @@ static void judge_expectation(struct service *s)
 	s->units.expected = expected;
 }
 
-static void look_at(struct service *s)
+/* After a word of UNIT, or of all (NULL). */
+static void look_at(struct service *s, const char *unit)
 {
 	tell_facts(s);
-	unit_search(s);
+	unit_search_of(s, unit);
 	if (!s->collector->units_known)
 		return;
 	judge_expectation(s);
@@ -296,7 +297,7 @@ static void look_at_services(struct collector *c, const char *unit)
 		struct service *s = service_get(c, c->options.services[i].name);
 
 		if (units_has(s) && (!unit || is_of(s->match, unit)))
-			look_at(s);
+			look_at(s, unit);
 	}
 	if (c->started && c->units_known)
 		note_told(c, unit);

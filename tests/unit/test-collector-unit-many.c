@@ -58,11 +58,35 @@ static void test_reason_is_short(void **state)
 	assert_non_null(strstr(e->evidence, " more\nunit="));
 }
 
+/* Words of one unit are about its processes, but those of others may have waited for them. */
+static void test_word_of_one(void **state)
+{
+	static const char *const units[] = {"vllm@*.service"};
+	struct collector_fixture *f = *state;
+	pid_t first = fixture_server(f, NULL)->pid, next = fixture_server(f, NULL)->pid;
+	pid_t other = fixture_server(f, NULL)->pid;
+
+	by_unit(f, "llama")->units = units;
+	fixture_begin(f, NULL);
+	collector_take_units(f->collector, true);
+	say(f, (struct said){.name = "vllm@1.service", ACTIVE(first)});
+	say(f, (struct said){.name = "vllm@2.service", ACTIVE(other)});
+	assert_int_equal(fixture_events(f, STARTED, "llama"), 2);
+	say(f, (struct said){.name = "vllm@2.service", .active = "deactivating", .main_pid = other});
+	say(f, (struct said){.name = "vllm@1.service", ACTIVE(next)});
+	assert_int_equal(fixture_events(f, STARTED, "llama"), 3);
+	assert_int_equal(fixture_events(f, RELEASED, "llama"), 0);
+	say(f, (struct said){.name = "vllm@2.service", ACTIVE(other)});
+	assert_int_equal(fixture_events(f, RELEASED, "llama"), 1);
+	assert_int_equal(f->events[f->event_count - 1].pid, first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITHOUT(test_facts_are_short),
 		WITHOUT(test_reason_is_short),
+		WITHOUT(test_word_of_one),
 	};
 
 	return cmocka_run_group_tests_name("collector-unit-many", tests, NULL, NULL);

@@ -25,6 +25,7 @@ libprocess_a_SOURCES = \
 	collectors/process/doctor.c collectors/process/doctor.h \
 	collectors/process/events.c collectors/process/events.h \
 	collectors/process/exits.c collectors/process/exits.h \
+	collectors/process/grace.c collectors/process/grace.h \
 	collectors/process/match.c collectors/process/match.h \
 	collectors/process/memory.c collectors/process/memory.h \
 	collectors/process/missing.c collectors/process/missing.h \
@@ -78,6 +79,7 @@ COLLECTOR_TESTS = \
 	tests/unit/test-collector-stuck \
 	tests/unit/test-collector-unit-grace \
 	tests/unit/test-collector-unit-many \
+	tests/unit/test-collector-unit-holds \
 	tests/unit/test-collector-unit-missed \
 	tests/unit/test-collector-unit-runs \
 	tests/unit/test-collector-unit-words \
@@ -132,6 +134,10 @@ tests_unit_test_collector_unit_many_SOURCES = \
 	tests/unit/test-collector-unit-many.c tests/unit/collector-fixture.c tests/unit/said.h
 tests_unit_test_collector_unit_many_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_unit_many_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_unit_holds_SOURCES = \
+	tests/unit/test-collector-unit-holds.c tests/unit/collector-fixture.c tests/unit/said.h
+tests_unit_test_collector_unit_holds_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_unit_holds_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_unit_missed_SOURCES = \
 	tests/unit/test-collector-unit-missed.c tests/unit/collector-fixture.c tests/unit/said.h
 tests_unit_test_collector_unit_missed_CFLAGS = $(tests_unit_test_collector_CFLAGS)

@@ -17,7 +17,8 @@ struct known_process {
 	char *command_line; /* as in struct event */
 };
 struct known_value {
-	struct series series; /* a modelwatch_service_* counter, _up, _stopped or _stop_time_seconds */
+	/* A modelwatch_service_* counter, _up, _expected, _stopped or _stop_time_seconds. */
+	struct series series;
 	double value;
 };
 struct known {

@@ -278,6 +278,8 @@ static int first_look(struct collector *c, const struct known *known)
 	for (size_t i = 0; i < c->options.service_count; i++) {
 		struct service *s = service_get(c, c->options.services[i].name);
 
+		if (!units_has(s))
+			service_expect(s, service_is_expected(s));
 		if (!search_by_port(s) || !search_is_pending(c))
 			service_check_missing(s);
 	}

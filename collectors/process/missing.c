@@ -32,6 +32,13 @@ void missing_begin(struct service *s)
 		s->collector->missing_due = 0;
 }
 
+void missing_tell(struct service *s)
+{
+	s->missing = true;
+	s->absence = (struct absence){.tellings = 1};
+	tell_missing(s, NULL, 0);
+}
+
 void missing_begin_because(struct service *s, const char *why)
 {
 	s->missing = true;

@@ -48,6 +48,13 @@ enum network {
 	NETWORK_OTHER,	 /* a container's */
 };
 
+/* Whether it was expected when that was judged last, perhaps by a predecessor. */
+enum expectation {
+	EXPECTATION_UNKNOWN,
+	EXPECTED,
+	NOT_EXPECTED,
+};
+
 /* Of missing.c: why a service has no process. */
 struct absence {
 	bool asked;		    /* the round under way looks for a reason */
@@ -74,7 +81,10 @@ struct service {
 	bool ended;	    /* told to be over; up has no value */
 	bool missing;	    /* it should be there; nobody was seen since that was found out */
 	struct absence absence;
-	bool stopped;	    /* it is down because systemd was asked to stop or restart it, */
+	enum expectation expectation;
+	bool rebooted;	    /* its processes are gone with an earlier boot, and its units were not judged */
+	usec_t begins_at;   /* monotonic: its units begin since then; 0 where they do not */
+	bool stopped;	    /* it is down because systemd was asked to stop or restart it (grace.h), */
 	usec_t stopped_at;  /* monotonic: since then, */
 	double stop_time;   /* as told: Unix time */
 	struct unit_telling units; /* what was told of its units */

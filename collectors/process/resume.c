@@ -30,6 +30,8 @@ void resume_value(struct collector *c, const struct known_value *v)
 	count = (uint64_t) v->value;
 	if (text_equal(metric, "stopped")) {
 		s->stopped = v->value > 0;
+	} else if (text_equal(metric, "expected")) {
+		s->expectation = v->value > 0 ? EXPECTED : NOT_EXPECTED;
 	} else if (text_equal(metric, "stop_time_seconds")) {
 		stops_resume(s, v->value);
 	} else if (text_equal(metric, "up")) {

@@ -31,7 +31,7 @@ int resume_begin(struct collector *c, const struct known *known);
 void resume_living(struct collector *c);
 /* The end of what may be a known process, AT clock ticks since boot. */
 void resume_note_exit(struct collector *c, const struct connector_event *e, uint64_t at);
-/* The end of a main process was told; nothing happens where the first look is over. */
+/* That a main process ended, or is none any more, was told; nothing happens where the first look is over. */
 void resume_note_told(const struct service *s, const struct process *p);
 /* What is gone is told before the first listing, so that successors count as restarts. */
 void resume_missed(struct collector *c);

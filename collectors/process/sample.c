@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "collectors/process/doctor.h"
+#include "collectors/process/grace.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/stops.h"
 #include "collectors/process/tell.h"
@@ -361,10 +362,13 @@ static void sample_service(struct service *s, const struct sums *sums, bool slow
 {
 	if (!s->was_up)
 		return;
-	if (!s->ended)
+	/* One that is missing is not told to be so before it is known why. */
+	if (!s->ended && !(s->missing && s->absence.tellings == 0))
 		tell(s, SERIES_UP, s->mains > 0);
+	if (s->expectation != EXPECTATION_UNKNOWN)
+		tell(s, SERIES_EXPECTED, s->expectation == EXPECTED);
 	if (units_has(s))
-		tell_stopped(s, stops_hold(s, clock_monotonic()));
+		tell_stopped(s, grace_holds(s, clock_monotonic()));
 	tell_absence(s);
 	tell(s, SERIES_PROCESSES, s->members);
 	tell_counters(s, sums);

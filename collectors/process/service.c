@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "collectors/process/doctor.h"
+#include "collectors/process/grace.h"
 #include "collectors/process/memory.h"
 #include "collectors/process/missing.h"
 #include "collectors/process/pace.h"
@@ -303,8 +304,9 @@ static void count_exit(struct service *s, const struct exit_facts *f)
 
 	s->exits[reason]++;
 	s->oom_kills += reason == EXIT_OOM;
-	s->stopped = f->stopped && s->mains == 0;
-	s->stopped_at = clock_monotonic();
+	s->stopped = false;
+	if (f->stopped && s->mains == 0)
+		grace_begin(s, clock_monotonic());
 	/* A discovered one that was taken over meanwhile is over for good. */
 	s->ended = (!s->match && s->ended) || ends_quietly(s, f);
 	if (s->mains == 0)
@@ -375,12 +377,6 @@ void service_end_main(struct process *p, const int *status)
 		tell_server_gone(s);
 }
 
-/* A reboot is a stop of everything, and a start of what its units begin just now. */
-static bool begins_with_host(const struct service *s)
-{
-	return units_has(s) && s->collector->units_known && units_are_moving(s);
-}
-
 void service_missed(struct service *s, const struct known_process *known, const int *status)
 {
 	struct exit_facts facts = {.observed = status != NULL,
@@ -396,8 +392,11 @@ void service_missed(struct service *s, const struct known_process *known, const 
 	s->was_up = true;
 	s->owed += !facts.stopped;
 	count_exit(s, &facts);
-	if (facts.rebooted)
-		s->stopped = s->mains == 0 && begins_with_host(s);
+	/* A reboot is a stop of everything: its units tell whether they begin with the host. */
+	if (facts.rebooted && units_has(s) && s->mains == 0) {
+		s->rebooted = true;
+		grace_begin(s, clock_monotonic());
+	}
 	tell_exited(s, NULL, known, &facts);
 }
 
@@ -424,9 +423,11 @@ static void tell_absent(struct service *s)
 /* Its last main process is none any more, and lives on: left by its unit, where ASKED, which was stopped. */
 static void rest(struct service *s, bool asked)
 {
-	s->down_since = s->stopped_at = clock_monotonic();
+	s->down_since = clock_monotonic();
 	s->ended = !service_is_expected(s);
-	s->stopped = asked;
+	s->stopped = false;
+	if (asked)
+		grace_begin(s, s->down_since);
 }
 
 void service_release(struct process *p)
@@ -444,17 +445,29 @@ void service_release(struct process *p)
 	if (s->mains == 0)
 		rest(s, asked);
 	tell_released(s, &who);
+	resume_note_told(s, p);
 	if (s->mains == 0 && !s->ended && !s->stopped)
 		tell_absent(s);
 }
 
 bool service_begins(struct service *s)
 {
-	return units_has(s) && (units_are_moving(s) || unit_search_loads(s));
+	usec_t now = clock_monotonic();
+	bool begins = units_has(s) && (units_are_moving(s) || unit_search_loads(s));
+
+	if (!begins || !s->collector->units_known) {
+		s->begins_at = 0;
+		return begins;
+	}
+	if (s->begins_at == 0)
+		s->begins_at = now;
+	return unit_search_loads(s) || usec_since(now, s->begins_at) < s->match->stop_grace;
 }
 
 void service_check_missing(struct service *s)
 {
+	if (units_has(s))
+		grace_check(s);
 	if (s->mains > 0 || s->was_up || !service_is_expected(s) || s->match->impossible ||
 		service_begins(s))
 		return;
@@ -466,6 +479,13 @@ void service_unexpect(struct service *s)
 	s->ended = true;
 	s->stopped = false;
 	tell_not_missing(s);
+}
+
+void service_expect(struct service *s, bool expected)
+{
+	if (s->expectation == EXPECTED && !expected && s->mains == 0 && s->was_up && !s->ended)
+		service_unexpect(s);
+	s->expectation = expected ? EXPECTED : NOT_EXPECTED;
 }
 
 void service_failed(struct service *s, const char *why)

@@ -37,6 +37,8 @@ bool service_is_expected(const struct service *s);
 void service_promote(struct process *p);
 /* What is not there need not be any more. */
 void service_unexpect(struct service *s);
+/* Whether somebody is to be told, from now on; where that changed, the former follows. */
+void service_expect(struct service *s, bool expected);
 /* A service without a process could not begin, as systemd says. */
 void service_failed(struct service *s, const char *why);
 /* Takes on what crashes left and what still lives and matches now. */
@@ -47,7 +49,8 @@ void service_missed(struct service *s, const struct known_process *known, const 
 void service_released(struct service *s, const struct known_process *known);
 /* A main process of a configured service lives on, but does not match any more: it is nobody's. */
 void service_release(struct process *p);
-/* True where nobody can tell yet whether it will be there: its units begin, or its main process loads. */
+/* True where nobody can tell yet whether it will be there: its units begin, or its main process loads, for
+ * stop-grace at most. */
 bool service_begins(struct service *s);
 /* After the first look: what should be there and is not. */
 void service_check_missing(struct service *s);

@@ -56,7 +56,7 @@ bool stops_is_asked(const struct process *p)
 {
 	const struct known_unit *u = unit_of(p);
 
-	return u && is_asked(u, p->pid);
+	return (u && is_asked(u, p->pid)) || (units_has(p->service) && !p->unit && units_rest(p->service));
 }
 
 static int status_of(const struct unit_state *u)
@@ -182,15 +182,6 @@ void stops_take_word(struct collector *c)
 			position = 0;
 		}
 	}
-}
-
-/* Whether it is expected may be for its units to say, which were not asked yet. */
-bool stops_hold(const struct service *s, usec_t now)
-{
-	if (!s->stopped || s->mains > 0)
-		return false;
-	return !service_is_expected(s) || (s->match->expected_by_unit && !s->collector->units_known) ||
-	       usec_since(now, s->stopped_at) < s->match->stop_grace;
 }
 
 /* A wall clock that is set changes not how long ago that was. */

@@ -17,10 +17,9 @@ void stops_take_word(struct collector *c);
 void stops_judge(struct service *s, const char *unit, pid_t pid, struct exit_facts *f);
 /* The same of one that ended while nobody looked: that it was asked for shows by its unit, which rests. */
 void stops_judge_missed(struct service *s, pid_t pid, struct exit_facts *f);
-/* True where systemd was asked to stop its unit. */
+/* True where systemd was asked to stop its unit; or might have been, of one from before that no unit named
+ * since. */
 bool stops_is_asked(const struct process *p);
-/* True where the service is down because systemd was asked for it, and may be. */
-bool stops_hold(const struct service *s, usec_t now);
 /* When it was stopped, or the host started since, in Unix time. */
 double stops_time(struct service *s);
 /* A predecessor told TIME as that. */

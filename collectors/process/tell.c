@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "collectors/process/grace.h"
 #include "collectors/process/service.h"
 #include "collectors/process/stops.h"
 #include "collectors/process/unit_search.h"
@@ -64,7 +65,7 @@ static const char *absence(const struct service *s)
 		return "";
 	if (!service_is_expected(s))
 		return SERVICE_NOT_EXPECTED;
-	return stops_hold(s, clock_monotonic()) ? SERVICE_ASKED_TO_STOP : "";
+	return grace_holds(s, clock_monotonic()) ? SERVICE_ASKED_TO_STOP : "";
 }
 
 void tell_absence(struct service *s)
@@ -124,7 +125,7 @@ static void draft_sample(struct draft *d, enum series_number number, double valu
 static void draft_stopped(struct draft *d)
 {
 	struct service *s = d->service;
-	bool stopped = units_has(s) && stops_hold(s, clock_monotonic());
+	bool stopped = units_has(s) && grace_holds(s, clock_monotonic());
 
 	if (units_has(s))
 		draft_sample(d, SERIES_STOPPED, stopped);
@@ -360,5 +361,10 @@ void tell_not_missing(struct service *s)
 	s->missing = s->was_up = false;
 	draft_begin(&d, s, EVENT_SERVICE_ENDED);
 	draft_sample(&d, SERIES_UP, sample_stale());
+	if (units_has(s)) {
+		draft_sample(&d, SERIES_STOPPED, sample_stale());
+		draft_sample(&d, SERIES_STOP_TIME, sample_stale());
+	}
+	s->live[SERIES_STOP_TIME] = false;
 	draft_send(&d);
 }

@@ -56,6 +56,21 @@ bool unit_has_failed(const struct unit_state *u)
 	return !unit_is_successful(u) && (text_equal(u->active, "failed") || unit_waits_to_restart(u));
 }
 
+static bool is_inactive(const struct unit_state *u)
+{
+	return text_equal(u->active, "inactive");
+}
+
+bool unit_is_down(const struct unit_state *u)
+{
+	return unit_has_failed(u) || (is_inactive(u) && *u->cause);
+}
+
+bool unit_rests(const struct unit_state *u)
+{
+	return is_inactive(u) && unit_is_successful(u) && !*u->cause;
+}
+
 bool unit_is_asked_to_stop(const struct unit_state *u)
 {
 	/* What has a cause nobody asked for; a restart goes on as a start. */

@@ -18,6 +18,10 @@ bool unit_waits_to_restart(const struct unit_state *u);
 bool unit_is_successful(const struct unit_state *u);
 /* It ended in failure; systemd may try it again later. */
 bool unit_has_failed(const struct unit_state *u);
+/* It failed, or was stopped though nobody asked for that. */
+bool unit_is_down(const struct unit_state *u);
+/* It was stopped, or left, in success. */
+bool unit_rests(const struct unit_state *u);
 /* A job stops what runs, and somebody wanted that. */
 bool unit_is_asked_to_stop(const struct unit_state *u);
 /* It is to be there after boot; also where its file does not say so, as one that has no [Install] section. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/process/grace.h"
 #include "collectors/process/missing.h"
 #include "collectors/process/service.h"
 #include "collectors/process/stops.h"
@@ -79,6 +80,51 @@ bool units_are_moving(const struct service *s)
 	while ((u = units_next(s, &position)))
 		if (!unit_has_failed(&u->state) && (unit_is_starting(&u->state) || *u->state.job ||
 						      text_equal(u->state.active, "deactivating")))
+			return true;
+	return false;
+}
+
+usec_t units_stopped_since(const struct service *s)
+{
+	const struct known_unit *u;
+	size_t position = 0;
+	usec_t since = 0;
+
+	while ((u = units_next(s, &position)))
+		if (u->stopping && unit_rests(&u->state) && u->stopping_since > since)
+			since = u->stopping_since;
+	return since;
+}
+
+bool units_rest(const struct service *s)
+{
+	const struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = units_next(s, &position)))
+		if (!unit_rests(&u->state))
+			return false;
+	return s->collector->units_known;
+}
+
+bool units_run(const struct service *s)
+{
+	const struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = units_next(s, &position)))
+		if (unit_is_active(&u->state))
+			return true;
+	return false;
+}
+
+bool units_have_failed(const struct service *s)
+{
+	const struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = units_next(s, &position)))
+		if (unit_is_down(&u->state))
 			return true;
 	return false;
 }
@@ -200,12 +246,12 @@ static const struct known_unit *find_failure(struct service *s)
 	size_t position = 0;
 
 	while ((u = units_next(s, &position)))
-		if (!u->told && unit_has_failed(&u->state))
+		if (!u->told && unit_is_down(&u->state))
 			return u;
 	return NULL;
 }
 
-/* A unit that failed without a main process that anybody saw, or after that ended in order. */
+/* A unit that went down without a main process that anybody saw, or after that ended in order. */
 static void tell_failure(struct service *s)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -213,7 +259,10 @@ static void tell_failure(struct service *s)
 
 	if (!u)
 		return;
-	unit_explain_failure(&u->state, &text);
+	if (unit_has_failed(&u->state))
+		unit_explain_failure(&u->state, &text);
+	else
+		unit_explain(&u->state, &text);
 	if (buf_error(&text) < 0) {
 		collector_fail(s->collector, buf_error(&text));
 		return;
@@ -226,49 +275,47 @@ static void tell_failure(struct service *s)
 	service_failed(s, text.data);
 }
 
-/* It was stopped on purpose, and failed to begin before systemd was asked. */
+/* It was stopped on purpose, or by a reboot, and failed to begin before systemd was asked. */
 static void note_failed_meanwhile(struct service *s)
 {
 	struct known_unit *u;
 	size_t position = 0;
 
 	while (s->stopped && (u = units_next(s, &position)))
-		u->told &= !unit_has_failed(&u->state);
+		u->told &= !unit_is_down(&u->state);
 }
 
 /* Whoever enables a unit starts it, too, as a rule, but not at once: it is missed after a while. */
 static void expect(struct service *s)
 {
-	s->stopped = true;
-	s->stopped_at = clock_monotonic();
+	grace_begin(s, clock_monotonic());
 	/* What left in order is as good as never seen. */
 	s->was_up = s->was_up && !s->ended;
 }
 
-/* Nobody waits any more for what is not there, once its unit is not enabled any more. What systemd forgets it
- * says nothing of. */
-static void judge_expectation(struct service *s)
+/* Nobody waits any more for what is not there, once its unit is not enabled any more, perhaps while nobody
+ * looked. Of what systemd forgets, GONE, it says nothing. */
+static void judge_expectation(struct service *s, bool gone)
 {
 	bool expected = service_is_expected(s);
 	size_t position = 0;
 
 	if (!units_next(s, &position))
 		return;
-	if (s->units.looked && s->mains == 0 && s->units.expected && !expected && s->was_up && !s->ended)
-		service_unexpect(s);
-	else if (s->units.looked && s->mains == 0 && !s->units.expected && expected)
+	if (s->expectation == NOT_EXPECTED && expected && s->units.looked && s->mains == 0)
 		expect(s);
-	s->units.expected = expected;
+	if (!gone || s->expectation == EXPECTATION_UNKNOWN)
+		service_expect(s, expected);
 }
 
-/* After a word of UNIT, or of all (NULL). */
-static void look_at(struct service *s, const char *unit)
+/* After a word of UNIT, or of all (NULL). GONE: systemd forgot it. */
+static void look_at(struct service *s, const char *unit, bool gone)
 {
 	tell_facts(s);
 	unit_search_of(s, unit);
 	if (!s->collector->units_known)
 		return;
-	judge_expectation(s);
+	judge_expectation(s, gone);
 	if (!s->units.looked)
 		note_failed_meanwhile(s);
 	s->units.looked = true;
@@ -277,6 +324,7 @@ static void look_at(struct service *s, const char *unit)
 		free(TAKE_POINTER(s->units.failure));
 	else
 		tell_failure(s);
+	grace_judge_reboot(s);
 	service_check_missing(s);
 	tell_absence(s);
 }
@@ -288,16 +336,17 @@ static void note_told(struct collector *c, const char *unit)
 	size_t position = 0;
 
 	while ((u = map_next(c->units, &position, NULL, NULL)))
-		u->told |= unit_has_failed(&u->state) && (!unit || text_equal(unit, u->state.name));
+		u->told |= unit_is_down(&u->state) && (!unit || text_equal(unit, u->state.name));
 }
 
-static void look_at_services(struct collector *c, const char *unit)
+/* All that UNIT is of; NULL: all. GONE: systemd forgot it. */
+static void look_at_services(struct collector *c, const char *unit, bool gone)
 {
 	for (size_t i = 0; c->started && i < c->options.service_count; i++) {
 		struct service *s = service_get(c, c->options.services[i].name);
 
 		if (units_has(s) && (!unit || is_of(s->match, unit)))
-			look_at(s, unit);
+			look_at(s, unit, gone);
 	}
 	if (c->started && c->units_known)
 		note_told(c, unit);
@@ -340,6 +389,7 @@ static void note_run(struct known_unit *u, const struct unit_state *now)
 	if (now->main_pid > 0)
 		u->main = (pid_t) now->main_pid;
 	if (unit_is_asked_to_stop(now)) {
+		u->stopping_since = u->stopping ? u->stopping_since : clock_monotonic();
 		u->stopping = true;
 		u->asked = u->main;
 	} else if (unit_is_active(now)) {
@@ -350,7 +400,7 @@ static void note_run(struct known_unit *u, const struct unit_state *now)
 
 void units_look_at_all(struct collector *c)
 {
-	look_at_services(c, NULL);
+	look_at_services(c, NULL, false);
 }
 
 static struct known_unit *add(struct collector *c, const char *name)
@@ -413,7 +463,7 @@ int collector_take_unit(struct collector *c, const struct unit_state *u)
 	if (r < 0)
 		return r;
 	take_word(c);
-	look_at_services(c, u->name);
+	look_at_services(c, u->name, !*u->load);
 	return 0;
 }
 

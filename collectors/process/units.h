@@ -17,7 +17,8 @@ struct known_unit {
 	struct unit_state state;
 	pid_t main;    /* its last main process; 0 where it had none since it began */
 	pid_t asked;   /* the last main process that was asked to stop; 0 for none */
-	bool stopping; /* it is asked to stop, or was and did not begin anew */
+	bool stopping; /* it is asked to stop, or was and did not begin anew, */
+	usec_t stopping_since; /* monotonic: since then */
 	bool told;     /* how its last run ended, or that is not for us to tell */
 	bool old;      /* not told since all are told anew */
 };
@@ -35,7 +36,6 @@ struct unit_telling {
 	char *facts[UNIT_FACTS]; /* NULL for nothing */
 	char *failure;		 /* why it could not begin; NULL for nothing */
 	bool looked;		 /* what systemd says was looked at, since we began */
-	bool expected;		 /* as it was then */
 };
 void unit_telling_done(struct unit_telling *t);
 
@@ -50,6 +50,14 @@ struct known_unit *units_next(const struct service *s, size_t *position);
 bool units_are_moving(const struct service *s);
 /* True where it should be there by what its units are: at least one is enabled, or cannot be. */
 bool units_are_enabled(const struct service *s);
+/* Monotonic: when the last of its units that rest in success was asked to stop; 0 for none. */
+usec_t units_stopped_since(const struct service *s);
+/* True where all of them rest in success, and nobody but who asked for it made them. */
+bool units_rest(const struct service *s);
+/* True where one runs, as systemd sees it. */
+bool units_run(const struct service *s);
+/* True where one ended in failure, or was stopped though nobody asked for that. */
+bool units_have_failed(const struct service *s);
 /* Why there is no main process: "vllm.service is inactive (dead)". */
 void units_explain(const struct service *s, struct buf *b);
 /* "a.service, b.service": those that are known, else what they are configured by. */

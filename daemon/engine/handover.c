@@ -49,7 +49,7 @@ static int gather_value(void *userdata, struct value *value)
 
 	if (!name || value->time_ms == 0 || sample_is_stale(value->current) ||
 		!(text_ends_with(name, "_total") || text_equal(name, "up") ||
-			text_equal(name, "stopped") ||
+			text_equal(name, "expected") || text_equal(name, "stopped") ||
 			text_equal(name, "stop_time_seconds")))
 		return 0;
 	if (!fits(g, known_value_size(&value->series)))

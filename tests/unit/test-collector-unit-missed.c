@@ -139,7 +139,8 @@ static void test_rebooted_for_good(void **state)
 	const struct told_event *e;
 
 	begin_gone_of(f, "another boot", 1 << 22, (struct said){0});
-	e = fixture_await(f, EXITED, "llama", 1);
+	e = fixture_await(f, MISSING, "llama", 1);
+	assert_non_null(strstr(e->evidence, "reason=vllm.service is inactive (dead)\n"));
 	assert_true(event_value(f, e, STOPPED) == 0);
 }
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How long a service may be down while systemd is at work on it: since somebody asked for a stop or
+ * restart, its unit was enabled, the host was rebooted; and, where it has a port to listen to, since its
+ * process began.
+ *
+ * Layer: collectors; of this folder alone. */
+#pragma once
+
+#include "collectors/process/model.h"
+
+/* It is down for such a reason, SINCE then (monotonic). */
+void grace_begin(struct service *s, usec_t since);
+/* True where it is, and may be still. */
+bool grace_holds(const struct service *s, usec_t now);
+/* Systemd said something of its units, or time went by: it is at work anew, or for too long. */
+void grace_check(struct service *s);
+/* Its processes are gone with an earlier boot, and what its units are now is known for the first time. */
+void grace_judge_reboot(struct service *s);

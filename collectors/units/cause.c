@@ -11,7 +11,7 @@
 #include "daemon/base/text.h"
 
 #define ON_THE_WAY_MAX 32		    /* units that are asked for one stop */
-#define ASKED_AT_ONCE  16		    /* causes, each by one call at a time: so some are found soon */
+#define ASKED_AT_ONCE  4		    /* causes, each by one call at a time: so some are found soon */
 #define LOOK_FOR       (50 * USEC_PER_MSEC) /* whoever waits for systemd's word of an end does for 100 ms */
 
 struct on_the_way {
@@ -234,18 +234,21 @@ static bool waits(const struct unit *u)
 	return u->cause && !u->cause->units[0].asked && !u->job_due;
 }
 
-int causes_go_on(struct units *w)
+int causes_go_on(struct units *w, size_t *ret)
 {
-	size_t under_way = 0;
+	size_t under_way = 0, causes = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < w->count; i++)
+	for (size_t i = 0; i < w->count; i++) {
 		under_way += w->units[i]->cause && w->units[i]->cause->call;
+		causes += w->units[i]->cause != NULL;
+	}
 	for (size_t i = 0; i < w->count && under_way < ASKED_AT_ONCE && r >= 0; i++)
 		if (waits(w->units[i]) && calls_have_room(w)) {
 			r = ask(w->units[i]->cause);
 			under_way++;
 		}
+	*ret = causes;
 	return r;
 }
 

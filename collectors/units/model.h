@@ -157,8 +157,8 @@ void unit_unloaded(struct unit *u);
  * short while, and put into its state. Nothing is told of it before; what was held back is told then. 0, or
  * -errno. */
 int cause_begin(struct unit *u);
-/* Begins to ask for those that wait for their turn. 0, or -errno. */
-int causes_go_on(struct units *w);
+/* Begins to ask for those that wait for their turn. Returns in *RET how many are looked for. 0, or -errno. */
+int causes_go_on(struct units *w, size_t *ret);
 /* True while U is not to be told of. Takes the word for its job. */
 bool cause_holds_back(struct unit *u);
 /* A job of the unit ID ended. -ENOMEM. */

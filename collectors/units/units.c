@@ -161,14 +161,17 @@ static int make_calls(struct units *w)
 
 void units_go_on(struct units *w)
 {
-	size_t under_way;
+	size_t causes = 0, under_way = 0;
 	int r;
 
 	if (!w->owner)
 		return;
 	r = manager_ask_jobs(w);
 	if (r >= 0)
-		r = causes_go_on(w);
+		r = causes_go_on(w, &causes);
+	/* systemd answers one call after the other: nothing else keeps it from saying why. */
+	if (r >= 0 && causes > 0)
+		return;
 	if (r >= 0)
 		r = ask_wholly(w, &under_way);
 	if (r >= 0)

@@ -163,6 +163,7 @@ static int answer(struct fake_systemd *f, const char *member, sd_bus_message *ca
 	} else if (text_equal(member, "GetAll") && u) {
 		put_properties(f, m, u);
 	} else if (text_equal(member, "Get") && u) {
+		f->gets++;
 		sure(sd_bus_message_read(call, "ss", &text, &property));
 		if (text_equal(property, "JobType") && !u->job_type)
 			return -ENOENT;

@@ -30,7 +30,7 @@ struct fake_systemd {
 	const char *owner; /* of systemd's name; NULL: nobody */
 	struct fake_unit units[FAKE_UNITS_MAX];
 	size_t count;
-	unsigned connections, loads, lists, subscribed, matches;
+	unsigned connections, loads, lists, gets, subscribed, matches;
 	const char *odd; /* the property that has a wrong type */
 	const char *denied; /* the call that is refused */
 	const char *muted; /* the call that is never answered */

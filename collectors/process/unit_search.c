@@ -153,41 +153,36 @@ void unit_search_each(struct service *s, void (*fn)(void *userdata, pid_t pid), 
 		fn(userdata, n.items[i].pid);
 }
 
-/* Looks for one that only does not listen, and is younger than that. */
-struct silence {
-	struct service *service;
-	usec_t age;
-	struct process *process;
-};
-
-static void look_for_silence(void *userdata, pid_t pid)
+/* True where it may be a main process of the service, and is younger than OTHER, unless that is NULL. */
+static bool may_be_main(const struct service *s, const struct process *p, const struct process *other)
 {
-	struct silence *l = userdata;
-	struct service *s = l->service;
-	struct process *p = l->process ? NULL : scan_find(s->collector, pid);
-
-	if (p && !p->main && (!p->service || p->service == s || !p->service->match) &&
-		scan_age(p) < l->age && search_matches(s, p, true))
-		l->process = p;
+	return !p->main && (!p->service || p->service == s || !p->service->match) &&
+	       (!other || p->start > other->start);
 }
 
-static struct process *find_silent(struct service *s, usec_t age)
-{
-	struct silence l = {.service = s, .age = age};
-
-	if (s->match->port_count > 0)
-		unit_search_each(s, look_for_silence, &l);
-	return l.process;
-}
-
+/* The youngest have the highest numbers as a rule: the others need no look at what they are then. */
 struct process *unit_search_silent(struct service *s)
 {
-	return find_silent(s, UINT64_MAX);
+	_cleanup_(named_done) struct named n = {NULL, 0};
+	struct process *found = NULL;
+	int r = s->match->port_count > 0 ? find(s, NULL, &n) : 0;
+
+	if (r < 0)
+		collector_fail(s->collector, r);
+	for (size_t i = n.count; i-- > 0;) {
+		struct process *p = scan_find(s->collector, n.items[i].pid);
+
+		if (p && may_be_main(s, p, found) && search_matches(s, p, true))
+			found = p;
+	}
+	return found;
 }
 
 bool unit_search_loads(struct service *s)
 {
-	return find_silent(s, s->match->stop_grace);
+	const struct process *p = unit_search_silent(s);
+
+	return p && scan_age(p) < s->match->stop_grace;
 }
 
 static bool is_first_of_group(struct service *s, const char *path, pid_t pid)

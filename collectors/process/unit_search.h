@@ -15,8 +15,8 @@ void unit_search_of(struct service *s, const char *unit);
 void unit_search_each(struct service *s, void (*fn)(void *userdata, pid_t pid), void *userdata);
 /* True where a unit of the service names it. */
 bool unit_search_names(struct service *s, pid_t pid);
-/* A process that the service's units name, and that lacks nothing but a port that it listens to; NULL for
- * none. */
+/* The youngest process that the service's units name, and that lacks nothing but a port that it listens to;
+ * NULL for none. */
 struct process *unit_search_silent(struct service *s);
-/* True where one such runs for no longer than a stop may last: it loads. */
+/* True where that runs for no longer than a stop may last: it loads. */
 bool unit_search_loads(struct service *s);

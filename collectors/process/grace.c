@@ -26,7 +26,7 @@ static usec_t loading_since(struct service *s, usec_t now)
 {
 	const struct process *p = unit_search_silent(s);
 
-	return p ? now - scan_age(p) : 0;
+	return p ? usec_since(now, scan_age(p)) : 0;
 }
 
 /* Why it is down is another thing by now than what began that. */
@@ -40,7 +40,7 @@ static void end(struct service *s)
 
 void grace_check(struct service *s)
 {
-	usec_t now = clock_monotonic(), stop = units_stopped_since(s), load;
+	usec_t now = clock_boot(), stop = units_stopped_since(s), load;
 
 	if (s->mains > 0 || !s->collector->units_known)
 		return;

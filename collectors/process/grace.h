@@ -8,9 +8,10 @@
 
 #include "collectors/process/model.h"
 
-/* It is down for such a reason, SINCE then (monotonic). */
+/* It is down for such a reason, SINCE then (of clock_boot(): time goes by while the host
+ * sleeps, for processes and for whoever waits for them). */
 void grace_begin(struct service *s, usec_t since);
-/* True where it is, and may be still. */
+/* True where it is, and may be still, NOW (of clock_boot()). */
 bool grace_holds(const struct service *s, usec_t now);
 /* Systemd said something of its units, or time went by: it is at work anew, or for too long. */
 void grace_check(struct service *s);

@@ -83,9 +83,9 @@ struct service {
 	struct absence absence;
 	enum expectation expectation;
 	bool rebooted;	    /* its processes are gone with an earlier boot, and its units were not judged */
-	usec_t begins_at;   /* monotonic: its units begin since then; 0 where they do not */
+	usec_t begins_at;   /* of clock_boot(): its units begin since then; 0 where they do not */
 	bool stopped;	    /* it is down because systemd was asked to stop or restart it (grace.h), */
-	usec_t stopped_at;  /* monotonic: since then, */
+	usec_t stopped_at;  /* of clock_boot(): since then, */
 	double stop_time;   /* as told: Unix time */
 	struct unit_telling units; /* what was told of its units */
 	const char *told_absence; /* static; NULL for nothing */

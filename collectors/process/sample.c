@@ -368,7 +368,7 @@ static void sample_service(struct service *s, const struct sums *sums, bool slow
 	if (s->expectation != EXPECTATION_UNKNOWN)
 		tell(s, SERIES_EXPECTED, s->expectation == EXPECTED);
 	if (units_has(s))
-		tell_stopped(s, grace_holds(s, clock_monotonic()));
+		tell_stopped(s, grace_holds(s, clock_boot()));
 	tell_absence(s);
 	tell(s, SERIES_PROCESSES, s->members);
 	tell_counters(s, sums);

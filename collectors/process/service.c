@@ -59,7 +59,7 @@ int service_new(struct collector *c, const char *name, const struct service_matc
 	*s = (struct service){.collector = c,
 		.match = match,
 		.kind = kind,
-		.stopped_at = clock_monotonic()};
+		.stopped_at = clock_boot()};
 	s->name = strdup(name);
 	r = s->name ? map_put_string(c->services, name, s, NULL) : -ENOMEM;
 	if (r < 0) {
@@ -306,7 +306,7 @@ static void count_exit(struct service *s, const struct exit_facts *f)
 	s->oom_kills += reason == EXIT_OOM;
 	s->stopped = false;
 	if (f->stopped && s->mains == 0)
-		grace_begin(s, clock_monotonic());
+		grace_begin(s, clock_boot());
 	/* A discovered one that was taken over meanwhile is over for good. */
 	s->ended = (!s->match && s->ended) || ends_quietly(s, f);
 	if (s->mains == 0)
@@ -395,7 +395,7 @@ void service_missed(struct service *s, const struct known_process *known, const 
 	/* A reboot is a stop of everything: its units tell whether they begin with the host. */
 	if (facts.rebooted && units_has(s) && s->mains == 0) {
 		s->rebooted = true;
-		grace_begin(s, clock_monotonic());
+		grace_begin(s, clock_boot());
 	}
 	tell_exited(s, NULL, known, &facts);
 }
@@ -427,7 +427,7 @@ static void rest(struct service *s, bool asked)
 	s->ended = !service_is_expected(s);
 	s->stopped = false;
 	if (asked)
-		grace_begin(s, s->down_since);
+		grace_begin(s, clock_boot());
 }
 
 void service_release(struct process *p)
@@ -452,7 +452,7 @@ void service_release(struct process *p)
 
 bool service_begins(struct service *s)
 {
-	usec_t now = clock_monotonic();
+	usec_t now = clock_boot();
 	bool begins = units_has(s) && (units_are_moving(s) || unit_search_loads(s));
 
 	if (!begins || !s->collector->units_known) {

@@ -184,10 +184,10 @@ void stops_take_word(struct collector *c)
 	}
 }
 
-/* A wall clock that is set changes not how long ago that was. */
+/* A wall clock that is set, or a host that sleeps, changes not how long ago that was. */
 double stops_time(struct service *s)
 {
-	usec_t ago = usec_since(clock_monotonic(), s->stopped_at);
+	usec_t ago = usec_since(clock_boot(), s->stopped_at);
 	double time = ((double) clock_wall() - (double) ago) / (double) USEC_PER_SEC;
 
 	if (fabs(time - s->stop_time) > SAME_STOP)
@@ -200,7 +200,7 @@ double stops_time(struct service *s)
 void stops_resume(struct service *s, double time)
 {
 	double now = (double) clock_wall() / (double) USEC_PER_SEC;
-	double up = (double) clock_monotonic() / (double) USEC_PER_SEC;
+	double up = (double) clock_boot() / (double) USEC_PER_SEC;
 	double ago = fmin(fmax(now - time, 0), up);
 
 	s->stopped_at = (usec_t) ((up - ago) * (double) USEC_PER_SEC);

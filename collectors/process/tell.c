@@ -65,7 +65,7 @@ static const char *absence(const struct service *s)
 		return "";
 	if (!service_is_expected(s))
 		return SERVICE_NOT_EXPECTED;
-	return grace_holds(s, clock_monotonic()) ? SERVICE_ASKED_TO_STOP : "";
+	return grace_holds(s, clock_boot()) ? SERVICE_ASKED_TO_STOP : "";
 }
 
 void tell_absence(struct service *s)
@@ -125,7 +125,7 @@ static void draft_sample(struct draft *d, enum series_number number, double valu
 static void draft_stopped(struct draft *d)
 {
 	struct service *s = d->service;
-	bool stopped = units_has(s) && grace_holds(s, clock_monotonic());
+	bool stopped = units_has(s) && grace_holds(s, clock_boot());
 
 	if (units_has(s))
 		draft_sample(d, SERIES_STOPPED, stopped);

@@ -288,7 +288,7 @@ static void note_failed_meanwhile(struct service *s)
 /* Whoever enables a unit starts it, too, as a rule, but not at once: it is missed after a while. */
 static void expect(struct service *s)
 {
-	grace_begin(s, clock_monotonic());
+	grace_begin(s, clock_boot());
 	/* What left in order is as good as never seen. */
 	s->was_up = s->was_up && !s->ended;
 }
@@ -389,7 +389,7 @@ static void note_run(struct known_unit *u, const struct unit_state *now)
 	if (now->main_pid > 0)
 		u->main = (pid_t) now->main_pid;
 	if (unit_is_asked_to_stop(now)) {
-		u->stopping_since = u->stopping ? u->stopping_since : clock_monotonic();
+		u->stopping_since = u->stopping ? u->stopping_since : clock_boot();
 		u->stopping = true;
 		u->asked = u->main;
 	} else if (unit_is_active(now)) {

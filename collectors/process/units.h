@@ -18,7 +18,7 @@ struct known_unit {
 	pid_t main;    /* its last main process; 0 where it had none since it began */
 	pid_t asked;   /* the last main process that was asked to stop; 0 for none */
 	bool stopping; /* it is asked to stop, or was and did not begin anew, */
-	usec_t stopping_since; /* monotonic: since then */
+	usec_t stopping_since; /* of clock_boot(): since then */
 	bool told;     /* how its last run ended, or that is not for us to tell */
 	bool old;      /* not told since all are told anew */
 };

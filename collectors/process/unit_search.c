@@ -233,8 +233,9 @@ static bool is_systemds(const struct process *p)
 	if ((double) lived > EXECUTED_WITHIN * c->ticks ||
 		proc_read_identity(c->reader, p->pid, IDENTITY_EXECUTABLE, &i) < 0)
 		return false;
-	/* Perhaps with " (deleted)", after an upgrade, or "-executor". */
-	is = strstr(i.executable, "/systemd/systemd");
+	/* Perhaps with " (deleted)", after an upgrade, or "-executor"; and of one that is just ending, as
+	 * it could not execute the program, there is none. */
+	is = (!*i.executable && !i.executable_denied) || strstr(i.executable, "/systemd/systemd");
 	identity_done(&i);
 	return is;
 }

@@ -2,8 +2,10 @@
 /* Why systemd stops a unit, where nobody asked for that: something that it is bound to went away, or
  * something that what it needs is bound to. Its needs are followed upward, through what is being stopped,
  * too, to what left by itself. Meanwhile nothing is told of the unit: its job, why it has that, and that it
- * ends come in this order. */
+ * ends come in this order. Many are stopped for one reason, while systemd is busy with that: each looks by
+ * itself, from its needs as they were told before, but what several want to know is asked once. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "collectors/units/decide.h"
@@ -11,13 +13,12 @@
 #include "daemon/base/text.h"
 
 #define ON_THE_WAY_MAX 32		    /* units that are asked for one stop */
-#define ASKED_AT_ONCE  4		    /* causes, each by one call at a time: so some are found soon */
 #define LOOK_FOR       (50 * USEC_PER_MSEC) /* whoever waits for systemd's word of an end does for 100 ms */
 
 struct on_the_way {
 	char *name;
 	bool bound; /* what is being stopped is bound to it, or needs it only */
-	bool asked;
+	bool judged;
 };
 
 struct cause {
@@ -25,18 +26,16 @@ struct cause {
 	struct unit_state before; /* as it was when its job began; with what that is, as far as it is known */
 	bool has_before;
 	sd_event_source *deadline;
-	struct call *call;
-	uint64_t ended;	     /* jobs of the watch that had by then */
-	usec_t begin, since; /* monotonic: of what leaves, what left since then counts */
+	uint64_t ended; /* jobs of the watch that had by then */
+	usec_t since;   /* monotonic: of what leaves, what left since then counts */
 	struct on_the_way units[ON_THE_WAY_MAX]; /* the first is the one that is stopped */
-	size_t count, current;
+	size_t count, current; /* which is to be judged next */
 };
 
 struct cause *cause_free(struct cause *c)
 {
 	if (!c)
 		return NULL;
-	call_forget(&c->call);
 	sd_event_source_disable_unref(c->deadline);
 	for (size_t i = 0; i < c->count; i++)
 		free(c->units[i].name);
@@ -63,7 +62,7 @@ static struct on_the_way *meet(struct cause *c, const char *name)
 	return u;
 }
 
-static void reach(struct cause *c, const struct needs_list *list, bool bound)
+static void reach_all(struct cause *c, const struct needs_list *list, bool bound)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		struct on_the_way *u = meet(c, list->names[i]);
@@ -74,15 +73,25 @@ static void reach(struct cause *c, const struct needs_list *list, bool bound)
 	}
 }
 
-/* What binds first. False where there is nobody to ask any more. */
+static void reach(struct cause *c, const struct needs *n)
+{
+	reach_all(c, &n->bound, true);
+	reach_all(c, &n->other, false);
+}
+
+/* What binds first, and last the one that is stopped: what is loaded later may have added to its needs. False
+ * where there is nobody to ask any more. */
 static bool choose(struct cause *c)
 {
 	for (int bound = 1; bound >= 0; bound--)
-		for (size_t i = 0; i < c->count; i++)
-			if (!c->units[i].asked && c->units[i].bound == bound) {
-				c->current = i;
+		for (size_t i = 1; i <= c->count; i++) {
+			const struct on_the_way *u = &c->units[i % c->count];
+
+			if (!u->judged && u->bound == bound) {
+				c->current = i % c->count;
 				return true;
 			}
+		}
 	return false;
 }
 
@@ -117,7 +126,6 @@ static void end(struct cause *c, const char *text)
 		unit_unloaded(u);
 		units_drop(w, u);
 	}
-	units_go_on(w);
 }
 
 /* True where a job of that unit ended since we look, or may have. */
@@ -133,62 +141,91 @@ static bool has_ended(const struct cause *c, const char *id)
 	return false;
 }
 
-static void ask_next(struct cause *c);
-
-/* What N says of the unit that was asked. */
+/* What N says of the one that is to be judged; NULL: who cannot be asked, or says nonsense, explains
+ * nothing. */
 static void judge(struct cause *c, const struct needs *n)
 {
-	const struct on_the_way *u = &c->units[c->current];
+	struct on_the_way *u = &c->units[c->current];
 	_cleanup_buf_ struct buf text = BUF_INIT;
 
-	if (c->current == 0)
-		c->since = units_left_since(n, c->begin);
-	else if (u->bound && units_left_unasked(n, c->since, has_ended(c, u->name)))
+	u->judged = true;
+	if (n && c->current > 0 && u->bound && units_left_unasked(n, c->since, has_ended(c, u->name)))
 		units_put_cause(u->name, n->active, &text);
 	if (text.size > 0 && buf_error(&text) == 0) {
 		end(c, text.data);
 		return;
 	}
-	if (c->current == 0 || units_leaves(n, c->since)) {
-		reach(c, &n->bound, true);
-		reach(c, &n->other, false);
-	}
-	ask_next(c);
+	if (n && (c->current == 0 || units_leaves(n, c->since)))
+		reach(c, n);
+	if (!choose(c))
+		end(c, "");
 }
 
-/* Who cannot be asked, or says nonsense, explains nothing. */
+/* Whom U wants to know of, or NULL. Only for a stop: but what binds is asked for along with the type of the
+ * job, as systemd may be late to answer either. */
+static const char *wanted(const struct unit *u)
+{
+	const struct cause *c = u->cause;
+
+	return c && (!u->job_due || c->units[c->current].bound) ? c->units[c->current].name : NULL;
+}
+
+static bool wants(const struct unit *u, const char *name)
+{
+	const char *own = wanted(u);
+
+	return own && text_equal(own, name);
+}
+
+/* systemd tells of its jobs before it answers: whoever looks by now may be told what it says. */
 static int on_needs(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-	struct cause *c = userdata;
+	struct question *q = userdata;
+	struct units *w = q->units;
 	struct needs n = {0};
+	bool useful = sd_bus_message_get_errno(m) == 0 && needs_read(m, &n) >= 0 && n.active;
 
-	if (sd_bus_message_get_errno(m) == 0 && needs_read(m, &n) >= 0 && n.active)
-		judge(c, &n);
-	else
-		ask_next(c);
+	/* Who is judged may be dropped: another one takes its place, that was judged before. */
+	for (size_t i = w->count; i > 0; i--)
+		if (!w->units[i - 1]->job_due && wants(w->units[i - 1], q->name))
+			judge(w->units[i - 1]->cause, useful ? &n : NULL);
 	needs_done(&n);
 	return 0;
 }
 
-static int ask(struct cause *c)
+/* Unless it is being asked, or has to wait. 0, or -errno. */
+static int ask(struct units *w, const char *name)
 {
 	_cleanup_free_ char *path = NULL;
-	int r = unit_object(c->units[c->current].name, &path);
-	const struct call_to to = {path, PROPERTIES_ACCESS, "GetAll", on_needs, c};
+	struct question *room = NULL;
+	int r;
 
-	c->units[c->current].asked = true;
-	return r < 0 ? r : call_make(c->unit->units, &to, &c->call, "s", UNIT_INTERFACE);
-}
+	for (size_t i = 0; i < QUESTIONS_AT_ONCE; i++) {
+		struct question *q = &w->questions[i];
 
-static void ask_next(struct cause *c)
-{
-	if (!choose(c) || ask(c) < 0)
-		end(c, "");
+		if (q->call && text_equal(q->name, name))
+			return 0;
+		if (!q->call)
+			room = q;
+	}
+	if (!room || !calls_have_room(w))
+		return 0;
+	r = unit_object(name, &path);
+	if (r < 0)
+		return r;
+	room->units = w;
+	snprintf(room->name, sizeof(room->name), "%s", name);
+	return call_make(w, &(struct call_to){path, PROPERTIES_ACCESS, "GetAll", on_needs, room},
+		&room->call, "s", UNIT_INTERFACE);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t now, void *userdata)
 {
-	end(userdata, "");
+	struct cause *c = userdata;
+	struct units *w = c->unit->units;
+
+	end(c, "");
+	units_go_on(w);
 	return 0;
 }
 
@@ -199,6 +236,9 @@ static int begin(struct cause *c)
 
 	if (!meet(c, u->seen.id))
 		return -ENOMEM;
+	if (u->needs.active)
+		reach(c, &u->needs);
+	choose(c);
 	if (u->known)
 		r = unit_state_copy(&u->seen.state, &c->before);
 	c->has_before = r == 0 && u->known;
@@ -218,7 +258,9 @@ int cause_begin(struct unit *u)
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct cause){.unit = u, .ended = u->units->ended, .begin = clock_monotonic()};
+	*c = (struct cause){.unit = u,
+		.ended = u->units->ended,
+		.since = units_left_since(u->seen.began, clock_monotonic())};
 	r = begin(c);
 	if (r < 0) {
 		cause_free(c);
@@ -228,26 +270,33 @@ int cause_begin(struct unit *u)
 	return 0;
 }
 
-/* Not before it is known that it may be a stop: others are not looked at. */
-static bool waits(const struct unit *u)
+/* What nobody wants to know any more makes room for what others do. */
+static void forget_questions(struct units *w)
 {
-	return u->cause && !u->cause->units[0].asked && !u->job_due;
+	for (size_t i = 0; i < QUESTIONS_AT_ONCE; i++) {
+		struct question *q = &w->questions[i];
+		bool waited = false;
+
+		for (size_t j = 0; q->call && j < w->count && !waited; j++)
+			waited = wants(w->units[j], q->name);
+		if (!waited)
+			call_forget(&q->call);
+	}
 }
 
 int causes_go_on(struct units *w, size_t *ret)
 {
-	size_t under_way = 0, causes = 0;
+	size_t causes = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < w->count; i++) {
-		under_way += w->units[i]->cause && w->units[i]->cause->call;
+	forget_questions(w);
+	for (size_t i = 0; i < w->count && r >= 0; i++) {
+		const char *name = wanted(w->units[i]);
+
 		causes += w->units[i]->cause != NULL;
+		if (name)
+			r = ask(w, name);
 	}
-	for (size_t i = 0; i < w->count && under_way < ASKED_AT_ONCE && r >= 0; i++)
-		if (waits(w->units[i]) && calls_have_room(w)) {
-			r = ask(w->units[i]->cause);
-			under_way++;
-		}
 	*ret = causes;
 	return r;
 }

@@ -47,11 +47,11 @@ bool units_are_asked(const char *const *names, size_t count, const char *id)
 }
 
 /* What left before it began did not stop it. */
-usec_t units_left_since(const struct needs *stopped, usec_t now)
+usec_t units_left_since(usec_t began, usec_t now)
 {
 	usec_t since = now > LEFT_BEFORE ? now - LEFT_BEFORE : 1;
 
-	return stopped->inactive_exit > since ? stopped->inactive_exit : since;
+	return began > since ? began : since;
 }
 
 static bool left(const struct needs *n, usec_t since)

@@ -26,8 +26,8 @@ bool units_runs(const char *active);
 /* True where one of the globs among NAMES means the unit ID. */
 bool units_are_asked(const char *const *names, size_t count, const char *id);
 
-/* From when on a unit must have left to be why that one, which has a job to stop since NOW, is stopped. */
-usec_t units_left_since(const struct needs *stopped, usec_t now);
+/* From when on a unit must have left to be why one is stopped that BEGAN then and has a job since NOW. */
+usec_t units_left_since(usec_t began, usec_t now);
 /* True where what needs this unit may be stopped because it is, too, or left since then. */
 bool units_leaves(const struct needs *n, usec_t since);
 /* True where this unit left since then, and nobody asked it to; ENDED: one of its jobs did meanwhile. */

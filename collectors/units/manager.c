@@ -46,7 +46,8 @@ static int on_job_new(struct units *w, sd_bus_message *m)
 		r = -EBADMSG;
 	for (size_t i = 0; r >= 0 && i < w->count; i++)
 		if (text_equal(w->units[i]->seen.id, id)) {
-			w->units[i]->wanted |= !w->units[i]->subscribed || w->units[i]->gone;
+			/* Also one whose needs may be others since it was unloaded. */
+			w->units[i]->wanted |= !w->units[i]->subscribed || !w->units[i]->needs.active;
 			r = unit_put_job(w->units[i], number, path);
 			unit_tell(w->units[i]);
 		}
@@ -105,6 +106,8 @@ static int on_reloading(struct units *w, sd_bus_message *m)
 	if (r < 0)
 		return r;
 	w->reloading = active;
+	for (size_t i = 0; i < w->count; i++)
+		needs_done(&w->units[i]->needs);
 	if (!active)
 		manager_ask(w);
 	return 0;

@@ -7,6 +7,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "collectors/units/needs.h"
 #include "collectors/units/properties.h"
 #include "collectors/units/units.h"
 #include "daemon/base/cleanup.h"
@@ -19,6 +20,7 @@
  * makes. */
 #define CALLS_AT_ONCE	    64
 #define UNITS_ASKED_AT_ONCE 16 /* wholly */
+#define QUESTIONS_AT_ONCE   4  /* of causes */
 
 /* What is asked of a unit, one of each at a time, and in this order. */
 enum unit_call {
@@ -40,6 +42,13 @@ struct call {
 	void *userdata;
 };
 
+/* Of a unit that causes want to know of: one answer is for all of them. */
+struct question {
+	struct units *units;
+	struct call *call; /* NULL: it is none */
+	char name[UNIT_NAME_MAX + 1];
+};
+
 struct unit {
 	struct units *units;
 	struct unit_seen seen;
@@ -49,6 +58,7 @@ struct unit {
 	bool own_job; /* seen.job is systemd's own restart */
 	bool ran;     /* ...began while the unit ran */
 	bool job_due; /* ...is to be asked for its type */
+	struct needs needs;  /* as it was loaded; not known where its `active` is NULL */
 	struct cause *cause; /* while it is looked for why it has its job, or NULL */
 	bool by_glob;
 	bool listed; /* by what is asked anew, */
@@ -73,6 +83,7 @@ struct units {
 	sd_bus *bus; /* NULL while there is none */
 	sd_bus_slot *disconnected, *owner_changed, *owner_call, *subscribe, *list, *jobs;
 	struct call calls[CALLS_AT_ONCE];
+	struct question questions[QUESTIONS_AT_ONCE];
 	sd_bus_slot *signals[MANAGER_SIGNALS];
 	char *owner; /* the unique name of systemd, or NULL */
 	sd_event_source *retry;
@@ -157,7 +168,8 @@ void unit_unloaded(struct unit *u);
  * short while, and put into its state. Nothing is told of it before; what was held back is told then. 0, or
  * -errno. */
 int cause_begin(struct unit *u);
-/* Begins to ask for those that wait for their turn. Returns in *RET how many are looked for. 0, or -errno. */
+/* Asks what they want to know, as far as there is room. Returns in *RET how many are looked for. 0, or
+ * -errno. */
 int causes_go_on(struct units *w, size_t *ret);
 /* True while U is not to be told of. Takes the word for its job. */
 bool cause_holds_back(struct unit *u);

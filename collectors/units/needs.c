@@ -15,17 +15,6 @@ static int read_active(sd_bus_message *m, void *field)
 	return properties_read_text(m, 's', UNIT_WORD_MAX, field);
 }
 
-static int read_time(sd_bus_message *m, void *field)
-{
-	usec_t *ret = field;
-	uint64_t time;
-	int r = sd_bus_message_read(m, "t", &time);
-
-	if (r >= 0)
-		*ret = time;
-	return r;
-}
-
 static int read_has_job(sd_bus_message *m, void *field)
 {
 	bool *ret = field;
@@ -39,12 +28,17 @@ static int read_has_job(sd_bus_message *m, void *field)
 
 static int add_name(struct needs_list *list, const char *name)
 {
-	if (strlen(name) > UNIT_NAME_MAX)
+	size_t size = strlen(name) + 1;
+
+	if (size > UNIT_NAME_MAX + 1)
 		return -EBADMSG;
-	if (list->count == NEEDS_MAX)
+	if (list->count == NEEDS_MAX || list->size + size > NEEDS_BYTES_MAX)
 		return 0;
 	list->names[list->count] = strdup(name);
-	return list->names[list->count] ? (int) ++list->count : -ENOMEM;
+	if (!list->names[list->count])
+		return -ENOMEM;
+	list->size += size;
+	return (int) ++list->count;
 }
 
 static int read_names(sd_bus_message *m, void *field)
@@ -60,11 +54,11 @@ static int read_names(sd_bus_message *m, void *field)
 
 /* systemd 252, src/core/unit-dependency-atom.c: what stops retroactively, and what hands on stops alone. */
 static const struct property rows[] = {
-	{"ActiveExitTimestampMonotonic", "t", read_time, offsetof(struct needs, active_exit)},
+	{"ActiveExitTimestampMonotonic", "t", properties_read_time, offsetof(struct needs, active_exit)},
 	{"ActiveState", "s", read_active, offsetof(struct needs, active)},
 	{"BindsTo", "as", read_names, offsetof(struct needs, bound)},
-	{"InactiveEnterTimestampMonotonic", "t", read_time, offsetof(struct needs, inactive_enter)},
-	{"InactiveExitTimestampMonotonic", "t", read_time, offsetof(struct needs, inactive_exit)},
+	{"InactiveEnterTimestampMonotonic", "t", properties_read_time,
+		offsetof(struct needs, inactive_enter)},
 	{"Job", "(uo)", read_has_job, offsetof(struct needs, has_job)},
 	{"PartOf", "as", read_names, offsetof(struct needs, other)},
 	{"Requires", "as", read_names, offsetof(struct needs, other)},
@@ -82,7 +76,7 @@ static void list_done(struct needs_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
 		free(list->names[i]);
-	list->count = 0;
+	list->count = list->size = 0;
 }
 
 void needs_done(struct needs *n)

@@ -9,18 +9,19 @@
 
 #include "daemon/base/clock.h"
 
-#define NEEDS_MAX 32 /* names of one list; others are left out */
+#define NEEDS_MAX	32   /* names of one list, */
+#define NEEDS_BYTES_MAX 4096 /* and of these together; others are left out */
 
 struct needs_list {
 	char *names[NEEDS_MAX];
-	size_t count;
+	size_t count, size;
 };
 
 /* Times are of CLOCK_MONOTONIC; 0 for never. */
 struct needs {
 	char *active; /* ActiveState; NULL where it was not told: such a one is not to be judged */
 	bool has_job;
-	usec_t inactive_exit, active_exit, inactive_enter;
+	usec_t active_exit, inactive_enter;
 	struct needs_list bound; /* systemd stops this one when one of them leaves by itself */
 	struct needs_list other; /* ...only together with them */
 };

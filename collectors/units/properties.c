@@ -55,6 +55,17 @@ int properties_read_text(sd_bus_message *m, char type, size_t limit, char **fiel
 	return strlen(text) <= limit ? text_replace(field, text) : -EBADMSG;
 }
 
+int properties_read_time(sd_bus_message *m, void *field)
+{
+	usec_t *ret = field;
+	uint64_t time;
+	int r = sd_bus_message_read(m, "t", &time);
+
+	if (r >= 0)
+		*ret = time;
+	return r;
+}
+
 static int read_name(sd_bus_message *m, void *field)
 {
 	return properties_read_text(m, 's', UNIT_NAME_MAX, field);
@@ -99,6 +110,7 @@ static const struct property properties[] = {
 	{"ExecMainPID", "u", read_pid, OF_STATE(exit_pid)},
 	{"ExecMainStatus", "i", read_signed, OF_STATE(exit_status)},
 	{"Id", "s", read_name, offsetof(struct unit_seen, id)},
+	{"InactiveExitTimestampMonotonic", "t", properties_read_time, offsetof(struct unit_seen, began)},
 	{"Job", "(uo)", read_job, offsetof(struct unit_seen, job)},
 	{"LoadState", "s", read_word, OF_STATE(load)},
 	{"MainPID", "u", read_pid, OF_STATE(main_pid)},

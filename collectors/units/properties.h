@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
+#include "daemon/base/clock.h"
 #include "schema/unit.h"
 
 #define SYSTEMD	       "org.freedesktop.systemd1"
@@ -20,6 +21,7 @@ struct unit_seen {
 	char *id;	 /* the name that signals call it by: `state.name` may be an alias */
 	uint32_t job;	 /* its number, or 0 */
 	char *job_path;
+	usec_t began;	 /* to run, or to try; CLOCK_MONOTONIC, 0 for never */
 	bool loads_anew; /* a property changed, and systemd did not say to what */
 	bool whole;	 /* what changed last: of the two signals of one change this was the last */
 };
@@ -45,5 +47,7 @@ struct property {
 /* Reads an array a{sv} of properties into OBJECT as the ROWS say; those that they do not have are left out.
  * -EBADMSG, -ENOMEM, or what sd-bus says. */
 int properties_read_rows(sd_bus_message *m, const struct property *rows, size_t row_count, void *object);
+/* Reads a time into the usec_t *FIELD. As sd-bus says. */
+int properties_read_time(sd_bus_message *m, void *field);
 /* Reads one text, at most LIMIT bytes, into *FIELD. -EBADMSG, -ENOMEM, or what sd-bus says. */
 int properties_read_text(sd_bus_message *m, char type, size_t limit, char **field);

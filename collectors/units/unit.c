@@ -48,6 +48,7 @@ void unit_disconnect(struct unit *u)
 		u->seen.job = 0;
 	u->job_due = false;
 	u->cause = cause_free(u->cause);
+	needs_done(&u->needs);
 	u->changes = sd_bus_slot_unref(u->changes);
 	free(TAKE_POINTER(u->subscribed));
 	u->known = u->listed = u->wanted = false;
@@ -173,6 +174,14 @@ static int take_job(struct unit *u, bool ran)
 	return r < 0 || !u->job_due ? r : cause_begin(u);
 }
 
+/* They stay so until it is loaded anew, but for what others add that are loaded later. */
+static void keep_needs(struct unit *u, sd_bus_message *m)
+{
+	needs_done(&u->needs);
+	if (sd_bus_message_rewind(m, true) < 0 || needs_read(m, &u->needs) < 0)
+		needs_done(&u->needs);
+}
+
 static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct unit *u = userdata;
@@ -184,6 +193,8 @@ static int on_unit(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		r = unit_seen_rest(&u->seen, "not-found");
 	else if (r == 0)
 		r = properties_read(m, &u->seen);
+	if (r >= 0)
+		keep_needs(u, m);
 	if (r >= 0 && u->seen.job != job)
 		r = u->known ? take_job(u, ran) : ask_job(u, false);
 	/* It may have begun anew while nobody heard of its jobs. */
@@ -345,6 +356,7 @@ void unit_unloaded(struct unit *u)
 	/* How it ended is told first. */
 	int r = unit_seen_rest(&u->seen, u->by_glob && !u->cause ? "" : u->seen.state.load);
 
+	needs_done(&u->needs);
 	u->gone = u->by_glob;
 	/* Also where it was told before the connection was lost. */
 	u->known |= u->gone;

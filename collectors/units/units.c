@@ -323,10 +323,9 @@ int units_new(sd_event *event, const struct units_sink *sink, const struct units
 
 void units_repeat(struct units *w)
 {
-	/* Others may be no more by then, too. */
+	/* It may be dropped: another one takes its place, that was seen before. */
 	for (size_t i = w->count; i > 0; i--)
-		if (i <= w->count)
-			cause_give_up(w->units[i - 1]);
+		cause_give_up(w->units[i - 1]);
 	for (size_t i = 0; i < w->count; i++) {
 		buf_done(&w->units[i]->told);
 		unit_tell(w->units[i]);
@@ -335,6 +334,7 @@ void units_repeat(struct units *w)
 		w->sink->crowded(w->sink->userdata, w->crowded);
 	if (w->told)
 		units_check(w, w->sink->known(w->sink->userdata, w->known, w->why));
+	units_go_on(w);
 }
 
 struct units *units_free(struct units *w)

@@ -161,6 +161,7 @@ static int answer(struct fake_systemd *f, const char *member, sd_bus_message *ca
 	} else if (text_equal(member, "ListJobs")) {
 		put_jobs(f, m);
 	} else if (text_equal(member, "GetAll") && u) {
+		f->gets_all++;
 		put_properties(f, m, u);
 	} else if (text_equal(member, "Get") && u) {
 		f->gets++;
@@ -191,8 +192,14 @@ static void reply_to(struct fake_systemd *f, sd_bus_message *call)
 		sure(sd_bus_send(f->bus, reply, NULL));
 }
 
+static void answer_later(struct fake_systemd *f)
+{
+	sure(sd_event_source_set_time_relative(f->answering, f->late));
+	sure(sd_event_source_set_enabled(f->answering, SD_EVENT_ONESHOT));
+}
+
 /* Those that came first, one at a time. */
-static int on_idle(sd_event_source *source, void *userdata)
+static int on_idle(sd_event_source *source, uint64_t now, void *userdata)
 {
 	struct fake_systemd *f = userdata;
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = f->calls[0];
@@ -201,16 +208,19 @@ static int on_idle(sd_event_source *source, void *userdata)
 	f->queued--;
 	memmove(f->calls, f->calls + 1, f->queued * sizeof(*f->calls));
 	reply_to(f, call);
-	return sd_event_source_set_enabled(source, f->queued > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
+	if (f->queued > 0)
+		answer_later(f);
+	return 0;
 }
 
 static void answer_slowly(struct fake_systemd *f, sd_bus_message *call)
 {
 	if (!f->answering) {
-		sure(sd_event_add_defer(f->event, &f->answering, on_idle, f));
+		sure(sd_event_add_time_relative(f->event, &f->answering, CLOCK_MONOTONIC, 0, 1, on_idle, f));
 		sure(sd_event_source_set_priority(f->answering, SD_EVENT_PRIORITY_IDLE));
 	}
-	sure(sd_event_source_set_enabled(f->answering, SD_EVENT_ON));
+	if (f->queued == 0)
+		answer_later(f);
 	f->calls[f->queued++] = sd_bus_message_ref(call);
 }
 

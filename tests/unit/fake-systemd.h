@@ -30,11 +30,12 @@ struct fake_systemd {
 	const char *owner; /* of systemd's name; NULL: nobody */
 	struct fake_unit units[FAKE_UNITS_MAX];
 	size_t count;
-	unsigned connections, loads, lists, gets, subscribed, matches;
+	unsigned connections, loads, lists, gets, gets_all, subscribed, matches;
 	const char *odd; /* the property that has a wrong type */
 	const char *denied; /* the call that is refused */
 	const char *muted; /* the call that is never answered */
-	bool slow; /* systemd answers when there is nothing else to do */
+	bool slow; /* systemd answers when there is nothing else to do, */
+	uint64_t late; /* and so many microseconds after the call or its last answer */
 	sd_event_source *answering;
 	sd_bus_message *calls[FAKE_WAITING]; /* that it has to answer */
 	size_t waiting, queued, most; /* waiting: also muted ones */

@@ -253,17 +253,110 @@ static void test_told_when_it_is_over(void **state)
 	assert_string_equal(f->told[told].job, "stop");
 }
 
-#define MANY 250
+/* What a.service needs is known before it is stopped, and may be otherwise by then. */
+static void stop_after(struct fixture *f, struct fake_unit *u)
+{
+	u->job = 7;
+	u->job_type = "stop";
+	fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+	await(f, is_job(f, "a.service", "stop"));
+	assert_string_equal(last(f, "a.service")->cause, "gpu.service failed");
+}
+
+static struct fake_unit *add_failed_gpu(struct fixture *f)
+{
+	struct fake_unit *gpu = fake_systemd_add(&f->systemd, GPU, 0);
+
+	gpu->active = "failed";
+	gpu->inactive_enter = clock_monotonic();
+	return gpu;
+}
+
+static void test_needs_something_else_by_now(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_unit *u = fake_systemd_add(&f->systemd, "a.service", 11);
+
+	add_failed_gpu(f);
+	begin_known(f);
+	/* What was loaded later binds it. */
+	u->binds_to = GPU;
+	stop_after(f, u);
+}
+
+/* It began anew since it was asked. */
+static void test_left_before_it_began(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_unit *u = fake_systemd_add(&f->systemd, "a.service", 11);
+
+	add_failed_gpu(f);
+	u->binds_to = GPU;
+	begin_known(f);
+	u->inactive_exit = clock_monotonic();
+	fake_systemd_changed(&f->systemd, u, FAKE_OWNER);
+	u->job = 7;
+	u->job_type = "stop";
+	fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+	await(f, is_job(f, "a.service", "stop"));
+	assert_string_equal(last(f, "a.service")->cause, "");
+}
+
+/* What it needed before it was loaded anew explains nothing. */
+static void test_loaded_anew(void **state)
+{
+	for (int reloads = 0; reloads < 2; reloads++) {
+		struct fixture *f;
+		struct fake_unit *u;
+		unsigned asked;
+
+		assert_int_equal(units_fixture_make(state), 0);
+		f = *state;
+		u = fake_systemd_add(&f->systemd, "a.service", 11);
+		u->binds_to = GPU;
+		add_failed_gpu(f);
+		begin_known(f);
+		u->binds_to = NULL;
+		if (reloads) {
+			fake_systemd_reloading(&f->systemd, true);
+			fake_systemd_reloading(&f->systemd, false);
+			asked = f->systemd.gets_all;
+			await(f, f->systemd.gets_all == asked + 2);
+		} else {
+			fake_systemd_unit_removed(&f->systemd, u);
+			await(f, is_sub(f, "a.service", "dead"));
+			u->job = 6;
+			u->job_type = "start";
+			fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+			fake_systemd_changed(&f->systemd, u, FAKE_OWNER);
+			await(f, is_job(f, "a.service", "start") && is_sub(f, "a.service", "running"));
+			fake_systemd_job_removed(&f->systemd, u, 6);
+			u->job = 0;
+			u->job_type = NULL;
+			fake_systemd_changed(&f->systemd, u, FAKE_OWNER);
+			await(f, is_job(f, "a.service", ""));
+		}
+		u->job = 7;
+		u->job_type = "stop";
+		fake_systemd_job_new(&f->systemd, u, FAKE_OWNER);
+		await(f, is_job(f, "a.service", "stop"));
+		assert_string_equal(last(f, "a.service")->cause, "");
+		assert_int_equal(units_fixture_remove(state), 0);
+	}
+}
+
+#define MANY  250
+#define BOUND 100
 
 /* All of them stop, as a target or the host does, faster than systemd answers. */
-static void stop_many(struct fixture *f)
+static void stop_many(struct fixture *f, size_t count)
 {
-	for (size_t i = 0; i < MANY; i++) {
+	for (size_t i = 0; i < count; i++) {
 		f->systemd.units[i].job = 1000 + (uint32_t) i;
 		f->systemd.units[i].job_type = "stop";
 		fake_systemd_job_new(&f->systemd, &f->systemd.units[i], FAKE_OWNER);
 	}
-	for (size_t i = 0; i < MANY; i++) {
+	for (size_t i = 0; i < count; i++) {
 		f->systemd.units[i].active = "inactive";
 		f->systemd.units[i].sub = "dead";
 		f->systemd.units[i].main_pid = 0;
@@ -271,14 +364,22 @@ static void stop_many(struct fixture *f)
 	}
 }
 
-static void add_many(struct fixture *f)
+static void add_many(struct fixture *f, uint32_t count)
 {
 	char name[64];
 
-	for (uint32_t i = 0; i < MANY; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		snprintf(name, sizeof(name), "t@%u.service", i);
 		fake_systemd_add(&f->systemd, name, 100 + i);
 	}
+}
+
+static bool all_told(const struct fixture *f)
+{
+	for (size_t i = 0; i < BOUND; i++)
+		if (!is_job(f, f->systemd.units[i].name, "stop"))
+			return false;
+	return true;
 }
 
 static size_t count_ended(const struct fixture *f, size_t from, size_t *asked)
@@ -293,17 +394,52 @@ static size_t count_ended(const struct fixture *f, size_t from, size_t *asked)
 	return ended;
 }
 
+/* All of them are stopped for one reason, and systemd is late to say anything: it is asked once. */
+static void test_many_for_one_reason(void **state)
+{
+	static const char *const between[] = {NULL, MIDDLE};
+
+	for (size_t i = 0; i < ELEMENTS(between); i++) {
+		struct fixture *f;
+
+		assert_int_equal(units_fixture_make(state), 0);
+		f = *state;
+		add_many(f, BOUND);
+		for (size_t j = 0; j < BOUND; j++) {
+			f->systemd.units[j].binds_to = between[i] ? NULL : GPU;
+			f->systemd.units[j].requires = between[i];
+		}
+		add_failed_gpu(f);
+		if (between[i]) {
+			struct fake_unit *middle = fake_systemd_add(&f->systemd, MIDDLE, 5);
+
+			middle->binds_to = GPU;
+			middle->job = 8;
+		}
+		begin_known(f);
+		f->systemd.slow = true;
+		f->systemd.late = 5 * USEC_PER_MSEC;
+		f->systemd.gets_all = 0;
+		stop_many(f, BOUND);
+		await(f, all_told(f));
+		for (size_t j = 0; j < BOUND; j++)
+			assert_string_equal(last(f, f->systemd.units[j].name)->cause, "gpu.service failed");
+		assert_in_range(f->systemd.gets_all, 1, 4);
+		assert_int_equal(units_fixture_remove(state), 0);
+	}
+}
+
 /* More calls than a bus takes at once: they take turns. */
 static void test_many_stops(void **state)
 {
 	struct fixture *f = *state;
 	size_t told, asked;
 
-	add_many(f);
+	add_many(f, MANY);
 	begin_known(f);
 	f->systemd.slow = true;
 	told = f->count;
-	stop_many(f);
+	stop_many(f, MANY);
 	await(f, f->systemd.connections > 1 || count_ended(f, told, &asked) >= MANY);
 	assert_int_equal(f->systemd.connections, 1);
 	assert_int_equal(asked, MANY);
@@ -319,12 +455,12 @@ static void test_causes_come_first(void **state)
 	struct fixture *f = *state;
 	size_t told, asked;
 
-	add_many(f);
+	add_many(f, MANY);
 	begin_known(f);
 	f->systemd.muted = "GetAll";
 	f->systemd.gets = 0;
 	told = f->count;
-	stop_many(f);
+	stop_many(f, MANY);
 	await(f, count_ended(f, told, &asked) > 0);
 	assert_int_equal(f->systemd.gets, 0);
 }
@@ -335,12 +471,12 @@ static void test_many_without_an_answer(void **state)
 	struct fixture *f = *state;
 	size_t told, asked;
 
-	add_many(f);
+	add_many(f, MANY);
 	begin_known(f);
 	f->systemd.muted = "GetAll";
 	for (int round = 0; round < 10; round++) {
 		told = f->count;
-		stop_many(f);
+		stop_many(f, MANY);
 		await(f, f->systemd.connections > 1 || count_ended(f, told, &asked) >= MANY);
 		assert_int_equal(f->systemd.connections, 1);
 		for (uint32_t i = 0; i < MANY; i++) {
@@ -364,6 +500,10 @@ int main(void)
 		cmocka_unit_test(test_unloaded_before_the_cause),
 		TEST(test_quick_restart),
 		TEST(test_told_when_it_is_over),
+		TEST(test_needs_something_else_by_now),
+		TEST(test_left_before_it_began),
+		cmocka_unit_test(test_loaded_anew),
+		cmocka_unit_test(test_many_for_one_reason),
 		TEST(test_many_stops),
 		TEST(test_causes_come_first),
 		TEST(test_many_without_an_answer),

@@ -13,7 +13,8 @@
 #include "collectors/process/unit_words.h"
 #include "daemon/base/text.h"
 
-#define WORD_WAIT (100 * USEC_PER_MSEC) /* for systemd's word after an end */
+/* For systemd's word after an end: it is busy while it stops many, and it is looked for why it does. */
+#define WORD_WAIT (400 * USEC_PER_MSEC)
 #define SAME_STOP 1.0 /* seconds that a stop may seem to move by, as the wall clock is slewed */
 
 /* As systemd has it (SuccessExitStatus= in systemd.service(5)), unless the unit says more. */

@@ -12,8 +12,11 @@
 #include "collectors/units/model.h"
 #include "daemon/base/text.h"
 
-#define ON_THE_WAY_MAX 32		    /* units that are asked for one stop */
-#define LOOK_FOR       (50 * USEC_PER_MSEC) /* whoever waits for systemd's word of an end does for 100 ms */
+#define ON_THE_WAY_MAX 32 /* units that are asked for one stop */
+
+/* systemd answers after 90 ms where it stops a hundred units at once. Whoever waits for its word of an end
+ * does for 400 ms. */
+#define LOOK_FOR (250 * USEC_PER_MSEC)
 
 struct on_the_way {
 	char *name;

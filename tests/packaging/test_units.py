@@ -219,6 +219,20 @@ def test_loses_what_it_is_bound_to(server, after, start, end):
     server.hook.wait("incident.resolved", service="llama")
 
 
+def test_many_lose_what_they_are_bound_to(server):
+    """systemd stops all of them at once, is busy with that, and says why all the same."""
+    names = [f"llama{i}" for i in range(30)]
+    _unit(server, name="gpu.service")
+    _unit(server, more="[Unit]\nBindsTo=gpu.service\nAfter=gpu.service", name="llama@.service")
+    server.run(f"systemctl start gpu.service {' '.join(f'llama@{name}' for name in names)}")
+    server.hook = server.told(*(f"[service {name}]\nunit = llama@{name}.service\nexpected = yes" for name in names))
+    for name in names:
+        server.wait_service(name)
+    server.run("systemctl kill -s KILL gpu.service")
+    for name in names:
+        assert server.wait_service(name, "down")["reason"] == f"killed by SIGTERM {FAILED}"
+
+
 def test_loses_what_comes_back(server):
     _needing(server, "BindsTo=gpu.service", gpu="Restart=always\nRestartSec=1")
     server.run("systemctl disable llama.service; systemctl kill -s TERM gpu.service")

@@ -78,6 +78,7 @@ COLLECTOR_TESTS = \
 	tests/unit/test-collector-search \
 	tests/unit/test-collector-stuck \
 	tests/unit/test-collector-unit-grace \
+	tests/unit/test-collector-unit-limits \
 	tests/unit/test-collector-unit-many \
 	tests/unit/test-collector-unit-holds \
 	tests/unit/test-collector-unit-missed \
@@ -130,6 +131,10 @@ tests_unit_test_collector_unit_grace_SOURCES = \
 	tests/unit/test-collector-unit-grace.c tests/unit/collector-fixture.c tests/unit/said.h
 tests_unit_test_collector_unit_grace_CFLAGS = $(tests_unit_test_collector_CFLAGS)
 tests_unit_test_collector_unit_grace_LDADD = $(tests_unit_test_collector_LDADD)
+tests_unit_test_collector_unit_limits_SOURCES = \
+	tests/unit/test-collector-unit-limits.c tests/unit/collector-fixture.c tests/unit/said.h
+tests_unit_test_collector_unit_limits_CFLAGS = $(tests_unit_test_collector_CFLAGS)
+tests_unit_test_collector_unit_limits_LDADD = $(tests_unit_test_collector_LDADD)
 tests_unit_test_collector_unit_many_SOURCES = \
 	tests/unit/test-collector-unit-many.c tests/unit/collector-fixture.c tests/unit/said.h
 tests_unit_test_collector_unit_many_CFLAGS = $(tests_unit_test_collector_CFLAGS)

@@ -307,6 +307,7 @@ int collector_start(struct collector *c, const struct known *known)
 	if (r < 0)
 		return r;
 	c->started = true;
+	c->units_unknown = clock_boot();
 	doctor_rights(c);
 	if (c->sees_all)
 		c->identity &= ~(unsigned) IDENTITY_FILES;

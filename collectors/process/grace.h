@@ -17,3 +17,7 @@ bool grace_holds(const struct service *s, usec_t now);
 void grace_check(struct service *s);
 /* Its processes are gone with an earlier boot, and what its units are now is known for the first time. */
 void grace_judge_reboot(struct service *s);
+/* When it was stopped, or the host started since, in Unix time. */
+double grace_time(struct service *s);
+/* A predecessor told TIME as that. */
+void grace_resume(struct service *s, double time);

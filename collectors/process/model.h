@@ -86,6 +86,8 @@ struct service {
 	usec_t begins_at;   /* of clock_boot(): its units begin since then; 0 where they do not */
 	bool stopped;	    /* it is down because systemd was asked to stop or restart it (grace.h), */
 	usec_t stopped_at;  /* of clock_boot(): since then, */
+	usec_t held_since;  /* of clock_boot(): the first of such stops since it was up */
+	bool loaded;	    /* a process of it was seen since then that did not listen yet */
 	double stop_time;   /* as told: Unix time */
 	struct unit_telling units; /* what was told of its units */
 	const char *told_absence; /* static; NULL for nothing */
@@ -215,6 +217,7 @@ struct collector {
 	struct map *services;  /* name -> struct service */
 	struct map *units;     /* name -> struct known_unit */
 	bool units_known;      /* all were told as they are */
+	usec_t units_unknown;  /* of clock_boot(): since then they were not */
 	bool units_pending;    /* one named a process that did not execute its program yet: */
 	sd_event_source *units_again; /* it is looked at again */
 	usec_t units_again_after;     /* 0 before the first time */

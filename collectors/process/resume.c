@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collectors/process/grace.h"
 #include "collectors/process/scan.h"
 #include "collectors/process/search.h"
 #include "collectors/process/service.h"
-#include "collectors/process/stops.h"
 #include "collectors/process/watch.h"
 #include "daemon/base/text.h"
 
@@ -29,11 +29,13 @@ void resume_value(struct collector *c, const struct known_value *v)
 		return;
 	count = (uint64_t) v->value;
 	if (text_equal(metric, "stopped")) {
-		s->stopped = v->value > 0;
+		/* Found by another key now, it is told of no more. */
+		s->stopped = units_has(s) && v->value > 0;
+		s->live[SERIES_STOPPED] = true;
 	} else if (text_equal(metric, "expected")) {
 		s->expectation = v->value > 0 ? EXPECTED : NOT_EXPECTED;
 	} else if (text_equal(metric, "stop_time_seconds")) {
-		stops_resume(s, v->value);
+		grace_resume(s, v->value);
 	} else if (text_equal(metric, "up")) {
 		s->was_up = true;
 		if (v->value <= 0)

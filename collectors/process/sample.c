@@ -9,7 +9,6 @@
 #include "collectors/process/doctor.h"
 #include "collectors/process/grace.h"
 #include "collectors/process/scan.h"
-#include "collectors/process/stops.h"
 #include "collectors/process/tell.h"
 
 #define PSS_EVERY  USEC_PER_MIN /* reading it holds the server's memory lock: at most so often */
@@ -355,20 +354,29 @@ static void tell_gauges(struct service *s, const struct sums *sums, bool slow)
 static void tell_stopped(struct service *s, bool stopped)
 {
 	tell(s, SERIES_STOPPED, stopped);
-	tell_gauge(s, SERIES_STOP_TIME, stopped, stopped ? stops_time(s) : 0);
+	tell_gauge(s, SERIES_STOP_TIME, stopped, stopped ? grace_time(s) : 0);
+}
+
+/* It had a unit, and was stopped: no value says so any more. */
+static void tell_not_stopped(struct service *s)
+{
+	tell_gauge(s, SERIES_STOPPED, false, 0);
+	tell_gauge(s, SERIES_STOP_TIME, false, 0);
 }
 
 static void sample_service(struct service *s, const struct sums *sums, bool slow)
 {
+	if (s->expectation != EXPECTATION_UNKNOWN)
+		tell(s, SERIES_EXPECTED, s->expectation == EXPECTED);
 	if (!s->was_up)
 		return;
 	/* One that is missing is not told to be so before it is known why. */
 	if (!s->ended && !(s->missing && s->absence.tellings == 0))
 		tell(s, SERIES_UP, s->mains > 0);
-	if (s->expectation != EXPECTATION_UNKNOWN)
-		tell(s, SERIES_EXPECTED, s->expectation == EXPECTED);
 	if (units_has(s))
 		tell_stopped(s, grace_holds(s, clock_boot()));
+	else
+		tell_not_stopped(s);
 	tell_absence(s);
 	tell(s, SERIES_PROCESSES, s->members);
 	tell_counters(s, sums);

@@ -59,7 +59,8 @@ int service_new(struct collector *c, const char *name, const struct service_matc
 	*s = (struct service){.collector = c,
 		.match = match,
 		.kind = kind,
-		.stopped_at = clock_boot()};
+		.stopped_at = clock_boot(),
+		.held_since = clock_boot()};
 	s->name = strdup(name);
 	r = s->name ? map_put_string(c->services, name, s, NULL) : -ENOMEM;
 	if (r < 0) {
@@ -83,9 +84,11 @@ void service_free(void *service)
 
 bool service_is_expected(const struct service *s)
 {
-	if (!s->match)
+	if (!s->match || !s->match->expected)
 		return false;
-	return s->match->expected && (!s->match->expected_by_unit || units_are_enabled(s));
+	if (!s->match->expected_by_unit)
+		return true;
+	return s->expectation == EXPECTATION_UNKNOWN ? units_are_enabled(s) : s->expectation == EXPECTED;
 }
 
 static void begin_main(struct service *s, struct process *p)
@@ -106,7 +109,7 @@ static void begin_main(struct service *s, struct process *p)
 	s->was_up = true;
 	s->ended = s->missing = s->stopped = false;
 	s->fresh = true;
-	s->down_since = 0;
+	s->down_since = s->begins_at = 0;
 	if (s->doubted)
 		doctor_seen(s);
 	tell_started(s, p);
@@ -396,6 +399,8 @@ void service_missed(struct service *s, const struct known_process *known, const 
 	if (facts.rebooted && units_has(s) && s->mains == 0) {
 		s->rebooted = true;
 		grace_begin(s, clock_boot());
+	} else if (s->mains == 0 && units_has(s) && units_were_restarted(s)) {
+		grace_begin(s, clock_boot());
 	}
 	tell_exited(s, NULL, known, &facts);
 }
@@ -426,7 +431,7 @@ static void rest(struct service *s, bool asked)
 	s->down_since = clock_monotonic();
 	s->ended = !service_is_expected(s);
 	s->stopped = false;
-	if (asked)
+	if (asked && !s->ended)
 		grace_begin(s, clock_boot());
 }
 
@@ -453,15 +458,16 @@ void service_release(struct process *p)
 bool service_begins(struct service *s)
 {
 	usec_t now = clock_boot();
-	bool begins = units_has(s) && (units_are_moving(s) || unit_search_loads(s));
+	bool loads = units_has(s) && unit_search_loads(s);
 
-	if (!begins || !s->collector->units_known) {
-		s->begins_at = 0;
-		return begins;
-	}
+	if (!loads && !(units_has(s) && units_are_moving(s)))
+		return false;
+	if (!s->collector->units_known)
+		return true;
 	if (s->begins_at == 0)
 		s->begins_at = now;
-	return unit_search_loads(s) || usec_since(now, s->begins_at) < s->match->stop_grace;
+	/* Processes that end before they listen, one after the other, are no service that begins. */
+	return usec_since(now, s->begins_at) < (loads ? 2 : 1) * s->match->stop_grace;
 }
 
 void service_check_missing(struct service *s)
@@ -478,14 +484,17 @@ void service_unexpect(struct service *s)
 {
 	s->ended = true;
 	s->stopped = false;
+	s->begins_at = 0;
 	tell_not_missing(s);
 }
 
 void service_expect(struct service *s, bool expected)
 {
-	if (s->expectation == EXPECTED && !expected && s->mains == 0 && s->was_up && !s->ended)
-		service_unexpect(s);
+	bool unexpected = s->expectation == EXPECTED && !expected;
+
 	s->expectation = expected ? EXPECTED : NOT_EXPECTED;
+	if (unexpected && s->mains == 0 && s->was_up && !s->ended)
+		service_unexpect(s);
 }
 
 void service_failed(struct service *s, const char *why)

@@ -4,7 +4,6 @@
  * before the end, and most often a few milliseconds after it. */
 #include "collectors/process/stops.h"
 
-#include <math.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -15,7 +14,6 @@
 
 /* For systemd's word after an end: it is busy while it stops many, and it is looked for why it does. */
 #define WORD_WAIT (400 * USEC_PER_MSEC)
-#define SAME_STOP 1.0 /* seconds that a stop may seem to move by, as the wall clock is slewed */
 
 /* As systemd has it (SuccessExitStatus= in systemd.service(5)), unless the unit says more. */
 static bool is_clean(int status)
@@ -183,27 +181,4 @@ void stops_take_word(struct collector *c)
 			position = 0;
 		}
 	}
-}
-
-/* A wall clock that is set, or a host that sleeps, changes not how long ago that was. */
-double stops_time(struct service *s)
-{
-	usec_t ago = usec_since(clock_boot(), s->stopped_at);
-	double time = ((double) clock_wall() - (double) ago) / (double) USEC_PER_SEC;
-
-	if (fabs(time - s->stop_time) > SAME_STOP)
-		s->stop_time = round(time * 10) / 10;
-	return s->stop_time;
-}
-
-/* Of a stop before the host started, it counts from then: a host that is off stops nobody. And one that is
- * still to come was told by a clock that was set back since. */
-void stops_resume(struct service *s, double time)
-{
-	double now = (double) clock_wall() / (double) USEC_PER_SEC;
-	double up = (double) clock_boot() / (double) USEC_PER_SEC;
-	double ago = fmin(fmax(now - time, 0), up);
-
-	s->stopped_at = (usec_t) ((up - ago) * (double) USEC_PER_SEC);
-	s->live[SERIES_STOP_TIME] = true;
 }

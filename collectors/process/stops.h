@@ -20,7 +20,3 @@ void stops_judge_missed(struct service *s, pid_t pid, struct exit_facts *f);
 /* True where systemd was asked to stop its unit; or might have been, of one from before that no unit named
  * since. */
 bool stops_is_asked(const struct process *p);
-/* When it was stopped, or the host started since, in Unix time. */
-double stops_time(struct service *s);
-/* A predecessor told TIME as that. */
-void stops_resume(struct service *s, double time);

@@ -7,7 +7,6 @@
 
 #include "collectors/process/grace.h"
 #include "collectors/process/service.h"
-#include "collectors/process/stops.h"
 #include "collectors/process/unit_search.h"
 #include "daemon/base/text.h"
 #include "schema/records.h"
@@ -127,10 +126,11 @@ static void draft_stopped(struct draft *d)
 	struct service *s = d->service;
 	bool stopped = units_has(s) && grace_holds(s, clock_boot());
 
-	if (units_has(s))
-		draft_sample(d, SERIES_STOPPED, stopped);
+	if (units_has(s) || s->live[SERIES_STOPPED])
+		draft_sample(d, SERIES_STOPPED, units_has(s) ? stopped : sample_stale());
+	s->live[SERIES_STOPPED] = false;
 	if (stopped || s->live[SERIES_STOP_TIME])
-		draft_sample(d, SERIES_STOP_TIME, stopped ? stops_time(s) : sample_stale());
+		draft_sample(d, SERIES_STOP_TIME, stopped ? grace_time(s) : sample_stale());
 	s->live[SERIES_STOP_TIME] = stopped;
 }
 
@@ -366,5 +366,7 @@ void tell_not_missing(struct service *s)
 		draft_sample(&d, SERIES_STOP_TIME, sample_stale());
 	}
 	s->live[SERIES_STOP_TIME] = false;
+	if (s->expectation != EXPECTATION_UNKNOWN)
+		draft_sample(&d, SERIES_EXPECTED, s->expectation == EXPECTED);
 	draft_send(&d);
 }

@@ -107,6 +107,17 @@ bool units_rest(const struct service *s)
 	return s->collector->units_known;
 }
 
+/* Of several it cannot be told which one's process it was. */
+bool units_were_restarted(const struct service *s)
+{
+	size_t position = 0;
+	const struct known_unit *u = units_next(s, &position);
+
+	return s->collector->units_known && u && !units_next(s, &position) && u->state.restarts == 0 &&
+	       unit_is_successful(&u->state) && !*u->state.cause &&
+	       (unit_is_active(&u->state) || unit_is_starting(&u->state));
+}
+
 bool units_run(const struct service *s)
 {
 	const struct known_unit *u;
@@ -268,54 +279,94 @@ static void tell_failure(struct service *s)
 		return;
 	}
 	/* It is tried again and again. */
-	if (s->missing && s->units.failure && text_equal(s->units.failure, text.data))
+	if (s->missing && !s->stopped && s->units.failure && text_equal(s->units.failure, text.data))
 		return;
 	if (text_replace(&s->units.failure, text.data) < 0)
 		collector_fail(s->collector, -ENOMEM);
 	service_failed(s, text.data);
 }
 
-/* It was stopped on purpose, or by a reboot, and failed to begin before systemd was asked. */
+static bool units_any_rests(const struct service *s)
+{
+	const struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = units_next(s, &position)))
+		if (unit_rests(&u->state))
+			return true;
+	return false;
+}
+
+/* It was stopped on purpose, or by a reboot, and failed to begin before systemd was asked; but where the one
+ * that was stopped rests the other's failure is old. */
 static void note_failed_meanwhile(struct service *s)
 {
 	struct known_unit *u;
 	size_t position = 0;
 
-	while (s->stopped && (u = units_next(s, &position)))
+	if (!s->stopped || units_any_rests(s))
+		return;
+	while ((u = units_next(s, &position)))
 		u->told &= !unit_is_down(&u->state);
 }
 
-/* Whoever enables a unit starts it, too, as a rule, but not at once: it is missed after a while. */
+/* Whoever enables a unit starts it, too, as a rule, but not at once: it is missed after a while. One that is
+ * told to be down stays so. */
 static void expect(struct service *s)
 {
+	if (s->was_up && !s->ended && !s->stopped)
+		return;
 	grace_begin(s, clock_boot());
 	/* What left in order is as good as never seen. */
 	s->was_up = s->was_up && !s->ended;
 }
 
-/* Nobody waits any more for what is not there, once its unit is not enabled any more, perhaps while nobody
- * looked. Of what systemd forgets, GONE, it says nothing. */
-static void judge_expectation(struct service *s, bool gone)
+static bool has_globs(const struct service *s)
 {
-	bool expected = service_is_expected(s);
+	for (size_t i = 0; i < s->match->unit_count; i++)
+		if (unit_name_is_glob(s->match->units[i]))
+			return true;
+	return false;
+}
+
+static bool any_was_disabled(const struct service *s)
+{
+	const struct known_unit *u;
+	size_t position = 0;
+
+	while ((u = units_next(s, &position)))
+		if (u->disabled)
+			return true;
+	return false;
+}
+
+/* Nobody waits any more for what is not there, once its unit is not enabled any more, perhaps while nobody
+ * looked. What systemd forgets it says nothing of: units of a glob may be gone that were enabled. */
+static void judge_expectation(struct service *s)
+{
+	const struct service_match *m = s->match;
 	size_t position = 0;
 
 	if (!units_next(s, &position))
 		return;
-	if (s->expectation == NOT_EXPECTED && expected && s->units.looked && s->mains == 0)
-		expect(s);
-	if (!gone || s->expectation == EXPECTATION_UNKNOWN)
-		service_expect(s, expected);
+	if (m->expected && (!m->expected_by_unit || units_are_enabled(s))) {
+		if (s->expectation == NOT_EXPECTED && s->mains == 0)
+			expect(s);
+		service_expect(s, true);
+	} else if (s->expectation == EXPECTATION_UNKNOWN || !m->expected_by_unit || !has_globs(s) ||
+		   any_was_disabled(s)) {
+		service_expect(s, false);
+	}
 }
 
-/* After a word of UNIT, or of all (NULL). GONE: systemd forgot it. */
-static void look_at(struct service *s, const char *unit, bool gone)
+/* After a word of UNIT, or of all (NULL). */
+static void look_at(struct service *s, const char *unit)
 {
 	tell_facts(s);
 	unit_search_of(s, unit);
 	if (!s->collector->units_known)
 		return;
-	judge_expectation(s, gone);
+	judge_expectation(s);
 	if (!s->units.looked)
 		note_failed_meanwhile(s);
 	s->units.looked = true;
@@ -329,27 +380,30 @@ static void look_at(struct service *s, const char *unit, bool gone)
 	tell_absence(s);
 }
 
-/* Every service that has it was told of its failure. */
-static void note_told(struct collector *c, const char *unit)
+/* Every service that has it was told of its failure, and judged by it. */
+static void note_looked_at(struct collector *c, const char *unit)
 {
 	struct known_unit *u;
 	size_t position = 0;
 
-	while ((u = map_next(c->units, &position, NULL, NULL)))
-		u->told |= unit_is_down(&u->state) && (!unit || text_equal(unit, u->state.name));
+	while ((u = map_next(c->units, &position, NULL, NULL))) {
+		if (unit && !text_equal(unit, u->state.name))
+			continue;
+		u->told |= unit_is_down(&u->state);
+		u->disabled = false;
+	}
 }
 
-/* All that UNIT is of; NULL: all. GONE: systemd forgot it. */
-static void look_at_services(struct collector *c, const char *unit, bool gone)
+static void look_at_services(struct collector *c, const char *unit)
 {
 	for (size_t i = 0; c->started && i < c->options.service_count; i++) {
 		struct service *s = service_get(c, c->options.services[i].name);
 
 		if (units_has(s) && (!unit || is_of(s->match, unit)))
-			look_at(s, unit, gone);
+			look_at(s, unit);
 	}
 	if (c->started && c->units_known)
-		note_told(c, unit);
+		note_looked_at(c, unit);
 }
 
 static bool runs(const struct unit_state *u)
@@ -400,7 +454,7 @@ static void note_run(struct known_unit *u, const struct unit_state *now)
 
 void units_look_at_all(struct collector *c)
 {
-	look_at_services(c, NULL, false);
+	look_at_services(c, NULL);
 }
 
 static struct known_unit *add(struct collector *c, const char *name)
@@ -430,6 +484,8 @@ static int keep(struct collector *c, const struct unit_state *state)
 		return -ENOMEM;
 	}
 	note_run(u, &copy);
+	u->disabled = !unit_is_enabled(&copy) &&
+		      (u->disabled || (u->state.name && unit_is_enabled(&u->state)));
 	unit_state_done(&u->state);
 	u->state = copy;
 	u->old = false;
@@ -463,7 +519,7 @@ int collector_take_unit(struct collector *c, const struct unit_state *u)
 	if (r < 0)
 		return r;
 	take_word(c);
-	look_at_services(c, u->name, !*u->load);
+	look_at_services(c, u->name);
 	return 0;
 }
 
@@ -487,6 +543,8 @@ static void forget_old(struct collector *c)
 
 void collector_take_units(struct collector *c, bool known)
 {
+	if (c->units_known && !known)
+		c->units_unknown = clock_boot();
 	c->units_known = known;
 	if (!known)
 		return;

@@ -21,6 +21,7 @@ struct known_unit {
 	usec_t stopping_since; /* of clock_boot(): since then */
 	bool told;     /* how its last run ended, or that is not for us to tell */
 	bool old;      /* not told since all are told anew */
+	bool disabled; /* it was enabled when that was judged last, and is not any more */
 };
 
 /* What was told of a service's units, so that only news are. */
@@ -50,10 +51,12 @@ struct known_unit *units_next(const struct service *s, size_t *position);
 bool units_are_moving(const struct service *s);
 /* True where it should be there by what its units are: at least one is enabled, or cannot be. */
 bool units_are_enabled(const struct service *s);
-/* Monotonic: when the last of its units that rest in success was asked to stop; 0 for none. */
+/* By clock_boot(): when the last of its units that rest in success was asked to stop; 0 for none. */
 usec_t units_stopped_since(const struct service *s);
 /* True where all of them rest in success, and nobody but who asked for it made them. */
 bool units_rest(const struct service *s);
+/* True where its unit began anew while nobody looked, and systemd did not do that by itself. */
+bool units_were_restarted(const struct service *s);
 /* True where one runs, as systemd sees it. */
 bool units_run(const struct service *s);
 /* True where one ended in failure, or was stopped though nobody asked for that. */

@@ -7,7 +7,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "daemon/base/file.h"
 #include "tests/unit/collector-fixture.h"
 
 #define STOPPED GAUGE("stopped")
@@ -73,4 +76,46 @@ static inline struct server *running(struct collector_fixture *f)
 	collector_take_units(f->collector, true);
 	assert_int_equal(fixture_events(f, STARTED, "llama"), 1);
 	return s;
+}
+
+/* For f->prepared: units are told of before it starts, as a rule. */
+static inline void say_before(struct collector_fixture *f)
+{
+	const struct said *said = f->prepared_data;
+
+	if (said) {
+		say(f, *said);
+		collector_take_units(f->collector, true);
+	}
+}
+
+/* A predecessor knew it up, with a main process of BOOT. SAID: what systemd says before the first look; NULL for
+ * nothing. */
+static inline void begin_known(struct collector_fixture *f, const char *boot, pid_t pid, uint64_t start,
+	const struct said *said)
+{
+	char name[] = "llama", none[] = "";
+	struct known_process process = {.service = name,
+		.pid = pid,
+		.start = start,
+		.boot = (char *) (uintptr_t) boot,
+		.command_line = none};
+	struct known_value up = {.value = 1};
+	struct known known = {.processes = &process, .process_count = 1, .values = &up, .value_count = 1};
+
+	up.series.metric = strdup("modelwatch_service_up");
+	assert_int_equal(labels_set(&up.series.labels, "service", "llama"), 0);
+	f->prepared = say_before;
+	f->prepared_data = said;
+	fixture_begin(f, &known);
+	series_done(&up.series);
+}
+
+/* The boot that is. */
+static inline void this_boot(char boot[64])
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	assert_int_equal(file_read("/proc/sys/kernel/random/boot_id", 64, &text), 0);
+	snprintf(boot, 64, "%.36s", text.data);
 }

@@ -1,54 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How long a service may be down while systemd is at work on it, and whether anybody waits for it. */
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "daemon/base/cleanup.h"
-#include "daemon/base/file.h"
 #include "tests/unit/said.h"
 
 #define STOP_TIME GAUGE("stop_time_seconds")
-
-static void say_before(struct collector_fixture *f)
-{
-	const struct said *said = f->prepared_data;
-
-	if (said) {
-		say(f, *said);
-		collector_take_units(f->collector, true);
-	}
-}
-
-/* A predecessor knew it up, with a main process of BOOT; said: what systemd says before the first look. */
-static void begin_known_of(struct collector_fixture *f, const char *boot, pid_t pid, uint64_t start,
-	const struct said *said)
-{
-	char name[] = "llama", none[] = "";
-	struct known_process process = {.service = name,
-		.pid = pid,
-		.start = start,
-		.boot = (char *) (uintptr_t) boot,
-		.command_line = none};
-	struct known_value up = {.value = 1};
-	struct known known = {.processes = &process, .process_count = 1, .values = &up, .value_count = 1};
-
-	up.series.metric = strdup("modelwatch_service_up");
-	assert_int_equal(labels_set(&up.series.labels, "service", "llama"), 0);
-	f->prepared = say_before;
-	f->prepared_data = said;
-	fixture_begin(f, &known);
-	series_done(&up.series);
-}
-
-static void this_boot(char boot[64])
-{
-	_cleanup_buf_ struct buf text = BUF_INIT;
-
-	assert_int_equal(file_read("/proc/sys/kernel/random/boot_id", 64, &text), 0);
-	snprintf(boot, 64, "%.36s", text.data);
-}
 
 /* A reboot; the unit began before us (Type=simple, Type=exec): it runs. No page is due. */
 static void test_rebooted_runs(void **state)
@@ -59,7 +18,7 @@ static void test_rebooted_runs(void **state)
 	const struct told_event *e;
 
 	by_unit(f, "llama");
-	begin_known_of(f, "another boot", 1 << 22, 1, &said);
+	begin_known(f, "another boot", 1 << 22, 1, &said);
 	e = fixture_await(f, EXITED, "llama", 1);
 	assert_int_equal(fixture_events(f, STARTED, "llama"), 1);
 	/* ServiceDown: up == 0 unless stopped == 1, for 0s, judged with this event. */
@@ -77,7 +36,7 @@ static void test_rebooted_loads(void **state)
 
 	m->ports = ports;
 	m->port_count = 1;
-	begin_known_of(f, "another boot", 1 << 22, 1, &said);
+	begin_known(f, "another boot", 1 << 22, 1, &said);
 	fixture_await(f, EXITED, "llama", 1);
 	fixture_ticks(f, 5);
 	assert_true(fixture_series(f, UP)->value == 0);
@@ -91,7 +50,7 @@ static void test_rebooted_not_enabled(void **state)
 	const struct said said = {.file = "disabled"};
 
 	by_unit(f, "llama")->expected_by_unit = true;
-	begin_known_of(f, "another boot", 1 << 22, 1, &said);
+	begin_known(f, "another boot", 1 << 22, 1, &said);
 	fixture_await(f, EXITED, "llama", 1);
 	fixture_ticks(f, 10);
 	assert_string_equal(fixture_fact(f, ABSENCE), "not expected");
@@ -105,7 +64,7 @@ static void test_rebooted_word_late(void **state)
 	struct collector_fixture *f = *state;
 
 	by_unit(f, "llama");
-	begin_known_of(f, "another boot", 1 << 22, 1, NULL);
+	begin_known(f, "another boot", 1 << 22, 1, NULL);
 	fixture_await(f, EXITED, "llama", 1);
 	say(f, (struct said){.active = "activating", .sub = "start-pre", .job = "start"});
 	collector_take_units(f->collector, true);
@@ -205,7 +164,7 @@ static void test_survivor_over_restart(void **state)
 
 	this_boot(boot);
 	by_unit(f, "llama");
-	begin_known_of(f, boot, s->pid, server_start_ticks(s->pid), &said);
+	begin_known(f, boot, s->pid, server_start_ticks(s->pid), &said);
 	fixture_await(f, RELEASED, "llama", 1);
 	fixture_ticks(f, 5);
 	assert_true(fixture_series(f, STOPPED)->value == 1);
@@ -306,7 +265,7 @@ static void test_rebooted_failed_before(void **state)
 	bool told = false;
 
 	by_unit(f, "llama");
-	begin_known_of(f, "another boot", 1 << 22, 1, &said);
+	begin_known(f, "another boot", 1 << 22, 1, &said);
 	fixture_await(f, EXITED, "llama", 1);
 	fixture_ticks(f, 5);
 	for (size_t i = 0; i < f->event_count; i++)

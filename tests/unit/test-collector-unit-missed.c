@@ -9,15 +9,6 @@
 #include "daemon/base/file.h"
 #include "tests/unit/said.h"
 
-/* Units are told of before it starts, as a rule. */
-static void say_before(struct collector_fixture *f)
-{
-	const struct said *said = f->prepared_data;
-
-	say(f, *said);
-	collector_take_units(f->collector, true);
-}
-
 static void begin_gone_of(struct collector_fixture *f, const char *boot, pid_t pid, struct said said)
 {
 	char name[] = "llama", none[] = "";

@@ -100,10 +100,11 @@ static struct known_value value(const char *metric, double v)
 	return known;
 }
 
-static void begin_stopped(struct collector_fixture *f)
+static void begin_stopped(struct collector_fixture *f, bool expected)
 {
-	struct known_value values[] = {
-		value("modelwatch_service_up", 0), value("modelwatch_service_stopped", 1)};
+	struct known_value values[] = {value("modelwatch_service_up", 0),
+		value("modelwatch_service_stopped", 1),
+		value("modelwatch_service_expected", expected)};
 	struct known known = {.values = values, .value_count = ELEMENTS(values)};
 
 	fixture_begin(f, &known);
@@ -117,7 +118,7 @@ static void test_failed_meanwhile(void **state)
 	struct collector_fixture *f = *state;
 
 	by_unit(f, "llama");
-	begin_stopped(f);
+	begin_stopped(f, true);
 	say(f, (struct said){.active = "failed",
 		       .sub = "failed",
 		       .result = "signal",
@@ -137,7 +138,7 @@ static void test_not_enabled_after_restart(void **state)
 
 	m->expected_by_unit = true;
 	m->stop_grace = 0;
-	begin_stopped(f);
+	begin_stopped(f, false);
 	fixture_ticks(f, 1);
 	assert_true(fixture_series(f, STOPPED)->value == 1);
 	say(f, (struct said){.file = "disabled"});

@@ -8,7 +8,7 @@
 
 #define WRITER_WAIT_MS   100 /* for a lock that somebody's tool holds; nobody else of ours writes */
 #define READER_WAIT_MS   250 /* for a writer that recovers the file */
-#define READER_TRIES     100 /* each meets a header of the WAL's index that is being written; */
+#define READER_TRIES     270 /* each meets a header of the WAL's index that is being written; */
 #define READER_AT_ONCE   20  /* after so many the writer may have no processor: each waits 1 ms then */
 #define PROGRESS_STEPS   2000 /* of SQLite's virtual machine between two looks at the clock */
 #define PATH_ESCAPED_MAX (4 * 4096)

@@ -89,8 +89,8 @@ static inline void say_before(struct collector_fixture *f)
 	}
 }
 
-/* A predecessor knew it up, with a main process of BOOT. SAID: what systemd says before the first look; NULL for
- * nothing. */
+/* A predecessor knew it up, with a main process of BOOT. SAID: what systemd says before the first look; NULL
+ * for nothing. */
 static inline void begin_known(struct collector_fixture *f, const char *boot, pid_t pid, uint64_t start,
 	const struct said *said)
 {

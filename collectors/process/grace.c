@@ -12,21 +12,21 @@
 
 void grace_begin(struct service *s, usec_t since)
 {
-	if (!s->stopped)
-		s->held_since = since;
-	s->stopped = true;
-	s->stopped_at = since;
-	s->loaded = false;
-	s->begins_at = 0;
+	if (!s->grace.held)
+		s->grace.first = since;
+	s->grace.held = true;
+	s->grace.since = since;
+	s->grace.loaded = false;
+	s->grace.begins_at = 0;
 }
 
 /* Whether it is expected may be for its units to say, which were not asked yet. */
 bool grace_holds(const struct service *s, usec_t now)
 {
 	const struct collector *c = s->collector;
-	usec_t since = s->stopped_at;
+	usec_t since = s->grace.since;
 
-	if (!s->stopped || s->mains > 0)
+	if (!s->grace.held || s->mains > 0)
 		return false;
 	if (!service_is_expected(s))
 		return true;
@@ -47,10 +47,10 @@ static usec_t loading_since(struct service *s, usec_t now)
 /* Why it is down may be another thing by now than what began that. */
 static void end(struct service *s)
 {
-	bool another = s->loaded || unit_search_silent(s) || units_are_moving(s) || units_run(s) ||
+	bool another = s->grace.loaded || unit_search_silent(s) || units_are_moving(s) || units_run(s) ||
 		       units_have_failed(s);
 
-	s->stopped = false;
+	s->grace.held = false;
 	if (s->was_up && another)
 		missing_tell(s);
 }
@@ -59,14 +59,14 @@ static void end(struct service *s)
  * nobody is served by it: the last that counts comes within stop-grace of the first. */
 static void prolong(struct service *s, usec_t at)
 {
-	if (at > s->stopped_at && usec_since(at, s->held_since) < s->match->stop_grace)
-		s->stopped_at = at;
+	if (at > s->grace.since && usec_since(at, s->grace.first) < s->match->stop_grace)
+		s->grace.since = at;
 }
 
 /* What loaded ended before it listened, in order, though nobody asked for that; and nothing follows. */
 static bool has_left(struct service *s, usec_t stop, usec_t load)
 {
-	return s->loaded && stop == 0 && load == 0 && units_rest(s);
+	return s->grace.loaded && stop == 0 && load == 0 && units_rest(s);
 }
 
 void grace_check(struct service *s)
@@ -76,13 +76,13 @@ void grace_check(struct service *s)
 	if (s->mains > 0 || !s->collector->units_known)
 		return;
 	/* Stopped before it was up for the first time. */
-	if (!s->stopped && !s->was_up && service_is_expected(s) && stop > 0 &&
+	if (!s->grace.held && !s->was_up && service_is_expected(s) && stop > 0 &&
 		usec_since(now, stop) < s->match->stop_grace)
 		grace_begin(s, stop);
-	if (!s->stopped)
+	if (!s->grace.held)
 		return;
 	load = loading_since(s, now);
-	s->loaded |= load > 0;
+	s->grace.loaded |= load > 0;
 	prolong(s, stop);
 	prolong(s, load);
 	if (!grace_holds(s, now) || has_left(s, stop, load))
@@ -92,15 +92,15 @@ void grace_check(struct service *s)
 /* What its units do not begin with the host is down, or over where nobody expects it. */
 void grace_judge_reboot(struct service *s)
 {
-	bool rebooted = s->rebooted;
+	bool rebooted = s->grace.rebooted;
 
-	s->rebooted = false;
-	if (!rebooted || s->mains > 0 || !s->stopped)
+	s->grace.rebooted = false;
+	if (!rebooted || s->mains > 0 || !s->grace.held)
 		return;
 	if (!service_is_expected(s)) {
 		service_unexpect(s);
 	} else if (!units_are_moving(s) && !units_run(s)) {
-		s->stopped = false;
+		s->grace.held = false;
 		missing_tell(s);
 	}
 }
@@ -108,12 +108,12 @@ void grace_judge_reboot(struct service *s)
 /* A wall clock that is set, or a host that sleeps, changes not how long ago that was. */
 double grace_time(struct service *s)
 {
-	usec_t ago = usec_since(clock_boot(), s->stopped_at);
+	usec_t ago = usec_since(clock_boot(), s->grace.since);
 	double time = ((double) clock_wall() - (double) ago) / (double) USEC_PER_SEC;
 
-	if (fabs(time - s->stop_time) > SAME_STOP)
-		s->stop_time = round(time * 10) / 10;
-	return s->stop_time;
+	if (fabs(time - s->grace.told) > SAME_STOP)
+		s->grace.told = round(time * 10) / 10;
+	return s->grace.told;
 }
 
 /* Of a stop before the host started, it counts from then: a host that is off stops nobody. And one that is
@@ -124,6 +124,6 @@ void grace_resume(struct service *s, double time)
 	double up = (double) clock_boot() / (double) USEC_PER_SEC;
 	double ago = fmin(fmax(now - time, 0), up);
 
-	s->stopped_at = s->held_since = (usec_t) ((up - ago) * (double) USEC_PER_SEC);
+	s->grace.since = s->grace.first = (usec_t) ((up - ago) * (double) USEC_PER_SEC);
 	s->live[SERIES_STOP_TIME] = true;
 }

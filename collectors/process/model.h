@@ -67,6 +67,17 @@ struct absence {
 	usec_t due;		    /* monotonic: another reason is told from then on */
 };
 
+/* Of grace.c: the service is down while systemd is at work on it. Times are of clock_boot(). */
+struct grace {
+	bool held;	  /* it is, or was for too long */
+	usec_t since;	  /* what that counts from, */
+	double told;	  /* as told: Unix time, */
+	usec_t first;	  /* and the first of such times since it was up */
+	bool loaded;	  /* a process of it was seen since then that did not listen yet */
+	bool rebooted;	  /* its processes are gone with an earlier boot, and its units were not judged */
+	usec_t begins_at; /* it never was up, and its units begin since then; 0 where they do not */
+};
+
 struct service {
 	struct collector *collector;
 	char *name;
@@ -82,13 +93,7 @@ struct service {
 	bool missing;	    /* it should be there; nobody was seen since that was found out */
 	struct absence absence;
 	enum expectation expectation;
-	bool rebooted;	    /* its processes are gone with an earlier boot, and its units were not judged */
-	usec_t begins_at;   /* of clock_boot(): its units begin since then; 0 where they do not */
-	bool stopped;	    /* it is down because systemd was asked to stop or restart it (grace.h), */
-	usec_t stopped_at;  /* of clock_boot(): since then, */
-	usec_t held_since;  /* of clock_boot(): the first of such stops since it was up */
-	bool loaded;	    /* a process of it was seen since then that did not listen yet */
-	double stop_time;   /* as told: Unix time */
+	struct grace grace;
 	struct unit_telling units; /* what was told of its units */
 	const char *told_absence; /* static; NULL for nothing */
 	bool doubted;	    /* `doctor` says why it may be there, and not be found */

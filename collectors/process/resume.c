@@ -30,7 +30,7 @@ void resume_value(struct collector *c, const struct known_value *v)
 	count = (uint64_t) v->value;
 	if (text_equal(metric, "stopped")) {
 		/* Found by another key now, it is told of no more. */
-		s->stopped = units_has(s) && v->value > 0;
+		s->grace.held = units_has(s) && v->value > 0;
 		s->live[SERIES_STOPPED] = true;
 	} else if (text_equal(metric, "expected")) {
 		s->expectation = v->value > 0 ? EXPECTED : NOT_EXPECTED;

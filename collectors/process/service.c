@@ -59,8 +59,7 @@ int service_new(struct collector *c, const char *name, const struct service_matc
 	*s = (struct service){.collector = c,
 		.match = match,
 		.kind = kind,
-		.stopped_at = clock_boot(),
-		.held_since = clock_boot()};
+		.grace = {.since = clock_boot(), .first = clock_boot()}};
 	s->name = strdup(name);
 	r = s->name ? map_put_string(c->services, name, s, NULL) : -ENOMEM;
 	if (r < 0) {
@@ -107,9 +106,9 @@ static void begin_main(struct service *s, struct process *p)
 		s->restarts++;
 	}
 	s->was_up = true;
-	s->ended = s->missing = s->stopped = false;
+	s->ended = s->missing = s->grace.held = false;
 	s->fresh = true;
-	s->down_since = s->begins_at = 0;
+	s->down_since = s->grace.begins_at = 0;
 	if (s->doubted)
 		doctor_seen(s);
 	tell_started(s, p);
@@ -307,7 +306,7 @@ static void count_exit(struct service *s, const struct exit_facts *f)
 
 	s->exits[reason]++;
 	s->oom_kills += reason == EXIT_OOM;
-	s->stopped = false;
+	s->grace.held = false;
 	if (f->stopped && s->mains == 0)
 		grace_begin(s, clock_boot());
 	/* A discovered one that was taken over meanwhile is over for good. */
@@ -397,7 +396,7 @@ void service_missed(struct service *s, const struct known_process *known, const 
 	count_exit(s, &facts);
 	/* A reboot is a stop of everything: its units tell whether they begin with the host. */
 	if (facts.rebooted && units_has(s) && s->mains == 0) {
-		s->rebooted = true;
+		s->grace.rebooted = true;
 		grace_begin(s, clock_boot());
 	} else if (s->mains == 0 && units_has(s) && units_were_restarted(s)) {
 		grace_begin(s, clock_boot());
@@ -409,7 +408,7 @@ void service_released(struct service *s, const struct known_process *known)
 {
 	/* If nothing else is there, it is like a service that was never seen. */
 	if (s->mains == 0)
-		s->was_up = s->stopped = false;
+		s->was_up = s->grace.held = false;
 	tell_released(s, known);
 }
 
@@ -430,7 +429,7 @@ static void rest(struct service *s, bool asked)
 {
 	s->down_since = clock_monotonic();
 	s->ended = !service_is_expected(s);
-	s->stopped = false;
+	s->grace.held = false;
 	if (asked && !s->ended)
 		grace_begin(s, clock_boot());
 }
@@ -451,7 +450,7 @@ void service_release(struct process *p)
 		rest(s, asked);
 	tell_released(s, &who);
 	resume_note_told(s, p);
-	if (s->mains == 0 && !s->ended && !s->stopped)
+	if (s->mains == 0 && !s->ended && !s->grace.held)
 		tell_absent(s);
 }
 
@@ -464,10 +463,10 @@ bool service_begins(struct service *s)
 		return false;
 	if (!s->collector->units_known)
 		return true;
-	if (s->begins_at == 0)
-		s->begins_at = now;
+	if (s->grace.begins_at == 0)
+		s->grace.begins_at = now;
 	/* Processes that end before they listen, one after the other, are no service that begins. */
-	return usec_since(now, s->begins_at) < (loads ? 2 : 1) * s->match->stop_grace;
+	return usec_since(now, s->grace.begins_at) < (loads ? 2 : 1) * s->match->stop_grace;
 }
 
 void service_check_missing(struct service *s)
@@ -483,8 +482,8 @@ void service_check_missing(struct service *s)
 void service_unexpect(struct service *s)
 {
 	s->ended = true;
-	s->stopped = false;
-	s->begins_at = 0;
+	s->grace.held = false;
+	s->grace.begins_at = 0;
 	tell_not_missing(s);
 }
 
@@ -500,7 +499,7 @@ void service_expect(struct service *s, bool expected)
 void service_failed(struct service *s, const char *why)
 {
 	s->was_up = true;
-	s->ended = s->stopped = false;
+	s->ended = s->grace.held = false;
 	if (s->down_since == 0)
 		s->down_since = clock_monotonic();
 	missing_begin_because(s, why);

@@ -291,7 +291,7 @@ static double up_of(const struct service *s)
 {
 	if (s->mains > 0)
 		return 1;
-	return s->stopped && !s->ended ? 0 : sample_stale();
+	return s->grace.held && !s->ended ? 0 : sample_stale();
 }
 
 void tell_released(struct service *s, const struct known_process *known)
@@ -301,7 +301,7 @@ void tell_released(struct service *s, const struct known_process *known)
 	draft_begin(&d, s, EVENT_PROCESS_RELEASED);
 	d.event.pid = known->pid;
 	d.event.start = known->start;
-	if (s->stopped)
+	if (s->grace.held)
 		draft_evidence(&d, "reason", "its unit was stopped, and it lives on");
 	draft_sample(&d, SERIES_UP, up_of(s));
 	draft_stopped(&d);

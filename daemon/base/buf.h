@@ -49,6 +49,11 @@ void buf_put_u32(struct buf *b, uint32_t value);
 void buf_put_u64(struct buf *b, uint64_t value);
 void buf_put_f64(struct buf *b, double value);
 
+/* LEB128, 1 to 10 bytes: small numbers take less; and of the zigzag of a signed number, 0, -1, 1, -2, ... as
+ * 0, 1, 2, 3, ... */
+void buf_put_varint(struct buf *b, uint64_t value);
+void buf_put_zigzag(struct buf *b, int64_t value);
+
 /* A u32 length and so many bytes: what cursor_field() and cursor_string() read. */
 void buf_put_field(struct buf *b, const void *data, size_t size);
 void buf_put_string(struct buf *b, const char *s);

@@ -78,6 +78,34 @@ double cursor_f64(struct cursor *c)
 	return value;
 }
 
+uint64_t cursor_varint(struct cursor *c)
+{
+	uint64_t value = 0;
+
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		uint8_t byte = cursor_u8(c);
+
+		/* Of the tenth byte one bit fits. */
+		if (c->failed || (shift == 63 && byte > 1))
+			break;
+		value |= (uint64_t) (byte & 0x7f) << shift;
+		if (byte & 0x80)
+			continue;
+		if (byte == 0 && shift > 0)
+			break;
+		return value;
+	}
+	c->failed = true;
+	return 0;
+}
+
+int64_t cursor_zigzag(struct cursor *c)
+{
+	uint64_t code = cursor_varint(c);
+
+	return (int64_t) (code >> 1 ^ -(code & 1));
+}
+
 const void *cursor_field(struct cursor *c, size_t *ret_size)
 {
 	uint32_t size = cursor_u32(c);

@@ -34,6 +34,10 @@ uint32_t cursor_u32(struct cursor *c);
 uint64_t cursor_u64(struct cursor *c);
 double cursor_f64(struct cursor *c);
 
+/* As buf_put_varint() and buf_put_zigzag() wrote them: only the shortest form is taken. */
+uint64_t cursor_varint(struct cursor *c);
+int64_t cursor_zigzag(struct cursor *c);
+
 /* A u32 length and so many bytes, as buf_put_field() wrote them. */
 const void *cursor_field(struct cursor *c, size_t *ret_size);
 

@@ -79,7 +79,7 @@ def test_what_is_executed_while_it_hangs_is_found_after_it(site, silent_files):
     hook = site.webhook()
     site.start()
     hook.wait("incident.opened", service="late")
-    reason = site.service_state("late")["reason"]
+    reason = site.wait_service("late", "down")["reason"]
     assert re.fullmatch("no process matches it, but [0-9]+ process(es)? could not be looked at", reason)
     silent_files[0].release()
     hook.wait("incident.resolved", service="late")

@@ -12,13 +12,6 @@
 #define VERSION	      1
 #define CHECKSUM_SIZE sizeof(uint32_t)
 
-static uint32_t checksum(int64_t key, const void *data, size_t size)
-{
-	uint64_t bytes = htole64((uint64_t) key);
-
-	return crc32c_extend(crc32c(&bytes, sizeof(bytes)), data, size);
-}
-
 static void put_times(const int64_t times[], size_t count, struct buf *b)
 {
 	int64_t distance = 0;
@@ -101,7 +94,7 @@ void chunk_write(struct column_work *w, int64_t key, const int64_t times[], size
 	put_times(times, time_count, b);
 	put_columns(w, series, series_count, time_count, b);
 	if (buf_error(b) == 0)
-		buf_put_u32(b, checksum(key, b->data + begin, b->size - begin));
+		buf_put_u32(b, crc32c_keyed(key, b->data + begin, b->size - begin));
 }
 
 static bool is_time(int64_t time)
@@ -204,7 +197,7 @@ static bool has_checksum(int64_t key, const uint8_t *data, size_t size)
 	uint32_t stored;
 
 	memcpy(&stored, data + size, sizeof(stored));
-	return le32toh(stored) == checksum(key, data, size);
+	return le32toh(stored) == crc32c_keyed(key, data, size);
 }
 
 int chunk_read(struct chunk *c, int64_t key, const void *data, size_t size)

@@ -46,7 +46,8 @@ static const uint32_t tables[8][256] = {
 		0x847609b4, 0x0d006599, 0x1a00cb32, 0x34019664),
 };
 
-uint32_t crc32c_extend(uint32_t crc, const void *data, size_t size)
+/* Of what CRC is the sum of, followed by DATA. */
+static uint32_t extend(uint32_t crc, const void *data, size_t size)
 {
 	const uint8_t *bytes = data;
 
@@ -67,5 +68,12 @@ uint32_t crc32c_extend(uint32_t crc, const void *data, size_t size)
 
 uint32_t crc32c(const void *data, size_t size)
 {
-	return crc32c_extend(0, data, size);
+	return extend(0, data, size);
+}
+
+uint32_t crc32c_keyed(int64_t key, const void *data, size_t size)
+{
+	uint64_t bytes = htole64((uint64_t) key);
+
+	return extend(crc32c(&bytes, sizeof(bytes)), data, size);
 }

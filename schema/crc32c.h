@@ -8,5 +8,5 @@
 #include <stdint.h>
 
 uint32_t crc32c(const void *data, size_t size);
-/* Of what CRC is the sum of, followed by DATA. */
-uint32_t crc32c_extend(uint32_t crc, const void *data, size_t size);
+/* Of the key that DATA is kept by, 8 bytes little-endian, followed by DATA: it is damaged elsewhere, too. */
+uint32_t crc32c_keyed(int64_t key, const void *data, size_t size);

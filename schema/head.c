@@ -49,13 +49,6 @@ static bool are_same(double a, double b)
 	return memcmp(&a, &b, sizeof(a)) == 0;
 }
 
-static uint32_t checksum(int64_t key, const void *data, size_t size)
-{
-	uint64_t bytes = htole64((uint64_t) key);
-
-	return crc32c_extend(crc32c(&bytes, sizeof(bytes)), data, size);
-}
-
 static const double *before_of(const struct head *h, uint32_t id)
 {
 	return h->has[id] ? &h->values[id] : NULL;
@@ -124,7 +117,7 @@ int head_write(struct head *h, int64_t key, enum head_kind kind, const struct sa
 		put_values(list, count, b);
 	if (buf_error(b) < 0)
 		return buf_error(b);
-	buf_put_u32(b, checksum(key, b->data + begin, b->size - begin));
+	buf_put_u32(b, crc32c_keyed(key, b->data + begin, b->size - begin));
 	if (kind == HEAD_SOME)
 		return buf_error(b);
 	if (kind == HEAD_ALL)
@@ -201,7 +194,7 @@ int head_read(struct head *h, int64_t key, const void *data, size_t size, enum h
 		return -EBADMSG;
 	size -= CHECKSUM_SIZE;
 	memcpy(&stored, (const uint8_t *) data + size, sizeof(stored));
-	if (le32toh(stored) != checksum(key, data, size))
+	if (le32toh(stored) != crc32c_keyed(key, data, size))
 		return -EBADMSG;
 	c = cursor_init(data, size);
 	kind = cursor_u8(&c);

@@ -398,7 +398,7 @@ void service_missed(struct service *s, const struct known_process *known, const 
 	if (facts.rebooted && units_has(s) && s->mains == 0) {
 		s->grace.rebooted = true;
 		grace_begin(s, clock_boot());
-	} else if (s->mains == 0 && units_has(s) && units_were_restarted(s)) {
+	} else if (s->mains == 0 && stops_was_restart(s, (pid_t) known->pid, &facts)) {
 		grace_begin(s, clock_boot());
 	}
 	tell_exited(s, NULL, known, &facts);

@@ -120,6 +120,11 @@ void stops_judge_missed(struct service *s, pid_t pid, struct exit_facts *f)
 	stops_judge(s, NULL, pid, f);
 }
 
+bool stops_was_restart(const struct service *s, pid_t pid, const struct exit_facts *f)
+{
+	return units_has(s) && (!f->has_status || is_clean(f->status)) && units_were_restarted(s, pid);
+}
+
 static void end(struct process *p)
 {
 	int status = p->watch.end_status;

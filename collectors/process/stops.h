@@ -17,6 +17,8 @@ void stops_take_word(struct collector *c);
 void stops_judge(struct service *s, const char *unit, pid_t pid, struct exit_facts *f);
 /* The same of one that ended while nobody looked: that it was asked for shows by its unit, which rests. */
 void stops_judge_missed(struct service *s, pid_t pid, struct exit_facts *f);
+/* True where systemd most likely was asked to restart a main process that ended while nobody looked. */
+bool stops_was_restart(const struct service *s, pid_t pid, const struct exit_facts *f);
 /* True where systemd was asked to stop its unit; or might have been, of one from before that no unit named
  * since. */
 bool stops_is_asked(const struct process *p);

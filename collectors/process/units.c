@@ -108,13 +108,13 @@ bool units_rest(const struct service *s)
 }
 
 /* Of several it cannot be told which one's process it was. */
-bool units_were_restarted(const struct service *s)
+bool units_were_restarted(const struct service *s, pid_t pid)
 {
 	size_t position = 0;
 	const struct known_unit *u = units_next(s, &position);
 
 	return s->collector->units_known && u && !units_next(s, &position) && u->state.restarts == 0 &&
-	       unit_is_successful(&u->state) && !*u->state.cause &&
+	       u->state.main_pid != pid && unit_is_successful(&u->state) && !*u->state.cause &&
 	       (unit_is_active(&u->state) || unit_is_starting(&u->state));
 }
 

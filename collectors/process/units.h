@@ -55,8 +55,8 @@ bool units_are_enabled(const struct service *s);
 usec_t units_stopped_since(const struct service *s);
 /* True where all of them rest in success, and nobody but who asked for it made them. */
 bool units_rest(const struct service *s);
-/* True where its unit began anew while nobody looked, and systemd did not do that by itself. */
-bool units_were_restarted(const struct service *s);
+/* True where its unit began anew after the main process PID, and systemd did not do that by itself. */
+bool units_were_restarted(const struct service *s, pid_t pid);
 /* True where one runs, as systemd sees it. */
 bool units_run(const struct service *s);
 /* True where one ended in failure, or was stopped though nobody asked for that. */

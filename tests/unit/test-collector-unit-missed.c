@@ -148,6 +148,21 @@ static void test_replaced_meanwhile(void **state)
 	assert_int_equal(fixture_await(f, STARTED, "llama", 1)->pid, next->pid);
 }
 
+/* It was killed, and what systemd says is older than that. */
+static void test_old_word_of_killed(void **state)
+{
+	struct collector_fixture *f = *state;
+	struct server *s = fixture_server(f, NULL);
+	pid_t pid = s->pid;
+
+	server_end(s, SIGKILL);
+	begin_gone(f, pid, (struct said){ACTIVE(pid)});
+	fixture_await(f, EXITED, "llama", 1);
+	say(f, (struct said){.active = "failed", .sub = "failed", .result = "signal"});
+	fixture_ticks(f, 2);
+	assert_true(fixture_series(f, UP)->value == 0 && fixture_series(f, STOPPED)->value == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +173,7 @@ int main(void)
 		WITHOUT(test_rebooted_and_failed),
 		WITHOUT(test_rebooted_for_good),
 		WITHOUT(test_replaced_meanwhile),
+		WITHOUT(test_old_word_of_killed),
 	};
 
 	return cmocka_run_group_tests_name("collector-unit-missed", tests, NULL, NULL);

@@ -298,12 +298,11 @@ static void test_a_late_answer_that_will_do(void **state)
 	assert_int_equal(take_late(w, STUCK, &b), -ENODATA);
 }
 
-/* What is there comes, however late a loaded machine is with it. */
 static int ask_stat(struct world *w, pid_t pid)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	const struct bounded_request request = {
-		.pid = pid, .name = "stat", .fd = -1, .limit = BOUNDED_READ_MAX, .wait = USEC_PER_SEC};
+		.pid = pid, .name = "stat", .fd = -1, .limit = BOUNDED_READ_MAX, .wait = PATIENCE};
 
 	return bounded_read(w->reader, &request, &b, NULL);
 }
